@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * base64.c - bytes as text, and back
+ * base64.c - Base64 encoding and decoding
  *
  * Tests: tests/unit/test_otlp_export_result.c
  */

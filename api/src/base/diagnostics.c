@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diagnostics.c - reports to the host, not too many of them
+ * diagnostics.c - rate-limited diagnostics for the host
  *
- * A kind of report is a component and a format or, for a configuration, a component and a text.
- * Within a minute each different text of a kind is given once, up to a few texts: so a second
- * mistake is not hidden by the first, and input from outside cannot flood the log. Texts that
- * differ in figures alone are the same. `lock` guards the handler and the table of reports; it is
+ * The kind of a message is its component and format or, for a configuration, its component and
+ * text. Each different text of a kind is reported once per minute, up to MOST_TEXTS texts. A second
+ * mistake is therefore not hidden by the first, and untrusted input cannot flood the log. Texts
+ * that differ only in digits are equal. `lock` guards the handler and the table of reports. It is
  * never held while a handler runs.
  */
 #include "tote/diagnostics.h"
@@ -31,23 +31,23 @@ enum { COMPONENT_BYTES = 48, BEGINNING_BYTES = 80 };
 
 static const uint64_t once_per_ns = 60 * 1000000000ULL;
 
-/* One kind of report in the minute that began at `time`, and how its last text began. */
+/* One kind of message in the minute that began at `time`. */
 struct report {
     uint64_t id;
-    uint64_t time;              /* monotonic */
-    uint64_t texts[MOST_TEXTS]; /* those that were given, see identify() */
+    uint64_t time;              /* monotonic, in nanoseconds */
+    uint64_t texts[MOST_TEXTS]; /* identities of the reported texts, see identify() */
     unsigned text_count;
-    unsigned suppressed;
+    unsigned suppressed; /* number of messages suppressed in this minute */
     tote_level level;
     char component[COMPONENT_BYTES];
-    char beginning[BEGINNING_BYTES];
+    char beginning[BEGINNING_BYTES]; /* of the last reported text */
 };
 
 static struct {
     struct tote__lock lock;
     tote_diagnostics_handler handler; /* NULL: stderr */
     void *user_data;
-    uint32_t generation; /* of the process that counts */
+    uint32_t generation; /* of the process that `suppressed` belongs to */
     struct report reports[REPORT_SLOTS];
 } state;
 
@@ -57,7 +57,7 @@ static struct iovec part_of(const char *text) {
     return (struct iovec){(char *)(uintptr_t)text, strlen(text)};
 }
 
-/* One call for the whole line: lines of several threads do not mix. */
+/* Write the line with one call, so that lines of several threads do not mix. */
 static void write_to_stderr(tote_level level, const char *component, const char *message) {
     static const char *const names[] = {"", "error: ", "warning: ", "info: ", "debug: "};
     const struct iovec line[] = {part_of("tote: "), part_of(names[level]), part_of(component),
@@ -70,7 +70,7 @@ static void write_to_stderr(tote_level level, const char *component, const char 
     tote__release_write_signals(&signals);
 }
 
-/* What the parent process held back is its own to tell. The lock is held. */
+/* Reset the counts after a fork: the parent reports its own. The lock must be held. */
 static void forget_inherited(void) {
     for (size_t i = 0; state.generation != tote__generation() && i < REPORT_SLOTS; i++) {
         state.reports[i].suppressed = 0;
@@ -78,7 +78,7 @@ static void forget_inherited(void) {
     state.generation = tote__generation();
 }
 
-/* The report of this kind; when it is new, the one that was given longest ago. */
+/* Return the report of this kind, or the oldest one to reuse if there is none. */
 static struct report *find_report(uint64_t id) {
     struct report *oldest = &state.reports[0];
 
@@ -96,10 +96,10 @@ static bool is_wanted(tote_level level, const char *component, const char *forma
     return component && format && level > TOTE_LEVEL_NONE && level <= TOTE_LEVEL_DEBUG &&
            (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed) &&
            tote__thread.handlers <
-               MOST_NESTED; /* otherwise a handler that reports recurses without end */
+               MOST_NESTED; /* prevents infinite recursion of a handler that reports */
 }
 
-/* What a text is known by: all of it but its figures. */
+/* Return the identity of a text: a hash of everything except digits. */
 static uint64_t identify(const char *message) {
     static const char figures[] = "0123456789";
     uint64_t id = 0;
@@ -129,8 +129,8 @@ static void copy_beginning(char *to, size_t size, const char *text) {
 }
 
 /*
- * Return whether this message is due, and how many of its kind were held back in the last minute of
- * that. It is remembered, so that what is held back later can be told apart.
+ * Return whether to report this message, and record it if so. Sets `suppressed` to the number of
+ * messages of its kind that were suppressed in the previous minute of that kind.
  */
 static bool is_due(uint64_t id, tote_level level, const char *component, const char *message,
                    unsigned *suppressed) {
@@ -182,7 +182,7 @@ static void format_message(char *message, const char *format, va_list arguments)
     if ((size_t)length > size) {
         size = tote__utf8_valid_prefix(message, size); /* vsnprintf() may have cut a code point */
     }
-    size = tote__replace_controls(message, size); /* it may quote what came from outside */
+    size = tote__replace_controls(message, size); /* it may quote untrusted input */
     message[size] = '\0';
 }
 
@@ -196,7 +196,10 @@ static void note_suppressed(char *message, unsigned suppressed) {
     }
 }
 
-/* Give a message, unless enough of its kind were given: of the same format, or the same text. */
+/*
+ * Report a message unless the rate limit of its kind is reached. `is_each`: the kind is the text,
+ * not the format.
+ */
 static void diagnose(tote_level level, const char *component, const char *format, bool is_each,
                      va_list arguments) {
     char message[MESSAGE_BYTES];
@@ -232,7 +235,7 @@ void tote__diagnose_each(tote_level level, const char *component, const char *fo
     va_end(arguments);
 }
 
-/* Take what was held back of one kind. Returns whether there is anything. */
+/* Take and reset the suppressed count of one kind. Returns whether there is one to report. */
 static bool take_suppressed(size_t index, struct report *taken) {
     tote__lock_take(&state.lock);
     forget_inherited();

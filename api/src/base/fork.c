@@ -6,8 +6,9 @@
  * emulators and sandboxes accept that request and ignore it, so a pthread_atfork() handler zeroes
  * the word, too. `last` is the generation of the parent to a child, whose word is 0.
  *
- * A handler of the host may use Tote in the child before ours runs. The word is then already the
- * child's own, and must stay: only the generation that was noted before the fork is forgotten.
+ * A handler of the host may use Tote in the child before Tote's handler runs. The word then already
+ * contains the generation of the child and must not change. The handler therefore only clears the
+ * generation that was recorded before the fork.
  */
 #include "tote/internal/fork.h"
 
@@ -21,9 +22,9 @@
 
 static _Atomic(uint32_t) static_word;
 static _Atomic(uint32_t) last;
-static _Atomic(uint32_t) forking;   /* the generation of the process that forks; 0: not noted */
-static _Atomic(uint64_t) fork_time; /* when the handler ran, ... */
-static _Atomic(pid_t) fork_child;   /* ... and in which process */
+static _Atomic(uint32_t) forking;   /* generation of the forking process; 0: not recorded */
+static _Atomic(uint64_t) fork_time; /* time of the handler's run */
+static _Atomic(pid_t) fork_child;   /* process in which the handler ran */
 
 _Atomic(_Atomic(uint32_t) *) tote__generation_word = &static_word;
 
@@ -82,8 +83,8 @@ uint32_t tote__generation_renew(void) {
     pthread_once(&once, set_up);
     _Atomic(uint32_t) *word = atomic_load(&tote__generation_word);
     /*
-     * First, so that a child forked in between does not take its parent's number; some are left
-     * out.
+     * Increment first, so that a child forked in between does not use its parent's number. Some
+     * numbers stay unused.
      */
     uint32_t next = atomic_fetch_add(&last, 1) + 1;
     uint32_t seen = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.c - waiting for a lock
+ * lock.c - the slow path of taking a lock
  *
  * Tests: tests/unit/test_fork.c, tests/schedule/test_schedule_core.c
  */
@@ -22,7 +22,7 @@ static void relax(void) {
 #endif
 }
 
-/* The n-th pause of a wait. */
+/* Do the n-th pause of a wait. */
 static void rest(unsigned round) {
     if (round < SPINS) {
         relax();
@@ -44,7 +44,7 @@ void tote__lock_wait(struct tote__lock *lock, uint32_t generation) {
 
     for (unsigned round = 0;; round++) {
         uint32_t holder = atomic_load_explicit(&lock->holder, memory_order_relaxed);
-        bool is_free = holder != generation; /* 0, or a holder that stayed behind in a parent */
+        bool is_free = holder != generation; /* 0, or held in the parent at the fork */
 
         if (is_free &&
             atomic_compare_exchange_weak_explicit(&lock->holder, &holder, generation,

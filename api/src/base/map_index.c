@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map_index.c - which fields of a map count
+ * map_index.c - index of the fields of a map that count
  *
- * Entries are sorted by hash, then key, then place, by a heapsort: its worst case is n log n, needs
- * no memory and no recursion, and an untrusted client cannot slow it down by keys of equal hashes.
- * Of a run of equal keys only the last entry is kept.
+ * A heapsort orders entries by hash, then key, then position. Its worst case is n log n, without
+ * memory or recursion. An untrusted client cannot slow it down with keys of equal hashes. Only the
+ * last entry of a run of equal keys is kept.
  *
  * Tests: tests/unit/test_large_values.c
  */
@@ -15,7 +15,7 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
-enum { SEARCHED = 16 }; /* up to so many fields a search is faster than an index */
+enum { SEARCHED = 16 }; /* up to this many fields, a search is faster than an index */
 
 struct entry {
     uint64_t hash;
@@ -36,7 +36,7 @@ static bool has_key(const tote_attribute *field) {
     return field->key && *field->key;
 }
 
-/* The order of hashes and keys. */
+/* Compare by hash, then by key. */
 static int compare_keys(tote_value map, const struct entry *entry, uint64_t hash, const char *key) {
     if (entry->hash != hash) {
         return entry->hash < hash ? -1 : 1;
@@ -50,7 +50,7 @@ static bool is_before(tote_value map, const struct entry *a, const struct entry 
     return order ? order < 0 : a->place < b->place;
 }
 
-/* Let the entry at `at` sink to its place in the heap, whose greatest entry is the first. */
+/* Sift the entry at `at` down. The first entry of the heap is the greatest. */
 static void sink(tote_value map, struct entry *entries, uint32_t at, uint32_t count) {
     struct entry sinking = entries[at];
 

@@ -2,7 +2,7 @@
 /*
  * memory.c - the host's allocator, and arenas
  *
- * The allocator may be replaced until the first memory has been asked for.
+ * The allocator may be replaced until the first allocation.
  */
 #include "tote/internal/memory.h"
 
@@ -49,7 +49,7 @@ bool tote_allocator_set(const tote_allocator *replacement) {
     return true;
 }
 
-/* Nothing is asked for as one byte, and given back as that. */
+/* A request of size 0 is allocated and freed as 1 byte. */
 static size_t at_least_one(size_t size) {
     return size ? size : 1;
 }
@@ -58,7 +58,7 @@ void *tote__allocate(size_t size) {
     if (!atomic_load_explicit(&is_in_use, memory_order_relaxed)) {
         atomic_store_explicit(&is_in_use, true, memory_order_relaxed);
     }
-    int error = errno; /* malloc() sets it, and the host's callers are not to see that */
+    int error = errno; /* malloc() sets it, which the caller must not see */
     void *memory = allocator.allocate(allocator.self, at_least_one(size));
 
     errno = error;
@@ -101,7 +101,7 @@ char *tote__copy_text(const char *text, size_t length) {
 
 struct tote__arena_chunk {
     struct tote__arena_chunk *next;
-    size_t size; /* with this head */
+    size_t size; /* including this header */
     max_align_t memory[];
 };
 

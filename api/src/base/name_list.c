@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * name_list.c - lists of names that something is allowed for
+ * name_list.c - lists of allowed names
  *
  * Tests: tests/unit/test_trust.c
  */

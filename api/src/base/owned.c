@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owned.c - things of threads, in a list for each process
+ * owned.c - per-thread objects, in one list per process
  *
  * Tests: tests/unit/test_pool.c, tests/schedule/test_schedule_memory.c
  */
@@ -8,14 +8,14 @@
 
 #include "tote/internal/memory.h"
 
-/* The things of one process, in a line of forks. */
+/* The objects of one process. */
 struct tote__owned_process {
-    struct tote__owned_process *parent; /* kept in sight, so that no tool takes it for a leak */
+    struct tote__owned_process *parent; /* keeps the parent's objects reachable for leak checkers */
     uint32_t generation;
     _Atomic(struct tote__owned *) first;
 };
 
-/* This process's; NULL when it has none yet. */
+/* Return the entry of this process; NULL if there is none yet. */
 static struct tote__owned_process *current(struct tote__owned_list *list) {
     struct tote__owned_process *process =
         atomic_load_explicit(&list->current, memory_order_acquire);
@@ -23,7 +23,7 @@ static struct tote__owned_process *current(struct tote__owned_list *list) {
     return process && process->generation == tote__generation() ? process : NULL;
 }
 
-/* The same, made when it is the first call, or the first in a child. */
+/* Return the entry of this process. The first call of a process creates it. */
 static struct tote__owned_process *make_current(struct tote__owned_list *list) {
     struct tote__owned_process *process = current(list);
 
@@ -47,7 +47,7 @@ static struct tote__owned_process *make_current(struct tote__owned_list *list) {
 enum { CACHE_LINE = 64 };
 
 static void *make(struct tote__owned_process *process, size_t size) {
-    /* Apart from what lies behind it, which may be another thread's. */
+    /* Padding: the memory after it may belong to another thread. */
     struct tote__owned *owned = tote__allocate_zeroed(size + CACHE_LINE);
 
     if (!owned) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.c - where pools get their memory from, and give it back to
+ * pool.c - slow paths of the object pools
  */
 #include "tote/internal/pool.h"
 
@@ -50,7 +50,7 @@ static void release_all(const struct tote__pool_kind *kind, struct tote__pooled 
     }
 }
 
-/* How many there are, `most` at most; the others are released. */
+/* Release all objects after the first `most`. Returns the number of objects left. */
 static uint32_t cut(const struct tote__pool_kind *kind, struct tote__pooled *first, uint32_t most) {
     struct tote__pooled *last = first;
     uint32_t count = 1;
@@ -89,7 +89,7 @@ void *tote__pool_refill(struct tote__pools *pools, const struct tote__pool_kind 
     return pooled + 1;
 }
 
-/* Put them where their owner finds them. */
+/* Return the objects `first` to `last` to the pool they belong to. */
 static void send_home(struct tote__pool *home, struct tote__pooled *first,
                       struct tote__pooled *last) {
     struct tote__pooled *head = atomic_load_explicit(&home->returned, memory_order_relaxed);
@@ -100,7 +100,7 @@ static void send_home(struct tote__pool *home, struct tote__pooled *first,
                                                     memory_order_release, memory_order_relaxed));
 }
 
-/* More than is kept, of no pool, or another thread's. */
+/* The pool is full, the object belongs to no pool, or it belongs to another thread's pool. */
 void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *pooled) {
     const struct tote__pools *own = tote__thread.pools;
     struct tote__pool *home = pooled->home;
@@ -112,7 +112,10 @@ void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *
     }
 }
 
-/* Half of what was returned and not come for, or all when nobody will come. */
+/*
+ * Release half of the returned objects if the owner did not fetch any since the last call. Release
+ * all of them if the owner thread has ended.
+ */
 static void trim_returned(const struct tote__pool_kind *kind, struct tote__pool *pool,
                           bool is_owned) {
     uint32_t refills = atomic_load_explicit(&pool->refills, memory_order_relaxed);
@@ -125,7 +128,7 @@ static void trim_returned(const struct tote__pool_kind *kind, struct tote__pool 
         return;
     }
     struct tote__pooled *middle = first;
-    struct tote__pooled *last = NULL; /* ahead of the middle */
+    struct tote__pooled *last = NULL; /* before the middle */
     for (struct tote__pooled *at = first; at && at->next; at = at->next->next) {
         last = middle;
         middle = middle->next;

@@ -9,7 +9,7 @@
 #include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
 
-/* A bit for each of the sets, in the order of their names; what is no ASCII is in none. */
+/* One bit per set, in the order of the enumerators. Bytes that are not ASCII are in no set. */
 const uint8_t tote__sets_of[256] = {
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x68, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
@@ -21,13 +21,13 @@ const uint8_t tote__sets_of[256] = {
     0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x3F, 0x2E, 0x2F, 0x2E, 0x3F, 0x00,
 };
 
-/* A code point, or what one U+FFFD stands for. */
+/* A code point, or an invalid sequence that one U+FFFD replaces. */
 struct sequence {
     size_t size;
     bool is_valid;
 };
 
-/* The sequence at the start. Spec: RFC 3629 section 4 */
+/* Return the sequence at the start. Spec: RFC 3629 section 4 */
 static struct sequence sequence_at(const char *text, size_t length) {
     const unsigned char *bytes = (const unsigned char *)text;
     unsigned char first = bytes[0];
@@ -47,7 +47,7 @@ static struct sequence sequence_at(const char *text, size_t length) {
     return (struct sequence){size, size == wanted};
 }
 
-/* How many bytes from the start are ASCII, counted in eights. */
+/* Return the length of the ASCII prefix, rounded down to a multiple of 8. */
 static size_t ascii_prefix(const char *text, size_t length) {
     size_t at = 0;
     uint64_t eight;
@@ -125,7 +125,7 @@ size_t tote__replace_controls(char *text, size_t length) {
 
 static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
 
-/* Repair, or only measure when `out` is NULL. */
+/* Repair, or only measure if `out` is NULL. */
 static size_t repair(char *out, const char *text, size_t length) {
     size_t written = 0;
 
@@ -192,7 +192,7 @@ size_t tote__utf8_cut(const char *text, size_t length, size_t size) {
             return size - back;
         }
     }
-    return size; /* no UTF-8 at all */
+    return size; /* not valid UTF-8 */
 }
 
 static char lower(char c) {
@@ -208,7 +208,7 @@ bool tote__differs_in_case_alone(const char *a, const char *b, size_t length) {
     return true;
 }
 
-/* Of either case. Returns 16 if it is none. */
+/* Return the value of a hex digit of either case; 16 if it is not a digit. */
 static unsigned hex_digit(char c) {
     unsigned digit = tote__hex_digit(c);
 
@@ -264,7 +264,7 @@ static void write_escaped(struct tote__writer *writer, uint32_t code_point) {
     tote__write(writer, escaped, sizeof escaped);
 }
 
-/* How many characters from the start on are ASCII, and stand for themselves in JSON. */
+/* Return the length of the ASCII prefix that JSON needs not escape. */
 static size_t plain_size(const char *text, size_t length) {
     size_t size = 0;
 
@@ -276,7 +276,7 @@ static size_t plain_size(const char *text, size_t length) {
 }
 
 void tote__write_quoted(struct tote__writer *writer, const char *text, size_t length) {
-    static const char named[] = "\"\"\\\\\nn\rr\tt"; /* a character, and its escape */
+    static const char named[] = "\"\"\\\\\nn\rr\tt"; /* pairs of a character and its escape */
     uint32_t code_point;
 
     tote__write(writer, "\"", 1);

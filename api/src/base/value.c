@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * value.c - values compared, and written as text, whatever the locale
+ * value.c - comparison of values and conversion to text, independent of the locale
  */
 #include "tote/value.h"
 
@@ -16,7 +16,7 @@
 #include "tote/internal/text.h"
 #include "tote/internal/wire.h"
 
-/* The inline functions of the header, as symbols. */
+/* External definitions of the inline functions of the header. */
 extern tote_value tote_value_make(tote_value_type type, const void *data, size_t size);
 extern tote_value tote_string(const char *text);
 extern tote_value tote_string_of(const char *text, size_t length);
@@ -29,9 +29,9 @@ extern tote_value tote_array(const tote_value *items, size_t count);
 extern tote_value tote_map(const tote_attribute *fields, size_t count);
 
 /*
- * Arrays and maps are walked without recursion, so that a value of any depth takes the same stack.
- * One that refers to a list many times can be of any size: what is beyond these many parts is not
- * looked at.
+ * Arrays and maps are walked without recursion, so that the stack use does not depend on the depth.
+ * A value that refers to one list many times can be of any size. Parts beyond this limit are
+ * ignored.
  */
 enum { MOST_PARTS = 1 << 20 };
 
@@ -44,7 +44,7 @@ static uint32_t known_type(tote_value value) {
     return value.type > TOTE_VALUE_TYPE_MAP ? (uint32_t)TOTE_VALUE_TYPE_EMPTY : value.type;
 }
 
-/* Values of one type, and no lists. */
+/* Compare two values of the same type that are not lists. */
 static bool are_equal_scalars(tote_value a, tote_value b) {
     switch (a.type) {
     case TOTE_VALUE_TYPE_STRING:
@@ -54,14 +54,14 @@ static bool are_equal_scalars(tote_value a, tote_value b) {
         return a.as.boolean == b.as.boolean;
     case TOTE_VALUE_TYPE_INT:
         return a.as.integer == b.as.integer;
-    case TOTE_VALUE_TYPE_DOUBLE: /* by content: a NaN is the same as itself */
+    case TOTE_VALUE_TYPE_DOUBLE: /* by its bits: a NaN equals itself */
         return memcmp(&a.as.real, &b.as.real, sizeof a.as.real) == 0;
     default:
         return true;
     }
 }
 
-/* Two lists that are compared. */
+/* Two lists that are being compared. */
 struct pair {
     tote_value a;
     tote_value b;
@@ -77,8 +77,8 @@ struct comparison {
 };
 
 /*
- * Return false if the lists differ in their numbers of parts. What is deeper than can be kept is
- * not looked at; if out of memory, what is deeper than a few levels is not.
+ * Return false if the lists have different numbers of parts. Parts deeper than TOTE__DEEPEST_VALUE
+ * are ignored; if out of memory, parts deeper than TOTE__FEW_LEVELS.
  */
 static bool push_pair(struct comparison *comparison, tote_value a, tote_value b) {
     bool is_same_list = a.as.items == b.as.items && a.size == b.size;
@@ -112,7 +112,7 @@ static bool compare_values(struct comparison *comparison, tote_value a, tote_val
     return tote__is_list(a) ? push_pair(comparison, a, b) : are_equal_scalars(a, b);
 }
 
-/* The next part of the lists on top, or their end. */
+/* Compare the next part of the lists on top, or pop them at their end. */
 static bool compare_parts(struct comparison *comparison) {
     struct pair *pair = tote__levels_top(&comparison->levels);
     uint32_t at = pair->at++;
@@ -162,7 +162,7 @@ static void put_text(struct tote__writer *writer, const char *text) {
     tote__write(writer, text, strlen(text));
 }
 
-/* glibc's printf() takes 1.5 KB of the stack more. */
+/* glibc's printf() uses 1.5 KB more stack. */
 #ifdef __GLIBC__
 static void format_double(char *text, size_t size, int digits, double real) {
     const char format[] = {'%', '.', '1', (char)('0' + digits % 10), 'g', '\0'};
@@ -175,7 +175,7 @@ static void format_double(char *text, size_t size, int digits, double real) {
 }
 #endif
 
-/* Write a number as in JSON, and NaN and the infinities, which JSON does not have, as words. */
+/* Write a number as in JSON. NaN and infinities, which JSON lacks, are written as names. */
 static void put_double(struct tote__writer *writer, double real) {
     char text[40];
 
@@ -206,7 +206,7 @@ static void put_double(struct tote__writer *writer, double real) {
     put_text(writer, text);
 }
 
-/* Not by printf(), which takes more of the stack than all else here. */
+/* Write an integer without printf(), which uses much stack. */
 static void put_integer(struct tote__writer *writer, int64_t integer) {
     char digits[20];
     size_t at = sizeof digits;
@@ -230,7 +230,7 @@ static void put_base64(struct tote__writer *writer, const unsigned char *bytes, 
     }
 }
 
-/* No list. Text in a list is quoted. */
+/* Write a value that is not a list. Text inside a list is quoted. */
 static void put_scalar(struct tote__writer *writer, tote_value value, bool is_nested) {
     const char *quote = is_nested ? "\"" : "";
 
@@ -265,12 +265,12 @@ static void put_scalar(struct tote__writer *writer, tote_value value, bool is_ne
     }
 }
 
-/* A list that is written. */
+/* A list that is being written. */
 struct level {
     tote_value list;
     struct tote__map_index *index;
     uint32_t at;
-    bool has_parts; /* one was written */
+    bool has_parts; /* at least one part was written */
 };
 
 struct walk {
@@ -281,8 +281,8 @@ struct walk {
 };
 
 /*
- * A list that is deeper than can be kept is written empty; if out of memory, one below a few levels
- * is.
+ * Start a list. A list deeper than TOTE__DEEPEST_VALUE is written empty; if out of memory, a list
+ * deeper than TOTE__FEW_LEVELS.
  */
 static void open_list(struct walk *walk, tote_value list) {
     bool is_array = list.type == TOTE_VALUE_TYPE_ARRAY;
@@ -304,7 +304,7 @@ static void close_list(struct walk *walk) {
     put_text(walk->writer, level->list.type == TOTE_VALUE_TYPE_ARRAY ? "]" : "}");
 }
 
-/* The next part of the list on top, or its end. */
+/* Write the next part of the list on top, or its end. */
 static void put_part(struct walk *walk) {
     struct level *level = tote__levels_top(&walk->levels);
     bool is_array = level->list.type == TOTE_VALUE_TYPE_ARRAY;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * version.c - which version runs
+ * version.c - the version of the running library
  *
  * Tests: tests/unit/test_resource.c
  */

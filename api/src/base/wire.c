@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire.c - attributes to OTLP's wire format
+ * wire.c - encoding of attributes in the OTLP wire format
  *
- * Writing goes in two passes, size and bytes. Flat values are written forward; arrays and maps
- * backward, so that both passes look at each part once, whatever its depth.
+ * Encoding takes two passes: the first one measures, the second one writes. Flat values are written
+ * forward. Arrays and maps are written backward, so that each pass visits each part once at any
+ * depth.
  */
 #include "tote/internal/wire.h"
 
@@ -17,8 +18,7 @@
 enum { DEEPEST = TOTE__DEEPEST_VALUE };
 
 /*
- * The most of one array or map: more than a span may have, and what is looked at in less than 0.1
- * s.
+ * The limits of one array or map: more than a span may have, and processed in less than 0.1 s.
  */
 enum { MOST_BYTES = 64 << 20, MOST_PARTS = 1 << 20 };
 
@@ -94,13 +94,13 @@ static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wi
 struct level {
     tote_value list;
     struct tote__map_index *index;
-    uint32_t left; /* how many parts are still to be written */
-    uint32_t end;  /* how much was written before its content */
+    uint32_t left; /* number of parts that are not written yet */
+    uint32_t end;  /* number of bytes written before its content */
 };
 
 /*
- * A writer that goes backward: a part's length is known when its head is written, so every part is
- * looked at once, and there is no recursion. Without `end` it only measures.
+ * A backward writer. The length of a part is known when its head is written. Every part is
+ * therefore visited once, without recursion. If `end` is NULL, it only measures.
  */
 struct writer {
     uint8_t *end; /* NULL: nothing is written */
@@ -137,7 +137,7 @@ static void put_key_back(struct writer *writer, const char *key) {
     }
 }
 
-/* Deeper values, and those that say they have parts and do not, become the empty value. */
+/* Values that are too deep, and lists whose pointer is NULL, become the empty value. */
 static bool push_level(struct writer *writer, tote_value list) {
     size_t deepest = tote__min(writer->limits->value_depth, DEEPEST);
 
@@ -153,7 +153,7 @@ static bool push_level(struct writer *writer, tote_value list) {
     return true;
 }
 
-/* The head of the list on top. Returns where it ends. */
+/* Write the head of the list on top. Returns where it ends. */
 static uint32_t pop_level(struct writer *writer) {
     const struct level *level = &writer->levels[--writer->depth];
     bool is_array = level->list.type == TOTE_VALUE_TYPE_ARRAY;
@@ -163,7 +163,7 @@ static uint32_t pop_level(struct writer *writer) {
     return level->end;
 }
 
-/* What goes ahead of a part whose value was written; `end` is where that ends. */
+/* Write what precedes a part whose value was written; `end` is the end of that value. */
 static void put_part_head(struct writer *writer, const struct level *level, uint32_t end) {
     if (level->list.type == TOTE_VALUE_TYPE_MAP) {
         put_head_back(writer, TOTE__KEY_VALUE_VALUE, writer->written - end);
@@ -172,7 +172,7 @@ static void put_part_head(struct writer *writer, const struct level *level, uint
     put_head_back(writer, TOTE__LIST_ITEM, writer->written - end);
 }
 
-/* The part before the ones that were written. */
+/* Write the part before the written ones. */
 static void put_part(struct writer *writer, struct level *level) {
     uint32_t at = --level->left;
     bool is_map = level->list.type == TOTE_VALUE_TYPE_MAP;
@@ -186,13 +186,14 @@ static void put_part(struct writer *writer, struct level *level) {
     if (!tote__is_list(value)) {
         put_scalar_back(writer, value);
     } else if (push_level(writer, value)) {
-        return; /* its head, and this part's, come with pop_level() */
+        return; /* pop_level() writes its head and the head of this part */
     }
     put_part_head(writer, level, end);
 }
 
 /*
- * Return false if it is too large. A list that refers to one list many times can be of any size.
+ * Write the whole list. Returns false if it is too large: a list that refers to one list many times
+ * can be of any size.
  */
 static bool put_list_back(struct writer *writer, tote_value list) {
     if (!push_level(writer, list)) {
@@ -219,8 +220,8 @@ static bool put_list_back(struct writer *writer, tote_value list) {
 }
 
 /*
- * In the reserve there is one writer, for use without memory: a value measured with memory is
- * written without.
+ * A writer for use if out of memory: a value that was measured with memory can then be written
+ * without.
  */
 static struct {
     struct tote__lock lock;
@@ -228,8 +229,8 @@ static struct {
 } reserve;
 
 /*
- * Write the list so that it ends at `end`, or measure it if that is NULL. The levels are not on the
- * stack, which may be small. Returns false if it is too large.
+ * Write the list so that it ends at `end`, or only measure it if `end` is NULL. The levels are not
+ * on the stack, which may be small. Returns false if the list is too large.
  */
 static bool walk_list(uint8_t *end, tote_value list, const struct tote__wire_limits *limits,
                       size_t *size) {
@@ -244,7 +245,7 @@ static bool walk_list(uint8_t *end, tote_value list, const struct tote__wire_lim
     writer->limits = limits;
     writer->depth = 0;
     writer->parts_left = MOST_PARTS;
-    writer->has_indexes = own != NULL; /* the host's allocator is not called under a lock */
+    writer->has_indexes = own != NULL; /* do not call the host's allocator under a lock */
     bool is_small = put_list_back(writer, list);
     *size = writer->written;
     if (!own) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire_read.c - attributes from OTLP's wire format
+ * wire_read.c - decoding of attributes in the OTLP wire format
  *
  * Tests: tests/unit/test_wire.c, tests/fuzz/fuzz_wire.c
  */
@@ -22,7 +22,7 @@ static bool take_long_varint(struct tote__slice *message, uint64_t *number) {
     return false;
 }
 
-/* Most are of one byte. */
+/* Read a varint. Most have one byte. */
 static inline bool take_varint(struct tote__slice *message, uint64_t *number) {
     if (!message->size || *message->at & 0x80) {
         return take_long_varint(message, number);
@@ -32,7 +32,7 @@ static inline bool take_varint(struct tote__slice *message, uint64_t *number) {
     return true;
 }
 
-/* Take so many bytes. Returns NULL if there are fewer. */
+/* Consume this many bytes. Returns NULL if there are fewer. */
 static inline const uint8_t *take(struct tote__slice *message, uint64_t size) {
     const uint8_t *at = message->at;
 
@@ -44,7 +44,7 @@ static inline const uint8_t *take(struct tote__slice *message, uint64_t size) {
     return at;
 }
 
-/* Take what follows the tag. Returns false if it is not readable. */
+/* Consume the content after the tag. Returns false if it is malformed. */
 static inline bool take_value(struct tote__slice *message, struct tote__field *field) {
     const uint8_t *at;
 
@@ -72,7 +72,7 @@ static inline bool take_value(struct tote__slice *message, struct tote__field *f
 }
 
 bool tote__next_field(struct tote__slice *message, struct tote__field *field) {
-    struct tote__slice rest = *message; /* in registers */
+    struct tote__slice rest = *message; /* lets the compiler keep it in registers */
     uint64_t tag;
 
     field->content = (struct tote__slice){NULL, 0};
@@ -111,9 +111,9 @@ size_t tote__count_fields(struct tote__slice message, uint32_t number) {
     return count;
 }
 
-/* An array or map that is being unpacked into `target`, which has room for all of its parts. */
+/* An array or map that is being unpacked into `target`, which has space for all of its parts. */
 struct level {
-    struct tote__slice message; /* what is left of it */
+    struct tote__slice message; /* the rest of it */
     tote_value *target;
     uint32_t done;
 };
@@ -129,8 +129,8 @@ static void *allocate_parts(struct reader *reader, size_t count, size_t size) {
 }
 
 /*
- * Make `target` a list with room for its parts, to be unpacked next; EMPTY if out of memory or too
- * deep.
+ * Make `target` a list with space for its parts, which are unpacked next. Makes it EMPTY if out of
+ * memory or too deep.
  */
 static void push_level(struct reader *reader, struct tote__slice message, bool is_array,
                        tote_value *target) {
@@ -192,7 +192,7 @@ static void unpack_one(struct reader *reader, struct tote__slice any_value, tote
     }
 }
 
-/* The next part of the list on top, or its end. */
+/* Unpack the next part of the list on top, or pop it at its end. */
 static void unpack_part(struct reader *reader, struct level *level) {
     struct tote__field field;
 
@@ -219,8 +219,8 @@ static void unpack_part(struct reader *reader, struct level *level) {
 }
 
 /*
- * Without recursion: a value of any depth takes the same stack. Values that are no list take none
- * of it.
+ * Unpack without recursion, so that the stack use does not depend on the depth. Values that are not
+ * lists use none of it.
  */
 static __attribute__((noinline)) tote_value unpack_list(struct tote__slice any_value,
                                                         struct tote__arena *arena) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * write_signals.c - writes that raise no signal in the host
+ * write_signals.c - blocking of the signals that a write may raise
  *
- * A signal that was pending before is the host's and stays pending; one that became pending
- * meanwhile was raised by the write and is taken off.
+ * A signal that was pending before belongs to the host and stays pending. A signal that became
+ * pending meanwhile was raised by the write and is consumed.
  *
  * Tests: tests/host/test_dead_readers.c
  */

@@ -2,8 +2,8 @@
 /*
  * context.c - contexts and the values in them
  *
- * A context never changes once made: a new one takes references to what the old one has, and no
- * reference to the old one, so contexts form no chains.
+ * Contexts are immutable. A new context references what the old one references, but not the old
+ * context itself. Contexts therefore form no chains.
  */
 #include "tote/internal/context.h"
 
@@ -17,7 +17,7 @@
 #include "tote/internal/store.h"
 
 struct tote__context_value {
-    struct tote__context_value *next; /* one reference */
+    struct tote__context_value *next; /* owns one reference */
     const tote_context_key *key;
     void *value;
     _Atomic(uint32_t) references;
@@ -113,8 +113,8 @@ void tote__context_init(tote_context *made, const tote_context *from, tote_store
 }
 
 /*
- * A copy with these, whose references it takes, that is not shared yet. NULL if out of memory;
- * reports that.
+ * Return a copy with these, which is not shared yet. Takes ownership of the references. Returns
+ * NULL and reports if out of memory.
  */
 static tote_context *make(const tote_context *context, tote_store *store, tote_span *span) {
     tote_context *made = tote__pool_take(&tote__context_pool);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * context_stack.c - what is current on a thread or a fibre
+ * context_stack.c - the current context of a thread or fibre
  *
- * Each thread, or fibre with a slot of the host's, has one stack of frames; the top frame's context
- * is current. `current` in the thread's slot always names a context that lives, also between two
- * instructions, where a signal handler may read it: it is set before a reference is dropped.
+ * Each thread, or each fibre if the host set a slot, has one stack of frames. The context of the
+ * top frame is current. `current` in the thread's slot always points to a live context, because it
+ * is set before a reference is dropped. A signal handler may read it between any two instructions.
  *
  * Tests: tests/unit/test_context.c
  */
@@ -28,11 +28,11 @@ _Thread_local struct tote__thread tote__thread __attribute__((tls_model("initial
 _Static_assert(sizeof(struct tote__thread) <= 64, "what a thread has is one cache line");
 
 static tote_context_slot foreign_slot;
-static _Atomic(const tote_context_slot *) slot_in_use; /* NULL: the thread's own */
+static _Atomic(const tote_context_slot *) slot_in_use; /* NULL: the slot of the thread */
 
 /*
- * In place of a stack when not even the first one could be had: `no_memory[n]` stands for n + 1
- * void frames, and is never written.
+ * Placeholders for a stack that could not be allocated: `no_memory[n]` represents n + 1 void
+ * frames. Never written.
  */
 static struct tote__stack no_memory[32];
 
@@ -56,7 +56,7 @@ static bool is_closed(tote_scope *scope) {
     return atomic_load(&scope->on) == &tote__closed;
 }
 
-/* What is current where the thread has made nothing current. */
+/* Return the context that is current if the stack is empty. */
 static const tote_context *outermost(void) {
     const struct tote__inherited *inherited = tote__thread.inherited;
 
@@ -76,7 +76,10 @@ static const tote_context *top(const struct tote__stack *stack) {
     return stack->depth ? stack->frames[stack->depth - 1].context : outermost();
 }
 
-/* `context` is on top of `stack` now, that may be a fibre's or one that nobody runs on. */
+/*
+ * Update `current` if `stack` is this thread's; `context` is now on top of it. The stack may also
+ * belong to a fibre or to no running thread.
+ */
 static void set_current(const struct tote__stack *stack, const tote_context *context) {
     struct tote__thread *thread = &tote__thread;
 
@@ -99,7 +102,7 @@ static void set_stack_here(struct tote__stack *stack) {
     tote__thread_watch_end();
 }
 
-/* A stack's first block of tokens, and each later one: short-lived fibres take few. */
+/* The first block of tokens of a stack is small, because short-lived fibres need few. */
 static const tote_context_token first_block = 4096;
 static const tote_context_token later_block = (tote_context_token)1 << 32;
 
@@ -112,8 +115,8 @@ static void take_block(struct tote__stack *stack) {
 }
 
 /*
- * Return whether the stack made this token, also if its frame is gone. False for most of what it
- * made 2^32 ago.
+ * Return whether the stack made this token, even if its frame was popped. May return false if the
+ * stack made 2^32 tokens since then.
  */
 static bool has_made(const struct tote__stack *stack, tote_context_token token) {
     bool is_of_first = token >= stack->base && token - stack->base < first_block;
@@ -123,7 +126,7 @@ static bool has_made(const struct tote__stack *stack, tote_context_token token) 
     return (is_of_first || is_of_last) && token < stack->next;
 }
 
-/* Unique in the process; those of one stack grow. */
+/* Return a new token: unique in the process, and greater than all earlier tokens of the stack. */
 static inline tote_context_token take_token(struct tote__stack *stack) {
     if (tote__unlikely(stack->next == stack->limit)) {
         take_block(stack);
@@ -142,7 +145,10 @@ static inline tote_context_token push(struct tote__stack *stack, const tote_cont
     return token;
 }
 
-/* A first stack for this thread or fibre, that goes on from what stood for it. */
+/*
+ * Allocate the first stack of this thread or fibre. `before` is NULL or the placeholder that it
+ * replaces; the void frames of the placeholder are kept.
+ */
 static struct tote__stack *stack_new(const struct tote__stack *before) {
     struct tote__stack *stack = tote__allocate(sizeof *stack);
 
@@ -227,7 +233,7 @@ void tote__stack_push_void(void) {
     } else if (stack->depth < stack->capacity) {
         push(stack, &tote__void_scope.context, TOTE__FRAME_VOID, 1);
     } else {
-        stack->frames[stack->depth - 1].count++; /* the frame kept free was taken by a void one */
+        stack->frames[stack->depth - 1].count++; /* the reserved frame is already a void frame */
     }
 }
 
@@ -256,7 +262,7 @@ bool tote__stack_pop_void(enum tote__leaving way) {
     return true;
 }
 
-/* How many frames are as old as the token, or older. */
+/* Return the number of frames whose token is not newer than `token`. */
 static size_t depth_at(const struct tote__stack *stack, tote_context_token token) {
     size_t depth = stack ? stack->depth : 0;
 
@@ -284,7 +290,7 @@ size_t tote__stack_find_scope(const struct tote__stack *stack, const tote_scope 
     return SIZE_MAX;
 }
 
-/* Take the top frame off; its context still lives. */
+/* Pop the top frame. Its reference is not dropped yet. */
 static inline struct tote__frame pop(struct tote__stack *stack) {
     uint32_t depth = stack->depth - 1;
     const struct tote__frame *frame = &stack->frames[depth];
@@ -294,7 +300,7 @@ static inline struct tote__frame pop(struct tote__stack *stack) {
     return *frame;
 }
 
-/* Return whether the frame was still of use. */
+/* Release what a popped frame owns. Returns whether the frame was still in use. */
 static bool leave_frame(struct tote__stack *stack, struct tote__frame frame,
                         struct tote__leave *leave) {
     switch (frame.kind) {
@@ -316,7 +322,7 @@ static bool leave_frame(struct tote__stack *stack, struct tote__frame frame,
 size_t tote__stack_pop_to(struct tote__stack *stack, size_t depth, struct tote__leave *leave) {
     size_t count = 0;
 
-    while (stack->depth > depth) { /* what ends may run the host's code, that pushes and pops */
+    while (stack->depth > depth) { /* ending a span may run host code that pushes and pops */
         count += leave_frame(stack, pop(stack), leave);
     }
     return count;
@@ -336,7 +342,7 @@ static void stack_free(struct tote__stack *stack) {
 static pthread_key_t thread_key;
 static bool has_thread_key;
 
-/* Contexts that other destructors attach from here on register the destructor again. */
+/* Free the thread's data. If a later destructor attaches a context, it registers this one again. */
 static void end_thread(void *unused) {
     struct tote__stack *stack = tote__thread.stack;
     struct tote__inherited *inherited = tote__thread.inherited;
@@ -347,7 +353,7 @@ static void end_thread(void *unused) {
     tote__thread.current = NULL;
     tote__thread.inherited = NULL;
     tote__inherited_free(inherited);
-    stack_free(stack); /* may end spans, which needs what the SDK has for the thread */
+    stack_free(stack); /* may end spans, which uses the SDK's data of the thread */
     void *sdk = tote__thread.sdk;
     tote__thread.sdk = NULL;
     if (sdk && tote__thread.release_sdk) {
@@ -364,14 +370,14 @@ static void end_thread(void *unused) {
 #ifdef __GLIBC__
 #include <link.h>
 
-/* A static program has none of them; before glibc 2.34 they are in libdl. */
+/* Weak: absent in a static program, and in libdl before glibc 2.34. */
 #pragma weak dladdr1
 #pragma weak dlopen
 
 /*
- * Keep the shared object with this code mapped: the destructor of the key runs when a thread ends,
- * also after the host has unloaded a plug-in that contains the static library. The program itself
- * has no name here, and is never unloaded.
+ * Keep the shared object with this code mapped. The destructor of the key runs when a thread ends,
+ * even after the host unloaded a plug-in that contains the static library. The main program has an
+ * empty name here and is never unloaded.
  */
 static void stay_mapped(void) {
     int error = errno;
@@ -380,14 +386,14 @@ static void stay_mapped(void) {
 
     if (dladdr1 && dlopen && dladdr1(&thread_key, &info, &found, RTLD_DL_LINKMAP) && found) {
         const struct link_map *object = found;
-        if (object->l_name && *object->l_name) { /* loaded: nothing is looked for */
+        if (object->l_name && *object->l_name) { /* already loaded: no path search */
             (void)dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
         }
     }
     errno = error;
 }
 #else
-static void stay_mapped(void) {} /* musl unloads nothing */
+static void stay_mapped(void) {} /* musl never unloads libraries */
 #endif
 
 static void make_thread_key(void) {
@@ -449,8 +455,8 @@ static __attribute__((noinline)) bool report_unknown(tote_context_token token) {
 }
 
 /*
- * How many frames are left without what was pushed since the mark. The frame it was taken in may be
- * gone by now: a scope that another thread closed is dropped by the next push.
+ * Return the depth without the frames pushed since the mark; SIZE_MAX if the mark is unknown. The
+ * frame of the mark may have been popped: the next push drops a scope that another thread closed.
  */
 static size_t depth_at_mark(const struct tote__stack *stack, tote_context_token number) {
     bool is_here = tote__stack_find(stack, number) != SIZE_MAX;
@@ -458,7 +464,7 @@ static size_t depth_at_mark(const struct tote__stack *stack, tote_context_token 
     return is_here || has_made(stack, number) ? depth_at(stack, number) : SIZE_MAX;
 }
 
-/* How deep the stack was when the token was made, without what it stands for. */
+/* Return the depth of the stack before the token was made; SIZE_MAX if the token is unknown. */
 static size_t depth_before(const struct tote__stack *stack, tote_context_token token) {
     if (!stack || is_without_memory(stack)) {
         return SIZE_MAX;
@@ -470,7 +476,7 @@ static size_t depth_before(const struct tote__stack *stack, tote_context_token t
     return at != SIZE_MAX && stack->frames[at].kind == TOTE__FRAME_ATTACHED ? at : SIZE_MAX;
 }
 
-/* Apart from the usual way, whose stack frame stays small. */
+/* The slow path of detach; a separate function, so the fast path has a small stack frame. */
 static __attribute__((noinline)) bool detach_below_top(struct tote__stack *stack,
                                                        tote_context_token token) {
     struct tote__leave leave = {.way = TOTE__TAKE_OFF};
@@ -514,7 +520,7 @@ static int run_void(int (*run)(void *arg), void *arg) {
     return result;
 }
 
-/* The frame of a run is not on top of the stack as it should be. */
+/* Handle the error that the frame of a run is not on top of the stack. */
 static __attribute__((noinline)) void leave_run(struct tote__stack *stack,
                                                 tote_context_token token) {
     struct tote__leave leave = {.way = TOTE__TAKE_OFF};
@@ -522,7 +528,7 @@ static __attribute__((noinline)) void leave_run(struct tote__stack *stack,
     char label[TOTE__SPAN_LABEL_BYTES];
 
     tote__span_label(top(stack)->span, label);
-    /* When it is gone, a token from before the run was detached in it; that was reported. */
+    /* Not found: the run detached a token from before the run, which was reported. */
     if (at != SIZE_MAX && tote__stack_pop_to(stack, at, &leave) > 1) {
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, "context",

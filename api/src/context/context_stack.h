@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * context_stack.h - the stack of contexts behind a thread's slot, and what a scope is to it
+ * context_stack.h - the context stack of a thread or fibre, and the layout of a scope
  */
 #ifndef TOTE_CONTEXT_STACK_H
 #define TOTE_CONTEXT_STACK_H
@@ -9,12 +9,12 @@
 #include "tote/scope.h"
 
 enum tote__frame_kind {
-    TOTE__FRAME_BORROWED, /* tote_context_run(): its caller keeps the context */
-    TOTE__FRAME_ATTACHED, /* keeps a reference */
-    TOTE__FRAME_SCOPED,   /* tote_run_scoped(): the scope's one owner is the frame */
-    TOTE__FRAME_OPENED,   /* a scope whose owner has a handle; keeps a reference */
-    TOTE__FRAME_RESUMED,  /* the same, not for the first time */
-    TOTE__FRAME_VOID      /* memory was out: `count` scopes and runs that keep nothing */
+    TOTE__FRAME_BORROWED, /* tote_context_run(): the caller owns the reference */
+    TOTE__FRAME_ATTACHED, /* owns a reference */
+    TOTE__FRAME_SCOPED,   /* tote_run_scoped(): owns the only reference to the scope */
+    TOTE__FRAME_OPENED,   /* a scope with a handle; the frame owns a second reference */
+    TOTE__FRAME_RESUMED,  /* a resumed scope with a handle; the frame owns a second reference */
+    TOTE__FRAME_VOID      /* out of memory: `count` scopes and runs that keep nothing */
 };
 
 struct tote__frame {
@@ -26,75 +26,76 @@ struct tote__frame {
 
 enum { TOTE__FIRST_FRAMES = 8 };
 
-/* One frame is kept free for TOTE__FRAME_VOID: that always has room. */
+/* One frame is reserved for TOTE__FRAME_VOID, so pushing that never fails. */
 struct tote__stack {
     struct tote__frame *frames;
     uint32_t depth;
     uint32_t capacity;
-    tote_context_token base; /* a mark of the empty stack */
-    tote_context_token next; /* tokens are numbers that the process gives out in blocks */
-    tote_context_token limit;
+    tote_context_token base;  /* the mark of the empty stack */
+    tote_context_token next;  /* next token of the block that the process assigned */
+    tote_context_token limit; /* end of the block */
     struct tote__frame first[TOTE__FIRST_FRAMES];
 };
 
-/* What becomes of scopes whose frames are popped, the topmost first. */
+/* What happens to scopes whose frames are popped, topmost first. */
 enum tote__leaving {
-    TOTE__TAKE_OFF, /* suspended, for their owner to close */
-    TOTE__CLOSE,    /* ended; the handle stays its owner's */
-    TOTE__UNWIND    /* ended with a status, if opened in the frame; their handles are gone */
+    TOTE__TAKE_OFF, /* suspend the scope; its owner closes it later */
+    TOTE__CLOSE,    /* end the scope; its owner keeps the handle */
+    TOTE__UNWIND    /* end a scope opened in the frame, set its status, release the lost handle */
 };
 
 struct tote__leave {
     enum tote__leaving way;
     tote_status_code status;
     const char *description;
-    size_t closed; /* how many scopes were ended */
+    size_t closed; /* number of scopes that were ended */
 };
 
-/* What a thread was given by tote__thread_create_in_scope(); it starts with `run`. */
+/* The start arguments of a thread made by tote__thread_create_in_scope(). */
 struct tote__inherited {
-    tote_context *context; /* current while ... */
-    tote_scope *scope;     /* ... this is not closed; one reference each */
-    void *(*run)(void *arg);
+    tote_context *context;   /* current until `scope` is closed; owns one reference */
+    tote_scope *scope;       /* owns one reference */
+    void *(*run)(void *arg); /* the thread's start routine */
     void *arg;
 };
 
-/* The innermost scope of what is current on this thread. Borrowed; NULL if there is none. */
+/* Return the innermost current scope of this thread, borrowed; NULL if there is none. */
 tote_scope *tote__stack_innermost_scope(void);
 
 void tote__inherited_free(struct tote__inherited *inherited);
 
-/* The running thread's or fibre's stack. NULL at first. */
+/* Return the stack of the running thread or fibre; NULL before its first use. */
 struct tote__stack *tote__stack_here(void);
 
-/* The same, made if need be, with room for one push. NULL if out of memory; reports that. */
+/* Return the stack with space for one push. Allocates; returns NULL and reports if out of memory.
+ */
 struct tote__stack *tote__stack_with_space(void);
 
-/* Make `context` current on a stack that has room. */
+/* Make `context` current. The stack must have space for one push. */
 tote_context_token tote__stack_push(struct tote__stack *stack, const tote_context *context,
                                     enum tote__frame_kind kind);
 
 /* Make the context that keeps nothing current. Cannot fail. */
 void tote__stack_push_void(void);
 
-/* Take it off again, and what is above. Returns false when it was not current here. */
+/* Pop the void frame and all frames above it. Returns false if it was not current here. */
 bool tote__stack_pop_void(enum tote__leaving way);
 
-/* Where a frame is; SIZE_MAX when it is not there, also when `stack` is NULL. */
+/* Return the index of a frame; SIZE_MAX if not found. `stack` may be NULL. */
 size_t tote__stack_find(const struct tote__stack *stack, tote_context_token token);
 size_t tote__stack_find_scope(const struct tote__stack *stack, const tote_scope *scope);
 
-/* Pop until `depth` frames are left. Returns how many of those popped were still of use. */
+/* Pop until `depth` frames are left. Returns the number of popped frames that were still in use. */
 size_t tote__stack_pop_to(struct tote__stack *stack, size_t depth, struct tote__leave *leave);
 
-/* A scope is its context, and so lives as long as anybody refers to that. */
+/* A scope. Its context holds the reference count, so the scope lives as long as the context. */
 struct tote_scope {
     tote_context context;
-    _Atomic(struct tote__stack *) on; /* NULL: suspended; tote__closed */
-    bool has_span;                    /* of its own; else the context has its parent's */
+    _Atomic(struct tote__stack *) on; /* NULL: suspended; &tote__closed: ended */
+    bool has_span;                    /* false: the context has the parent's span */
 };
 
-/* A scope, or any other context. */
+/* The pool of scopes and all other contexts. */
 static const struct tote__pool_kind tote__context_pool = {.index = TOTE__POOL_CONTEXTS,
                                                           .kept = 256,
                                                           .kept_most = 1024,
@@ -102,14 +103,14 @@ static const struct tote__pool_kind tote__context_pool = {.index = TOTE__POOL_CO
 
 extern tote_scope tote__void_scope;
 
-/* Make a context that differs from `from` in these; takes the references. */
+/* Make a copy of `from` with this store and span; takes ownership of both references. */
 void tote__context_init(tote_context *made, const tote_context *from, tote_store *store,
                         tote_span *span);
 
-/* In place of a stack: the scope has ended. */
+/* The value of `on` of a scope that has ended. Not a real stack. */
 extern struct tote__stack tote__closed;
 
-/* The frame of `scope` was popped off `stack`. Returns whether the scope was open until now. */
+/* Handle that the frame of `scope` was popped from `stack`. Returns whether the scope was open. */
 bool tote__scope_leave(tote_scope *scope, enum tote__frame_kind kind, struct tote__stack *stack,
                        struct tote__leave *leave);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scope.c - a scoped run: a store and a span that are current together
+ * scope.c - scopes: a store and a span that are current together
  *
  * `on` is the stack on which a scope is current, or tote__closed. The thread that sets it to
  * tote__closed ends the span. A frame on a stack keeps the scope alive, so a thread may close a
@@ -18,7 +18,10 @@
 
 struct tote__stack tote__closed;
 
-/* For all that memory was out for, on all threads. It starts no spans: they would be orphans. */
+/*
+ * The scope of all threads for scopes that could not be allocated. It starts no spans, because
+ * these would be orphans.
+ */
 tote_scope tote__void_scope = {.context = {.is_suppressed = true}};
 
 static void scope_unref(tote_scope *scope) {
@@ -31,7 +34,7 @@ static tote_span *own_span(const tote_scope *scope) {
 
 enum { SCOPE_LABEL_BYTES = TOTE__SPAN_LABEL_BYTES + 16 };
 
-/* Write what names a scope in a diagnostic. Returns `label`. */
+/* Write the name of a scope for a diagnostic. Returns `label`. */
 static const char *label_of(const tote_scope *scope, char label[SCOPE_LABEL_BYTES]) {
     char span[TOTE__SPAN_LABEL_BYTES];
     const char *place = scope->has_span ? "of" : "under";
@@ -46,7 +49,7 @@ bool tote__scope_leave(tote_scope *scope, enum tote__frame_kind kind, struct tot
                        struct tote__leave *leave) {
     bool ends = kind == TOTE__FRAME_SCOPED || leave->way == TOTE__CLOSE ||
                 (leave->way == TOTE__UNWIND && kind == TOTE__FRAME_OPENED);
-    bool was_open = kind == TOTE__FRAME_SCOPED; /* nobody has a handle, so nobody else ends it */
+    bool was_open = kind == TOTE__FRAME_SCOPED; /* no handle: no other thread ends it */
 
     if (was_open) {
         atomic_store_explicit(&scope->on, &tote__closed, memory_order_release);
@@ -62,7 +65,7 @@ bool tote__scope_leave(tote_scope *scope, enum tote__frame_kind kind, struct tot
         leave->closed++;
     }
     if (was_open && leave->way == TOTE__UNWIND && kind == TOTE__FRAME_OPENED) {
-        scope_unref(scope); /* the handle was lost with its frame */
+        scope_unref(scope); /* the caller lost the handle */
     }
     scope_unref(scope);
     return was_open;
@@ -77,7 +80,7 @@ static tote_span *start_span(tote_tracer *tracer, const char *name,
     return options->root ? NULL : tote_span_ref(parent->span);
 }
 
-/* NULL if out of memory; reports that. */
+/* Allocate a scope. Returns NULL and reports if out of memory. */
 static tote_scope *scope_new(tote_tracer *tracer, const char *name,
                              const tote_span_options *options) {
     const tote_context *parent = tote__context_of(options->parent);
@@ -103,7 +106,7 @@ static tote_scope *scope_new(tote_tracer *tracer, const char *name,
     return scope;
 }
 
-/* Scopes that other threads closed while they were current here. */
+/* Pop scopes that other threads closed while they were current here. */
 static void drop_closed(struct tote__stack *stack) {
     struct tote__leave leave = {.way = TOTE__TAKE_OFF};
 
@@ -117,7 +120,10 @@ static void drop_closed(struct tote__stack *stack) {
     }
 }
 
-/* Make a scope, and current here; its one reference is the frame's. NULL if out of memory. */
+/*
+ * Make a scope and make it current here. The frame owns its only reference. Returns NULL if out of
+ * memory.
+ */
 static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
                                const tote_span_options *options, enum tote__frame_kind kind,
                                tote_context_token *token) {
@@ -132,7 +138,7 @@ static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
     if (!scope) {
         return NULL;
     }
-    stack = tote__stack_with_space(); /* the span's start may have run the host's code */
+    stack = tote__stack_with_space(); /* starting the span may have run host code */
     if (!stack) {
         tote_span_end(own_span(scope), 0);
         scope_unref(scope);
@@ -143,7 +149,7 @@ static tote_scope *scope_begin(tote_tracer *tracer, const char *name,
     return scope;
 }
 
-/* Warn about the use of a scope; `format` takes its label. Apart from the usual ways. */
+/* Warn about the wrong use of a scope; `format` takes its label. Kept out of the fast paths. */
 static tote__apart void warn(const char *format, const tote_scope *scope) {
     char label[SCOPE_LABEL_BYTES];
 
@@ -159,7 +165,7 @@ static void scope_finish_run(tote_context_token token, int result) {
     size_t at = tote__stack_find(stack, token);
 
     if (at == SIZE_MAX) {
-        return; /* closed with something around it, and reported there */
+        return; /* already closed with an outer frame, which was reported */
     }
     const tote_scope *scope = (const tote_scope *)stack->frames[at].context;
     tote_span *span = own_span(scope);
@@ -201,10 +207,10 @@ tote_scope *tote_scope_open(tote_tracer *tracer, const char *name,
         tote__stack_push_void();
         return &tote__void_scope;
     }
-    return (tote_scope *)tote_context_ref(&scope->context); /* the handle's */
+    return (tote_scope *)tote_context_ref(&scope->context); /* owned by the handle */
 }
 
-/* Where the scope is on this thread's stack; SIZE_MAX if it is not current here. */
+/* Return the index of the scope's frame on this stack; SIZE_MAX if it is not current here. */
 static size_t find_here(const tote_scope *scope, const struct tote__stack *stack) {
     return atomic_load(&scope->on) == stack ? tote__stack_find_scope(stack, scope) : SIZE_MAX;
 }
@@ -269,7 +275,7 @@ tote_span *tote_scope_get_span(const tote_scope *scope) {
     return scope ? own_span(scope) : NULL;
 }
 
-/* End a scope that is not current here, if it has not ended. */
+/* End a scope that is not current here, unless it has already ended. */
 static void close_elsewhere(tote_scope *scope) {
     if (atomic_exchange(&scope->on, &tote__closed) == &tote__closed) {
         warn("%s was closed, but it had ended with the scope around it; nothing was changed. Close "

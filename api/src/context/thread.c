@@ -3,12 +3,12 @@
  * thread.c - threads that start in their creator's context
  *
  * tote_thread_create() is for a thread with one task: its context is current until the thread ends.
- * Where nobody knows what a thread is for, it may be one of a pool, and outlive the request in
- * which it was created: its context is current until the scope in which it was created is closed.
+ * A thread of tote__thread_create_in_scope() may belong to a thread pool and outlive the request in
+ * which it was created. Its context is therefore only current until that scope is closed.
  *
- * The context is attached, not run in: a thread that leaves by pthread_exit() releases it with its
- * stack. If out of memory, the start data is on the creator's stack, and the creator waits until
- * the new thread has copied it: the program's thread is created in any case.
+ * The context is attached instead of run, so that a thread that calls pthread_exit() releases it
+ * with its stack. If out of memory, the start data is on the creator's stack. The creator then
+ * waits until the new thread has copied it. Out of memory in Tote never prevents the thread.
  *
  * Tests: tests/unit/test_scope_threads.c
  */
@@ -25,7 +25,7 @@ struct thread_start {
     tote_context *context;
     void *(*run)(void *arg);
     void *arg;
-    sem_t *is_copied; /* NULL: the struct is allocated, and the new thread releases it */
+    sem_t *is_copied; /* NULL: the struct is allocated, and the new thread frees it */
 };
 
 static void *begin(void *arg) {
@@ -50,7 +50,7 @@ static void *begin(void *arg) {
     return result;
 }
 
-/* Create the thread without an allocation of Tote. */
+/* Create the thread without an allocation by Tote. */
 static int create_and_wait(pthread_t *thread, const pthread_attr_t *attributes,
                            struct thread_start start) {
     sem_t is_copied;
@@ -61,7 +61,7 @@ static int create_and_wait(pthread_t *thread, const pthread_attr_t *attributes,
     start.is_copied = &is_copied;
     int result = pthread_create(thread, attributes, begin, &start);
     while (!result && sem_wait(&is_copied) != 0) {
-        /* a signal handler was run */
+        /* interrupted by a signal handler */
     }
     sem_destroy(&is_copied);
     return result;
@@ -99,7 +99,7 @@ void tote__inherited_free(struct tote__inherited *inherited) {
     }
 }
 
-/* Released as the thread ends. */
+/* Start a thread with inherited context. The argument is freed when the thread ends. */
 static void *begin_inheriting(void *arg) {
     struct tote__inherited *inherited = arg;
 

@@ -2,9 +2,9 @@
 /*
  * store.c - the tree of stores
  *
- * A store is a node with a parent and a log of its own entries. Writers take turns, readers take no
- * lock; see store_log.h for how they get on, store_write.c for what is written, and
- * store_resolve.c for what is visible.
+ * A store is a node with a parent and a log of its own entries. A lock serializes writers; readers
+ * take no lock. See store_log.h for the protocol, store_write.c for changes and store_resolve.c for
+ * visibility.
  */
 #include <string.h>
 
@@ -64,9 +64,10 @@ bool tote__store_append_entry(void *store, const struct tote__entry *entry) {
 }
 
 /*
- * What the stores from `store` on up to the topmost one say, in one node under that: so no chain is
- * deeper than can be walked in reasonable time. What the topmost one says stays live, what those in
- * between say does not. NULL if out of memory: a part of it could show what was deleted.
+ * Copy the entries of `store` and its ancestors, except the topmost one, to one new node under the
+ * topmost one. This bounds the depth of a chain, and so the time of a walk. Later changes of the
+ * topmost store stay visible; later changes of the others do not. Returns NULL if out of memory,
+ * because an incomplete copy could show deleted entries.
  */
 static tote_store *flatten(const tote_store *store) {
     bool hides_propagating = false;
@@ -133,7 +134,7 @@ void tote_store_seal(tote_store *store) {
     }
 }
 
-/* Apart from the usual way, whose stack frame stays small. */
+/* The slow path; a separate function, so the fast path has a small stack frame. */
 static __attribute__((noinline)) bool put(tote_store *store, const char *key, size_t length,
                                           tote_value value, uint32_t flags, const char *metadata,
                                           size_t metadata_length) {
@@ -162,7 +163,7 @@ bool tote_store_add_as(tote_store *store, const char *key, tote_value value, uin
     return put(store, key, length, value, flags, metadata, metadata_length);
 }
 
-/* To the root, after spans were started, is mostly a mistake. */
+/* Adding to the root store after spans were started is usually a mistake. */
 static bool add_to_root(const char *key, tote_value value) {
     bool is_added = tote_store_add_as(&root, key, value, TOTE_VISIBILITY_EXPORT, NULL);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_entries.c - snapshots of what is visible in a store
+ * store_entries.c - snapshots of the visible entries of a store
  *
- * A snapshot is one arena: the entries are linked as they are found, and put in a row at the end.
+ * A snapshot is one arena. The entries are linked while they are visited, then copied to an array.
  *
  * Tests: tests/unit/test_store.c, tests/unit/test_store_model.c
  */
@@ -16,7 +16,7 @@ struct tote_entries {
     size_t count;
 };
 
-/* Entries on their way into a snapshot. */
+/* A linked entry of a snapshot that is being built. */
 struct link {
     struct link *next;
     tote_entry entry;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_log.c - records in a log
+ * store_log.c - packing, copying and finding records of a log
  *
- * A record: one word of hash, size and flags; one of lengths; then key, NUL, metadata, NUL and the
- * attribute in wire format, filled up to a word.
+ * The first word of a record contains the hash, size and flags; the second one contains the
+ * lengths. Then follow key, NUL, metadata, NUL and the attribute in wire format, zero-padded to a
+ * word.
  */
 #include "store_log.h"
 
@@ -40,7 +41,7 @@ static char *put_text(char *out, const char *text, size_t length) {
 uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record) {
     char *out = (char *)(words + HEAD_WORDS);
 
-    words[tote__record_words(record) - 1] = 0; /* what fills it up */
+    words[tote__record_words(record) - 1] = 0; /* padding */
     tote__record_pack_head(words, record);
     out = put_text(out, record->key.text, record->key.length);
     return (uint8_t *)put_text(out, record->metadata, record->metadata_length);
@@ -54,8 +55,10 @@ struct log_extent tote__log_copy(struct store_log *log, struct log_extent extent
     return tote__log_list(log, extent, head->hash, head->words);
 }
 
-/* Return whether `length` bytes are the first of the word's; fewer than a word, and not worth a
- * call. */
+/*
+ * Return whether `length` bytes, fewer than a word, equal the first bytes of the word. Avoids a
+ * call of memcmp().
+ */
 static inline bool begins_with(uint64_t word, const char *text, size_t length) {
     uint64_t mask = (UINT64_C(1) << 8 * length) - 1;
     uint64_t wanted = 0;
@@ -92,7 +95,7 @@ bool tote__log_has_key(const struct store_log *log, uint32_t at, uint32_t words,
     return !left || begins_with(tote__log_load(log, at), text, left);
 }
 
-/* Newest first. What is listed is checked, because the log may be in use again. */
+/* Search newest first. The listed words are checked, because the log may have been reused. */
 bool tote__log_find(const struct store_log *log, struct log_extent extent,
                     const struct store_key *key, struct record_head *found) {
     const uint32_t hash = key->hash;

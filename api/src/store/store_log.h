@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_log.h - the entries of one store: a log that readers scan without a lock
+ * store_log.h - append-only log of the entries of one store, with lock-free readers
  *
- * Records are appended under the store's lock and show when `extent` grows, by one release store.
- * Their places are listed from the end of the log backward, so a search looks at one word of each
- * record, newest first, and does not go from record to record.
- * When a log is full, what is not replaced is written into another one, which shows when it becomes
- * the current one, by one release store again. So a reader, and a child that was forked at any
- * moment, sees every change whole or not at all. A log that is used again has a new `epoch`: a
- * reader that was still in it starts over. Logs are freed with their store.
+ * A writer appends records under the store's lock. One release store to `extent` publishes each
+ * record. A list that grows backward from the end of the log contains one word per record. A
+ * search reads only this list, newest record first.
+ * If a log is full, the writer copies all records that are not replaced into another log. One
+ * release store makes that log the current one. A reader, or a child process forked at any moment,
+ * therefore sees every change completely or not at all. Reusing a log increments its `epoch`: a
+ * reader that was still in the log restarts. Logs are freed with their store.
  */
 #ifndef TOTE_API_STORE_LOG_H
 #define TOTE_API_STORE_LOG_H
@@ -18,21 +18,21 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/store.h"
 
-/* Beside visibilities and TOTE__REMOTE, in a record. */
+/* Flags of a record, in addition to visibilities and TOTE__REMOTE. */
 enum { RECORD_TOMBSTONE = 1 << 3, RECORD_REPLACED = 1 << 4 };
 
 struct store_log {
-    struct store_log *next; /* in the store's list */
-    uint32_t capacity;      /* words */
-    _Atomic(uint32_t) epoch;
+    struct store_log *next;   /* in the store's list */
+    uint32_t capacity;        /* in words */
+    _Atomic(uint32_t) epoch;  /* incremented when the log is reused */
     _Atomic(uint64_t) extent; /* see struct log_extent */
     _Atomic(uint64_t) words[];
 };
 
-/* How much of a log is written: words of records, and how many these are. */
+/* The written part of a log. */
 struct log_extent {
-    uint32_t length;
-    uint32_t count;
+    uint32_t length; /* in words, without the list */
+    uint32_t count;  /* number of records */
 };
 
 static inline struct log_extent tote__log_extent(const struct store_log *log) {
@@ -46,14 +46,14 @@ static inline void tote__log_publish(struct store_log *log, struct log_extent ex
                           memory_order_release);
 }
 
-/* The most words that a further record may have. */
+/* Return the largest size of another record, in words. */
 static inline uint32_t tote__log_buffer(const struct store_log *log, struct log_extent extent) {
     uint32_t left = log->capacity - extent.length - extent.count;
 
     return left ? left - 1 : 0;
 }
 
-/* A key as it is looked for. */
+/* A key to search for. */
 struct store_key {
     const char *text;
     size_t length;
@@ -61,13 +61,13 @@ struct store_key {
 };
 
 /*
- * The key of a store for this text: itself, or with what is not UTF-8 repaired, in the arena.
- * Returns false if out of memory.
+ * Set `key` to the text if it is valid UTF-8, else to a repaired copy in the arena. Returns false
+ * if out of memory.
  */
 bool tote__store_key(struct store_key *key, const char *text, size_t length,
                      struct tote__arena *arena);
 
-/* What a record is made of. */
+/* The fields of a record. */
 struct store_record {
     struct store_key key;
     uint32_t flags;
@@ -77,7 +77,7 @@ struct store_record {
     size_t attribute_size;
 };
 
-/* The most that a record has room for. */
+/* The maximum length of the key and of the metadata of a record, in bytes. */
 enum { RECORD_LONGEST_TEXT = UINT16_MAX };
 
 enum { RECORD_HEAD_WORDS = 2 };
@@ -86,13 +86,13 @@ static inline size_t tote__words_for(size_t bytes) {
     return (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
 }
 
-/* How many words a record takes. */
+/* Return the size of a record in words. */
 static inline size_t tote__record_words(const struct store_record *record) {
     return RECORD_HEAD_WORDS + tote__words_for(record->key.length + 1 + record->metadata_length +
                                                1 + record->attribute_size);
 }
 
-/* Its first words. Returns how many there are in all. */
+/* Write the first words of a record. Returns the size of the record in words. */
 static inline uint32_t tote__record_pack_head(uint64_t *words, const struct store_record *record) {
     uint32_t count = (uint32_t)tote__record_words(record);
 
@@ -102,10 +102,10 @@ static inline uint32_t tote__record_pack_head(uint64_t *words, const struct stor
     return count;
 }
 
-/* Make a record of so many words. Returns where its attribute goes, that the caller puts there. */
+/* Write a record without its attribute. Returns the place where the caller writes the attribute. */
 uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record);
 
-/* Take a record apart; key and metadata end with NUL, and are in `words` like the attribute. */
+/* Parse a record. Key, metadata and attribute point into `words`; key and metadata end with NUL. */
 static inline struct store_record tote__record_parse(const uint64_t *words) {
     const char *text = (const char *)(words + RECORD_HEAD_WORDS);
     size_t key_length = (size_t)(words[1] >> 48);
@@ -122,9 +122,9 @@ static inline struct store_record tote__record_parse(const uint64_t *words) {
 }
 
 /*
- * Return the AnyValue of its attribute; empty if it has none. It is not validated like remote data,
- * because it was written here: tag, length, tag, length of the key, key, tag, length of the value,
- * value.
+ * Return the AnyValue of the attribute of a record; empty if it has none. It is not validated,
+ * because this process wrote it: tag, length, tag, length of the key, key, tag, length of the
+ * value, value.
  */
 static inline struct tote__slice tote__record_value(const struct store_record *record) {
     const uint8_t *at = record->attribute;
@@ -139,7 +139,7 @@ static inline struct tote__slice tote__record_value(const struct store_record *r
     return (struct tote__slice){at, (size_t)(end - at)};
 }
 
-/* The beginning of a record, in a log or copied out. */
+/* The parsed first word of a record, and the record's index in the log. */
 struct record_head {
     uint32_t at;
     uint32_t words;
@@ -153,8 +153,8 @@ static inline struct record_head tote__record_head(uint64_t first_word, uint32_t
 }
 
 /*
- * All words are read and written whole and atomically, acquire and release: who reads a word of a
- * log that is used again sees its new epoch after that.
+ * All words are read and written atomically, with acquire and release order: a reader that reads a
+ * word of a reused log sees the new epoch when it checks the epoch afterwards.
  */
 static inline uint64_t tote__log_load(const struct store_log *log, uint32_t at) {
     return atomic_load_explicit(&log->words[at], memory_order_acquire);
@@ -164,12 +164,12 @@ static inline void tote__log_store(struct store_log *log, uint32_t at, uint64_t 
     atomic_store_explicit(&log->words[at], word, memory_order_release);
 }
 
-/* The index of the word that lists a record: its hash, and where it begins. */
+/* Return the index of a record's word in the list. It contains the hash and the record's index. */
 static inline uint32_t tote__log_listed_at(const struct store_log *log, uint32_t record) {
     return log->capacity - 1 - record;
 }
 
-/* List the record of this hash at the end of the extent. Returns the extent with its words. */
+/* Add the record at the end of the extent to the list. Returns the extent including the record. */
 static inline struct log_extent tote__log_list(struct store_log *log, struct log_extent extent,
                                                uint32_t hash, uint32_t words) {
     tote__log_store(log, tote__log_listed_at(log, extent.count),
@@ -177,7 +177,7 @@ static inline struct log_extent tote__log_list(struct store_log *log, struct log
     return (struct log_extent){extent.length + words, extent.count + 1};
 }
 
-/* Write a record behind the extent, where there is room. Returns the extent to be published. */
+/* Write a record after the extent; there must be enough space. Returns the extent to publish. */
 static inline struct log_extent tote__log_write(struct store_log *log, struct log_extent extent,
                                                 const uint64_t *words, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
@@ -186,12 +186,12 @@ static inline struct log_extent tote__log_write(struct store_log *log, struct lo
     return tote__log_list(log, extent, (uint32_t)(words[0] >> 32), count);
 }
 
-/* Where a word is, for a writer who knows that no reader looks there. */
+/* Return the address of a word. Only for a writer, and only for words that no reader can access. */
 static inline uint64_t *tote__log_place(struct store_log *log, uint32_t at) {
     return (uint64_t *)(void *)&log->words[at];
 }
 
-/* Return whether a record has this hash. */
+/* Return whether any record of the log has this hash. */
 static inline bool tote__log_has_hash(const struct store_log *log, struct log_extent extent,
                                       uint32_t hash) {
     for (uint32_t record = 0; record < extent.count; record++) {
@@ -202,13 +202,13 @@ static inline bool tote__log_has_hash(const struct store_log *log, struct log_ex
     return false;
 }
 
-/* The same with a record of another log. */
+/* Copy a record of another log after the extent. Returns the extent to publish. */
 struct log_extent tote__log_copy(struct store_log *log, struct log_extent extent,
                                  const struct store_log *from, const struct record_head *head);
 
 /*
- * Walk over the records: `*at` starts as 0 and ends as `length`. Returns false at the end, and
- * when what is there is no record, because the log is being used again.
+ * Iterate over the records: `*at` starts as 0 and ends as `length`. Returns false at the end. Also
+ * returns false if the words are not a valid record, because the log is being reused.
  */
 static inline bool tote__log_next(const struct store_log *log, uint32_t length, uint32_t *at,
                                   struct record_head *head) {
@@ -223,18 +223,18 @@ static inline bool tote__log_next(const struct store_log *log, uint32_t length, 
     return true;
 }
 
-/* Return whether the record of so many words, whose hash is that of the key, is of the key. */
+/* Return whether the record has this key. Their hashes must already be equal. */
 bool tote__log_has_key(const struct store_log *log, uint32_t at, uint32_t words,
                        const struct store_key *key);
 
-/* The newest record of the key. Returns false when there is none. */
+/* Find the newest record of the key. Returns false if there is none. */
 bool tote__log_find(const struct store_log *log, struct log_extent extent,
                     const struct store_key *key, struct record_head *found);
 
-/* Add a flag to a record that readers may be reading. */
+/* Add a flag to a record; readers may be reading it. */
 void tote__log_add_flag(struct store_log *log, const struct record_head *head, uint32_t flag);
 
-/* Copy words out. */
+/* Copy words of the log to `out`. */
 static inline void tote__log_read(const struct store_log *log, uint32_t at, uint32_t words,
                                   uint64_t *out) {
     const _Atomic(uint64_t) *from = log->words + at;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_resolve.c - what is visible in a store
+ * store_resolve.c - lookup of the visible entries of a store
  *
- * One rule for all lookups: the nearest entry or tombstone of a key decides alone, with its own
- * flags; an overlay hides what propagates above it. Levels are read one after the other, each as it
- * is at that moment; nothing is lent out.
+ * All lookups follow one rule: only the nearest entry or tombstone of a key counts, with its own
+ * flags. An overlay hides propagating entries of its ancestors. Levels are read one after the
+ * other, without a common snapshot. All results are copies.
  *
  * Tests: tests/unit/test_store_visibility.c, tests/unit/test_store_model.c
  */
@@ -14,14 +14,14 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/text.h"
 
-/* A level's log as it was at one moment. */
+/* A snapshot of a level's log. */
 struct view {
     const struct store_log *log;
     uint32_t epoch;
     struct log_extent extent;
 };
 
-/* Return false when the level is empty. */
+/* Take a snapshot. Returns false if the level is empty. */
 static bool open_view(const tote_store *store, struct view *view) {
     const struct store_log *log = atomic_load_explicit(&store->current, memory_order_acquire);
 
@@ -31,8 +31,8 @@ static bool open_view(const tote_store *store, struct view *view) {
         log = atomic_load_explicit(&store->current, memory_order_acquire);
         if (log == view->log) {
             /*
-             * It is the current one, or was after that epoch began: its extent is of that epoch
-             * too, or newer.
+             * The log was current after this epoch began, so the extent belongs to this epoch or
+             * to a newer one.
              */
             view->extent = tote__log_extent(log);
             return true;
@@ -41,7 +41,7 @@ static bool open_view(const tote_store *store, struct view *view) {
     return false;
 }
 
-/* Return whether what was read through the view was what it should have been. */
+/* Return whether the words read through the view are consistent: the log was not reused. */
 static bool is_view_good(const struct view *view) {
     return atomic_load_explicit(&view->log->epoch, memory_order_relaxed) == view->epoch;
 }
@@ -55,10 +55,10 @@ bool tote__store_is_bare(const tote_store *store) {
 
 enum { STACK_WORDS = 48 };
 
-/* A record that was copied out. `words` points to `buffer`, or to memory. */
+/* A copy of a record. `words` points to `buffer` or to allocated memory. */
 struct copied {
     uint64_t *words;
-    size_t bytes; /* of the memory; 0: in `buffer` */
+    size_t bytes; /* size of the allocated memory; 0: `words` is `buffer` */
     uint64_t buffer[STACK_WORDS];
 };
 
@@ -86,7 +86,7 @@ static enum found copy_record(const struct view *view, const struct record_head 
     return FOUND;
 }
 
-/* Copy the level's record of the key out, to be dropped when it is found. */
+/* Copy the level's record of the key. If FOUND, the caller calls drop_copied(). */
 static enum found find_in_level(const tote_store *store, const struct store_key *key,
                                 struct copied *copied) {
     struct record_head head;
@@ -107,13 +107,13 @@ static enum found find_in_level(const tote_store *store, const struct store_key 
     return ABSENT;
 }
 
-/* The rule. `hides_propagating`: an overlay is below. */
+/* The visibility rule. `hides_propagating`: there is an overlay below this level. */
 static bool is_visible(uint32_t flags, bool hides_propagating) {
     return !(flags & RECORD_TOMBSTONE) &&
            !(hides_propagating && (flags & TOTE_VISIBILITY_PROPAGATE));
 }
 
-/* Copy the record that decides out, if it is visible; to be dropped when it is found. */
+/* Copy the nearest record of the key if it is visible. If FOUND, the caller calls drop_copied(). */
 static enum found resolve(const tote_store *store, const struct store_key *key,
                           bool hides_propagating, struct copied *copied) {
     for (; store; store = store->parent) {
@@ -153,7 +153,7 @@ static void report_unread(const struct store_key *key) {
                             key->text);
 }
 
-/* Return the length of the text, -1 if out of memory. */
+/* Write the value as text. Returns the length of the text; -1 if out of memory. */
 static ptrdiff_t write_any_value(const struct store_record *record, struct tote__slice any_value,
                                  char *buffer, size_t size) {
     ptrdiff_t length = -1;
@@ -199,7 +199,7 @@ static ptrdiff_t get(const tote_store *store, const struct store_key *key, uint3
     return result;
 }
 
-/* With a key that is not ASCII. */
+/* Get the value of a key that is not ASCII. */
 static __attribute__((noinline)) ptrdiff_t get_repaired(const tote_store *store, const char *key,
                                                         size_t length, uint32_t visibility,
                                                         char *buffer, size_t size) {
@@ -238,13 +238,13 @@ ptrdiff_t tote_store_get(const tote_store *store, const char *key, char *buffer,
 enum { SEEN_IN_LIST = 32 };
 
 /*
- * The records whose keys were decided already: a list, and when there are many a table, in the
+ * The records whose keys were already visited: a list or, for many records, a hash table in the
  * visit's arena.
  */
 struct seen {
-    uint64_t filter; /* a bit for each hash: most keys are seen to be new without a search */
+    uint64_t filter; /* one bit per hash: most new keys are recognized without a search */
     uint32_t count;
-    uint32_t capacity; /* of the table, a power of two; 0: it is a list */
+    uint32_t capacity; /* of the table, a power of two; 0: `records` is a list */
     const uint64_t **records;
 };
 
@@ -257,7 +257,7 @@ static bool have_same_key(const uint64_t *a, const uint64_t *b) {
            memcmp(a + RECORD_HEAD_WORDS, b + RECORD_HEAD_WORDS, (size_t)(a[1] >> 48)) == 0;
 }
 
-/* Where the record's key is in the table, or would go. */
+/* Return the table slot of the record's key, or the empty slot for it. */
 static const uint64_t **table_slot(const uint64_t **slots, uint32_t capacity,
                                    const uint64_t *record) {
     uint32_t at = hash_of(record) & (capacity - 1);
@@ -268,7 +268,7 @@ static const uint64_t **table_slot(const uint64_t **slots, uint32_t capacity,
     return &slots[at];
 }
 
-/* The list as a table, or a larger table. Returns false if out of memory. */
+/* Replace the list by a table, or the table by a larger one. Returns false if out of memory. */
 static bool grow_seen(struct seen *seen, struct tote__arena *arena) {
     uint32_t old = seen->capacity ? seen->capacity : seen->count;
     uint32_t capacity = 4 * old;
@@ -297,7 +297,7 @@ static bool is_in_list(const struct seen *seen, const uint64_t *record) {
     return false;
 }
 
-/* When there are many, or one whose hash is like that of another. */
+/* The slow path of see(): there are many records, or the filter has the bit already. */
 static __attribute__((noinline)) bool see_among_many(struct seen *seen, struct tote__arena *arena,
                                                      const uint64_t *record, bool *failed) {
     bool is_full = seen->capacity ? 2 * seen->count >= seen->capacity : seen->count == SEEN_IN_LIST;
@@ -317,7 +317,7 @@ static __attribute__((noinline)) bool see_among_many(struct seen *seen, struct t
     return true;
 }
 
-/* Return false when the key was there already. `failed` if out of memory. */
+/* Add a key. Returns false if it was already there. Sets `failed` if out of memory. */
 static inline bool see(struct seen *seen, struct tote__arena *arena, const uint64_t *record,
                        bool *failed) {
     uint64_t bit = 1ULL << (hash_of(record) & 63);
@@ -330,7 +330,7 @@ static inline bool see(struct seen *seen, struct tote__arena *arena, const uint6
     return true;
 }
 
-/* A walk through the levels, on its way. */
+/* The state of a walk through the levels. */
 struct visit {
     uint32_t visibility;
     bool wants_hidden;
@@ -343,12 +343,12 @@ struct visit {
     bool has_failed;
 };
 
-/* A level, copied out: the words of its records, and those that list them, newest first. */
+/* A copy of a level: the words of its records, and the list of these records, newest first. */
 struct level {
     uint64_t *words;
     const uint64_t *listed;
-    uint32_t count;    /* of records */
-    uint32_t capacity; /* of words, listed ones too */
+    uint32_t count;    /* number of records */
+    uint32_t capacity; /* of `words`, in words, including the list */
 };
 
 static bool make_room(struct level *level, struct tote__arena *arena, uint32_t words) {
@@ -359,7 +359,7 @@ static bool make_room(struct level *level, struct tote__arena *arena, uint32_t w
     return level->words != NULL;
 }
 
-/* Return false when it is empty or out of memory. */
+/* Copy a level. Returns false if it is empty, or if out of memory. */
 static bool copy_level(struct visit *visit, const tote_store *store, struct level *level) {
     struct view view;
 
@@ -411,7 +411,7 @@ static void visit_record(struct visit *visit, const uint64_t *words) {
     visit->is_over = is_wanted && !visit_entry(visit, &record);
 }
 
-/* Newest first, because of a key twice the newer counts. */
+/* Visit the newest record first: if a key has two records, the newer one counts. */
 static void visit_level(struct visit *visit, const tote_store *store) {
     struct level level = {NULL, NULL, 0, 0};
     uint32_t count = copy_level(visit, store, &level) ? level.count : 0;
@@ -421,7 +421,7 @@ static void visit_level(struct visit *visit, const tote_store *store) {
     }
 }
 
-/* Enough for most walks. It is not on the stack, because the caller's may be small. */
+/* Memory for most walks. It is pooled, because the caller's stack may be small. */
 struct scratch {
     const uint64_t *list[SEEN_IN_LIST];
     max_align_t memory[100];
@@ -436,7 +436,7 @@ static void visit_levels(struct visit *visit, const tote_store *store, const tot
         store = store->parent;
     }
     if (store == end) {
-        return; /* most have nothing */
+        return; /* the usual case: no entries */
     }
     struct scratch *scratch = tote__pool_take(&scratch_pool);
     if (!scratch) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_write.c - what is added to a store and deleted from it
+ * store_write.c - adds entries to a store and deletes them
  *
- * Writers take turns. What they have to know about the current log they read from it each time and
- * keep nowhere else, so it is right also in a child that was forked in the middle of a change.
+ * The store's lock serializes writers. A writer derives all state from the current log and caches
+ * none of it. The state is therefore also correct in a child forked in the middle of a change.
  *
  * Tests: tests/unit/test_store.c, tests/unit/test_store_bounds.c
  */
@@ -13,22 +13,22 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/short_attribute.h"
 
-/* Deleting has to be possible in a store that is full. */
+/* A full store must still accept tombstones. */
 enum {
     MOST_WORDS = TOTE_STORE_MAX_BYTES / sizeof(uint64_t),
     MOST_WORDS_WITH_TOMBSTONES = 2 * MOST_WORDS
 };
 
-/* What the current log has, for one who is about to write a key. */
+/* The state of the current log, for a write of one key. */
 struct survey {
     struct store_log *log; /* NULL: none yet */
     struct log_extent extent;
-    struct log_extent live; /* the records that are not replaced, except those of the key */
-    bool has_record;        /* of the key; then this is the newest */
-    struct record_head newest;
+    struct log_extent live;    /* size of all live records, except those of the key */
+    bool has_record;           /* whether the log contains a record of the key */
+    struct record_head newest; /* newest record of the key; valid if has_record */
 };
 
-/* A store without a parent need not remember what was deleted. */
+/* A store without a parent does not need tombstones. */
 static bool is_live(const tote_store *store, uint32_t flags) {
     return !(flags & RECORD_REPLACED) && (store->parent || !(flags & RECORD_TOMBSTONE));
 }
@@ -47,12 +47,12 @@ static struct survey survey_key(const tote_store *store, const struct store_key 
     uint32_t at = 0;
 
     while (survey.log && tote__log_next(survey.log, survey.extent.length, &at, &head)) {
-        const struct record_head here = head; /* so that `head` needs no memory */
+        const struct record_head here = head; /* lets the compiler keep it in registers */
         if (here.flags & RECORD_REPLACED) {
-            continue; /* a newer one of its key follows */
+            continue; /* a newer record of the same key follows */
         }
         if (here.hash == key->hash && tote__log_has_key(survey.log, here.at, here.words, key)) {
-            if (survey.has_record) { /* the process forked before this was done */
+            if (survey.has_record) { /* the process forked before the flag was set */
                 tote__log_add_flag(survey.log, &survey.newest, RECORD_REPLACED);
             }
             survey.has_record = true;
@@ -65,14 +65,17 @@ static struct survey survey_key(const tote_store *store, const struct store_key 
     return survey;
 }
 
-/* A log of `words` or more that is not the current one. NULL if out of memory. */
+/*
+ * Return a log, not the current one, with a capacity of `words` or more. Returns NULL if out of
+ * memory.
+ */
 static struct store_log *take_log(tote_store *store, uint32_t words) {
     struct store_log *current = atomic_load_explicit(&store->current, memory_order_relaxed);
     struct store_log *first = atomic_load_explicit(&store->logs, memory_order_relaxed);
 
     for (struct store_log *log = first; log; log = log->next) {
         if (log != current && log->capacity >= words) {
-            if (current) { /* a reader that is still in it sees that it is no longer what it was */
+            if (current) { /* readers still in the log detect the reuse */
                 atomic_fetch_add_explicit(&log->epoch, 1, memory_order_release);
             }
             return log;
@@ -89,7 +92,8 @@ static struct store_log *take_log(tote_store *store, uint32_t words) {
     return log;
 }
 
-/* Twice what is needed, so that it is long before the next time; but at first what there is. */
+/* Return the capacity of the next log: twice the needed size, or for a first log the needed size.
+ */
 static uint32_t fresh_capacity(const struct survey *survey, uint32_t needed) {
     uint32_t wanted = survey->log ? 2 * needed : needed;
     uint32_t capacity = STORE_FIRST_WORDS;
@@ -100,7 +104,7 @@ static uint32_t fresh_capacity(const struct survey *survey, uint32_t needed) {
     return capacity;
 }
 
-/* Write what is live into another log, then the record, and make that log the current one. */
+/* Copy the live records and the new record into another log, then make that log current. */
 static bool write_into_fresh(tote_store *store, const struct survey *survey,
                              const struct store_key *key, const uint64_t *words, uint32_t count) {
     uint32_t needed = survey->live.length + survey->live.count + count + 1;
@@ -124,7 +128,10 @@ static bool write_into_fresh(tote_store *store, const struct survey *survey,
     return true;
 }
 
-/* Write the record where there is room. The lock is held. Returns false if out of memory. */
+/*
+ * Write the record into the current log or, if that is full, another one. The lock must be held.
+ * Returns false if out of memory.
+ */
 static bool write_record(tote_store *store, const struct survey *survey,
                          const struct store_key *key, const uint64_t *words, uint32_t count) {
     if (!survey->log || tote__log_buffer(survey->log, survey->extent) < count) {
@@ -174,7 +181,7 @@ static void report(enum store_outcome outcome, const char *key, size_t length) {
     }
 }
 
-/* The lock is held. `words` may be NULL if out of memory. */
+/* Write the packed record. The lock must be held. `words` is NULL if packing ran out of memory. */
 static enum store_outcome change(tote_store *store, const struct survey *survey,
                                  const struct store_record *record, const uint64_t *words,
                                  uint32_t count) {
@@ -190,7 +197,7 @@ static enum store_outcome change(tote_store *store, const struct survey *survey,
     if (words && write_record(store, survey, &record->key, words, count)) {
         return STORE_WRITTEN;
     }
-    if (is_tombstone && survey->has_record) { /* that needs no room */
+    if (is_tombstone && survey->has_record) { /* setting a flag needs no memory */
         tote__log_add_flag(survey->log, &survey->newest, RECORD_TOMBSTONE);
         return STORE_WRITTEN;
     }
@@ -214,9 +221,9 @@ static enum store_outcome put_record(tote_store *store, const struct store_recor
 }
 
 /*
- * Pack the record of a short attribute without metadata in one pass. It is filled up to a word, and
- * zeroes are written beyond. Returns its first word; 0 if the attribute is of another type, or not
- * ASCII.
+ * Pack the record of a short attribute without metadata in one pass. Eight zero bytes are written
+ * after the attribute, so the last word is padded. Returns the first word of the record; 0 if the
+ * type is not supported or the text is not ASCII.
  */
 static inline uint64_t pack_short(uint64_t *words, const char *key, size_t length, tote_value value,
                                   uint32_t flags) {
@@ -239,15 +246,16 @@ static inline uint64_t pack_short(uint64_t *words, const char *key, size_t lengt
     return words[0];
 }
 
-/* Return whether it may be one for pack_short(). */
+/* Return whether pack_short() may accept the entry. */
 static inline bool is_short(size_t key_length, tote_value value, size_t metadata_length) {
     return !metadata_length &&
            tote__short_attribute_bound(key_length, value) <= TOTE__SHORT_CONTENT;
 }
 
 /*
- * The current log, or the first one. NULL if nothing can be made in it: a reader may be where the
- * next record goes, unless it is a log of epoch 0, which was never used before.
+ * Return the current log, or the first one. Returns NULL if no record can be written in place. In a
+ * reused log, a reader may still access the words after the extent. A log of epoch 0 was never
+ * reused.
  */
 static inline struct store_log *fresh_log(const tote_store *store) {
     struct store_log *log = atomic_load_explicit(&store->current, memory_order_relaxed);
@@ -258,8 +266,8 @@ static inline struct store_log *fresh_log(const tote_store *store) {
 }
 
 /*
- * Make the record in the log, behind its length; no reader looks there before that is published, so
- * the words are written without atomic operations. The lock is held.
+ * Write the record directly into the log, after the extent. No reader accesses these words before
+ * the extent is published, so the writes are not atomic. The lock must be held.
  */
 tote__always_inline bool append_in_place(tote_store *store, const char *key, size_t length,
                                          tote_value value, uint32_t flags) {
@@ -302,7 +310,7 @@ enum { USUAL_WORDS = 64 };
 _Static_assert(USUAL_WORDS > RECORD_HEAD_WORDS + 2 * (TOTE__SHORT_CONTENT + 1) / 8,
                "what pack_short() writes has room");
 
-/* Any entry. `usual` is room for most. */
+/* Pack and write any entry. `usual` is an inline buffer that is large enough for most entries. */
 static enum store_outcome put_entry(tote_store *store, const struct tote__overlay_entry *entry,
                                     uint64_t usual[USUAL_WORDS]) {
     struct tote__arena arena = tote__arena_over(usual, USUAL_WORDS * sizeof *usual);
@@ -356,7 +364,7 @@ enum store_outcome tote__store_put(tote_store *store, const struct tote__overlay
     return outcome;
 }
 
-/* Leave a tombstone. Returns whether the key was visible, and is no more. */
+/* Write a tombstone. Returns whether the key was visible before and is now deleted. */
 static bool add_tombstone(tote_store *store, const struct store_key *key,
                           struct tote__arena *arena) {
     const struct store_record record = {.key = *key, .flags = RECORD_TOMBSTONE};

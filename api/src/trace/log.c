@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.c - the fields that tie a log line to its trace
+ * log.c - the fields that correlate a log line with its trace
  *
- * A field is written as far as it fits, counted in full, and removed again if it does not fit.
+ * A field that does not fit completely is counted, but not written.
  */
 #include "tote/log.h"
 
@@ -18,15 +18,15 @@
 #include "tote/internal/tracer.h"
 
 struct line {
-    struct tote__writer out; /* its length is that of the field being written; may be too much */
-    size_t used;             /* of whole fields */
-    size_t all;              /* the length of all fields, those that did not fit too */
+    struct tote__writer out; /* the field being written; its length may exceed the buffer */
+    size_t used;             /* length of the complete fields in the buffer */
+    size_t all;              /* length of all fields, including those that did not fit */
     bool is_json;
-    bool has_trace; /* its fields are written; entries of the same name are not */
+    bool has_trace; /* the trace fields are written; entries with their names are not */
     struct tote__export_budget budget;
 };
 
-/* How many bytes at the start logfmt has to quote; 0: none. */
+/* Return the number of bytes at the start that logfmt must quote; 0: none. */
 static size_t special_size(const char *text, size_t length) {
     uint32_t code_point;
 
@@ -35,7 +35,7 @@ static size_t special_size(const char *text, size_t length) {
                : tote__control_size(text, length, &code_point);
 }
 
-/* How many from the start on it takes as they are; in a name, a % is not. */
+/* Return the length of the prefix that logfmt needs not quote. In a name, a % is encoded. */
 static size_t plain_size(const char *text, size_t length, bool is_name) {
     size_t size = 0;
 
@@ -50,7 +50,7 @@ static size_t plain_size(const char *text, size_t length, bool is_name) {
  * A name in logfmt cannot be quoted. It is percent-encoded, so that different keys stay different.
  */
 static void put_name(struct line *line, const char *name, size_t length) {
-    char encoded[3 * sizeof(uint32_t)]; /* of a code point */
+    char encoded[3 * sizeof(uint32_t)]; /* of one code point */
 
     if (line->is_json) {
         tote__write_quoted(&line->out, name, length);
@@ -98,7 +98,7 @@ static void put_text_field(struct line *line, const char *name, size_t name_leng
     end_field(line);
 }
 
-/* Return whether the text of a value that is no string is JSON as it stands. */
+/* Return whether the text of a value that is not a string is valid JSON. */
 static bool is_bare_json(tote_value value) {
     return value.type == TOTE_VALUE_TYPE_DOUBLE
                ? isfinite(value.as.real)
@@ -113,7 +113,7 @@ static void put_value_field(struct line *line, const struct tote__entry *entry) 
     char *text = tote__arena_allocate(&arena, length + 1);
 
     if (!text) {
-        return; /* and the line goes out without it */
+        return; /* the log line lacks the entry */
     }
     tote_value_to_text(value, text, length + 1);
     if (line->is_json && is_bare_json(value)) {
@@ -126,10 +126,10 @@ static void put_value_field(struct line *line, const struct tote__entry *entry) 
     tote__arena_clear(&arena);
 }
 
-/* What Tote writes itself. */
+/* The names of fields that Tote writes. */
 static const char *const trace_fields[] = {"trace_id", "span_id", "trace_flags"};
 
-/* What loggers write: another process must not forge it, nor make it a key twice. */
+/* The names that loggers write. Remote baggage must not forge or duplicate them. */
 static const char *const logger_fields[] = {
     "level",    "lvl",        "severity", "severity_text", "severity_number",
     "loglevel", "log.level",  "msg",      "message",       "body",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span.c - the API's side of a span
+ * span.c - the API of a span
  *
- * A span with ops is the SDK's, and every call is a jump through them. One without only carries a
- * context, and nothing in it ever changes.
+ * A span with ops belongs to the SDK; every call goes through the ops. A span without ops only
+ * carries a span context and is immutable.
  */
 #include "tote/internal/span.h"
 
@@ -65,7 +65,7 @@ bool tote_span_is_recording(const tote_span *span) {
     return span && span->ops && span->ops->is_recording(span);
 }
 
-/* Apart, so that a call on a span that records nothing needs no stack frame. */
+/* A separate function, so that a call on a non-recording span needs no stack frame. */
 static __attribute__((noinline)) void set_attribute(tote_span *span, const char *key,
                                                     tote_value value) {
     const tote_attribute attribute = {key, value};
@@ -137,7 +137,7 @@ void tote_span_record_exception(tote_span *span, const char *type, const char *m
         count += given;
     }
     errno = error;
-    /* Without memory for both, what is known for sure. */
+    /* If out of memory for both, add only what is certain. */
     tote_span_add_event(span, "exception", all ? all : generated,
                         all ? count : TOTE_COUNT_OF(generated), 0);
     tote__arena_clear(&arena);
@@ -162,7 +162,7 @@ tote_span *tote_span_ref(tote_span *span) {
     return span;
 }
 
-/* Apart, so that the last but one needs no stack frame. */
+/* A separate function, so that dropping a reference other than the last needs no stack frame. */
 static tote__apart void destroy(tote_span *span) {
     if (span->ops) {
         span->ops->destroy(span);

@@ -2,7 +2,7 @@
 /*
  * span_context.c - SpanContext and ids. Spec: trace/api.md#spancontext
  *
- * A context that is part of a span is not counted: a reference to it is a copy.
+ * A span context that is part of a span has no reference count: a reference to it is a copy.
  */
 #include <string.h>
 
@@ -109,7 +109,7 @@ void tote_span_id_to_hex(const tote_span_id *id, char *hex) {
     to_hex(id, sizeof *id, hex);
 }
 
-/* Return false, and nothing is written, if it is another number of digits, or all are zero. */
+/* Parse an id. Returns false and writes nothing if the length is wrong or all digits are zero. */
 static bool from_hex(void *id, size_t size, const char *hex) {
     uint8_t read[sizeof zeros];
 

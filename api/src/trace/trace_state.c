@@ -2,8 +2,8 @@
 /*
  * trace_state.c - TraceState. Spec: trace/api.md#tracestate, w3c/trace-context #tracestate-header
  *
- * One allocation: the members with their places, then the header's text, in which a NUL stands for
- * each `=` and each `,`, so that keys and values can be handed out.
+ * A trace state is one allocation: the array of members, then the text of the header. Each `=` and
+ * each `,` of the text is replaced by NUL, so that keys and values are C strings.
  */
 #include "tote/trace_state.h"
 
@@ -21,7 +21,7 @@ enum {
     MOST_BYTES = MOST_MEMBERS * (MOST_KEY + 1 + MOST_VALUE + 1) - 1
 };
 
-/* Text of a member, borrowed while a list is made. */
+/* The text of a member, borrowed while a list is built. */
 struct member {
     const char *key;
     size_t key_length;
@@ -33,7 +33,7 @@ struct tote_trace_state {
     _Atomic(uint32_t) references;
     uint32_t count;
     uint32_t header_length;
-    uint32_t size; /* of the allocation */
+    uint32_t size; /* of the allocation, in bytes */
     struct member members[];
 };
 
@@ -66,7 +66,7 @@ static bool is_value(const char *value, size_t length) {
     return true;
 }
 
-/* A list of these; NULL when it is empty or out of memory. */
+/* Return a list of these members; NULL if it is empty or out of memory. */
 static tote_trace_state *make(const struct member *members, size_t count) {
     size_t text = 0;
 
@@ -105,7 +105,7 @@ static bool has_key(const struct member *members, size_t count, const struct mem
     return false;
 }
 
-/* Split `key=value`. Returns false when it is not a member. */
+/* Split `key=value`. Returns false if it is not a valid member. */
 static bool read_member(const char *text, size_t length, struct member *member) {
     const char *equals = memchr(text, '=', length);
 
@@ -123,7 +123,7 @@ tote_trace_state *tote_trace_state_from_header(const char *header, size_t length
     size_t seen = 0;
 
     if (length > MOST_BYTES) {
-        return NULL; /* before any of it is read */
+        return NULL; /* checked before any of it is read */
     }
     struct tote__part list = {header ? header : "", header ? length : 0};
     struct tote__part part;
@@ -137,7 +137,7 @@ tote_trace_state *tote_trace_state_from_header(const char *header, size_t length
             return NULL;
         }
         if (!has_key(members, count, &member)) {
-            members[count++] = member; /* the first of a key is the newest */
+            members[count++] = member; /* the first member of a key is the newest */
         }
     }
     return make(members, count);
@@ -177,7 +177,7 @@ const char *tote_trace_state_get(const tote_trace_state *state, const char *key)
     return NULL;
 }
 
-/* All members but that of `member`'s key. */
+/* All members except the one with the key of `member`. */
 static size_t copy_others(const tote_trace_state *state, const struct member *member,
                           struct member *members, size_t most) {
     size_t count = 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracer.c - tracers, and the global provider they ask
+ * tracer.c - tracers and the global provider
  *
- * Tracers are interned in a table of lists that only grow at their heads: looked up without a lock,
- * added under one, never freed. A tracer is in `by_index` before it is in a list.
+ * Tracers are interned in a hash table of lists that only grow at their heads. Lookup takes no
+ * lock, adding takes one, and tracers are never freed. A tracer is stored in `by_index` before it
+ * is added to a list.
  */
 #include "tote/internal/tracer.h"
 
@@ -21,19 +22,22 @@
 
 enum { MOST_TRACERS = 1024, LISTS = 256 };
 
-/* The one of the global provider without a name: if the table is full or out of memory. */
+/* The global provider's tracer without a name. Used if the table is full or out of memory. */
 static tote_tracer nameless = {.scope = {.name = "", .version = "", .schema_url = ""}};
 
 static struct {
-    struct tote__lock lock; /* guards adding, and the provider's change */
+    struct tote__lock lock; /* guards adding tracers and changing the provider */
     uint32_t count;
-    _Atomic(tote_tracer *) by_index[MOST_TRACERS + 1]; /* 0 is the nameless one's */
+    _Atomic(tote_tracer *) by_index[MOST_TRACERS + 1]; /* index 0: the tracer without a name */
     _Atomic(tote_tracer *) lists[LISTS];
 } tracers;
 
 static _Atomic(tote_tracer_provider *) global_provider;
 
-/* The text itself where it is UTF-8, else repaired; "" for NULL. NULL if out of memory. */
+/*
+ * Return the text itself if it is valid UTF-8, else a repaired copy; "" for NULL. Returns NULL if
+ * out of memory.
+ */
 static const char *valid_text(struct tote__arena *arena, const char *text) {
     size_t length = text ? strlen(text) : 0;
 
@@ -41,8 +45,8 @@ static const char *valid_text(struct tote__arena *arena, const char *text) {
 }
 
 /*
- * A copy of the attributes by way of the wire's format: that repairs, and leaves out what is not
- * kept.
+ * Copy the attributes by encoding and decoding them in the wire format. This repairs invalid UTF-8
+ * and drops invalid attributes.
  */
 static bool copy_attributes(tote_tracer *tracer, const tote_attribute *given, size_t count) {
     struct tote__slice wire;
@@ -88,13 +92,16 @@ static tote_tracer *find(const tote_tracer *wanted, tote_tracer *at) {
     return NULL;
 }
 
-/* A text that lives as long as the arena. */
+/* Copy a text into the arena. */
 static bool keep_text(struct tote__arena *arena, const char **text) {
     *text = **text ? tote__arena_text(arena, *text, strlen(*text)) : "";
     return *text != NULL;
 }
 
-/* A copy, not in the table yet, that takes the memory of `wanted`. NULL if out of memory. */
+/*
+ * Return a copy that is not in the table yet. Takes ownership of the memory of `wanted`. Returns
+ * NULL if out of memory.
+ */
 static tote_tracer *tracer_new(tote_tracer *wanted) {
     tote_tracer *tracer = tote__allocate(sizeof *tracer);
 
@@ -109,9 +116,9 @@ static tote_tracer *tracer_new(tote_tracer *wanted) {
 }
 
 /*
- * Insert `tracer`, unless another thread inserted one first. Returns the tracer that is in; NULL
- * when the table is full. A fork in between leaves an index unused. A nameless one has the index 0,
- * and needs no place in the table.
+ * Insert `tracer`, unless another thread inserted an equal one first. Returns the tracer in the
+ * table; NULL if the table is full. A fork in between leaves an index unused. A tracer without a
+ * name has index 0 and uses no slot of `by_index`.
  */
 static tote_tracer *add(tote_tracer *tracer, bool is_nameless) {
     _Atomic(tote_tracer *) *list = list_of(tracer);
@@ -133,8 +140,8 @@ static tote_tracer *add(tote_tracer *tracer, bool is_nameless) {
 }
 
 /*
- * The tracer without a name of the same provider: a private SDK's spans must not reach the global
- * one. NULL if out of memory.
+ * Return the tracer without a name of the same provider: spans of a private SDK must not reach the
+ * global one. Returns NULL if out of memory.
  */
 static tote_tracer *nameless_like(const tote_tracer *given) {
     tote_tracer wanted = {.scope = nameless.scope, .provider = given->provider, .run = given->run};
@@ -154,7 +161,7 @@ static tote_tracer *nameless_like(const tote_tracer *given) {
     return result;
 }
 
-/* The tracer of the table that `wanted` describes; its memory is the table's or released. */
+/* Return the interned tracer that `wanted` describes. Takes ownership of the memory of `wanted`. */
 static tote_tracer *intern(tote_tracer *wanted) {
     tote_tracer *result = find(wanted, atomic_load_explicit(list_of(wanted), memory_order_acquire));
     tote_tracer *tracer = result ? NULL : tracer_new(wanted);
@@ -286,7 +293,7 @@ bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *
 }
 
 /*
- * A span that only carries on what `parent` has. Spec:
+ * Return a span that only propagates the span context of `parent`. Spec:
  * trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk
  */
 static tote_span *propagate_parent(const tote_context *parent, const tote_span_options *options) {
@@ -299,7 +306,7 @@ static tote_span *propagate_parent(const tote_context *parent, const tote_span_o
                                         : tote_span_ref(span);
 }
 
-/* No SDK records this span: none is running, or the tracer is of one that was closed. */
+/* Start a span that no SDK records: none is running, or the tracer's SDK was closed. */
 static void note_unrecorded(const tote_tracer *tracer, const char *name) {
     if (tracer && tracer->provider) {
         tote__unrecorded_report_late(tracer->provider, name);
@@ -320,8 +327,8 @@ static const tote_context *parent_of(const tote_span_options *options, const cha
 }
 
 /*
- * The ways of a start are apart, and each is the last that is called: a start that is not recorded
- * needs next to no stack frame.
+ * The paths of a span start are separate functions and use tail calls, so that a start that is not
+ * recorded needs almost no stack frame.
  */
 static __attribute__((noinline)) tote_span *
 start_unrecorded(const tote_tracer *tracer, const char *name, const tote_span_options *options) {
@@ -402,7 +409,7 @@ bool tote__tracer_provider_exports(const struct tote__entry *entry) {
     return !provider || !provider->ops->exports || provider->ops->exports(provider, entry);
 }
 
-/* Under the lock: while the provider is the global one, that reference keeps it. */
+/* The lock must be held: the global reference keeps the provider alive. */
 tote_tracer_provider *tote_tracer_provider_ref_global(void) {
     tote__lock_take(&tracers.lock);
     tote_tracer_provider *provider =

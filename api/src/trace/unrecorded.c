@@ -2,8 +2,8 @@
 /*
  * unrecorded.c - spans that are started while no SDK is running
  *
- * Each thread counts in memory of its own, which another thread adopts when the first one has
- * ended: a program without an SDK pays a store for each span, and no shared cache line.
+ * Each thread has its own counter. Another thread may adopt the counter after its thread ended. In
+ * a program without an SDK, a span costs one store and touches no shared cache line.
  *
  * Tests: tests/unit/test_open_spans.c
  */
@@ -20,12 +20,12 @@
 
 struct tote__tally {
     struct tote__owned owned;
-    _Atomic(uint64_t) count; /* written by the owner */
+    _Atomic(uint64_t) count; /* written only by the owner */
 };
 
 static struct tote__owned_list all_tallies;
 
-/* What the SDK takes at its start. */
+/* The data that an SDK takes when it starts. */
 static struct {
     struct tote__lock lock;
     uint32_t generation; /* of the process that this belongs to */
@@ -33,8 +33,8 @@ static struct {
     struct tote__few_names names;
 } early;
 
-static _Atomic(uint32_t) names_kept;   /* early.names.count, to be read without the lock */
-static _Atomic(bool) is_late_expected; /* of the global provider */
+static _Atomic(uint32_t) names_kept;   /* copy of early.names.count, read without the lock */
+static _Atomic(bool) is_late_expected; /* for the global provider */
 
 bool tote__few_names_add(struct tote__few_names *few, const char *name, size_t length) {
     if (few->count == TOTE__FEW_NAMES) {
@@ -63,7 +63,7 @@ const char *tote__few_names_text(const struct tote__few_names *few, uint64_t all
     return text;
 }
 
-/* The calling thread's. NULL if out of memory. */
+/* Return the counter of the calling thread; NULL if out of memory. */
 static struct tote__tally *own_tally(void) {
     struct tote__tally *tally = tote__thread.tally;
 
@@ -77,14 +77,14 @@ static struct tote__tally *own_tally(void) {
     return tally;
 }
 
-/* Only the owner writes. */
+/* Increment the counter. Only its owner may call this. */
 static inline void add_one(struct tote__tally *tally) {
     uint64_t count = atomic_load_explicit(&tally->count, memory_order_relaxed);
 
     atomic_store_explicit(&tally->count, count + 1, memory_order_relaxed);
 }
 
-/* A forked child starts with nothing. The lock is held. */
+/* Reset the data in a forked child. The lock must be held. */
 static void forget_inherited(void) {
     if (early.generation != tote__generation()) {
         early.generation = tote__generation();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * base64.h - bytes as text, and back. RFC 4648, section 4
+ * base64.h - Base64 encoding and decoding. Spec: RFC 4648 section 4
  */
 #ifndef TOTE_INTERNAL_BASE64_H
 #define TOTE_INTERNAL_BASE64_H
@@ -10,15 +10,15 @@
 
 #include "tote/internal/shared.h"
 
-/* How many digits so many bytes have at most, padding included. */
+/* The number of digits for `size` bytes, including padding. */
 #define TOTE__BASE64_LENGTH(size) (((size) + 2) / 3 * 4)
 
-/* With padding and without NUL. Returns the length, TOTE__BASE64_LENGTH(size). */
+/* Encode with padding, without NUL. Returns the length, TOTE__BASE64_LENGTH(size). */
 TOTE_SHARED size_t tote__base64_encode(char *out, const uint8_t *bytes, size_t size);
 
 /*
- * Over the text itself; padding may be missing. Returns how many bytes there are, 0 when it is not
- * base64.
+ * Decode in place; padding may be missing. Returns the number of bytes; 0 if the text is not
+ * Base64.
  */
 TOTE_SHARED size_t tote__base64_decode(char *text, size_t length);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cancel.h - no call of Tote is a cancellation point
+ * cancel.h - protection from thread cancellation: no function of Tote is a cancellation point
  *
- * A thread that pthread_cancel() ends in the middle of a call would leave locks taken, the host's
- * loop claimed, and entries in lists that lie on its stack. Code that calls what POSIX lists as a
- * cancellation point stands between these two; the request stays pending, and takes effect at the
- * thread's next cancellation point after the call.
+ * A thread cancelled in the middle of a call would leave locks held and the host's loop claimed. It
+ * would also leave list entries that point to its stack. Code that calls a POSIX cancellation point
+ * must therefore do so between these two functions. The request stays pending and takes effect at
+ * the thread's next cancellation point after the call.
  *
  * Threads: thread-safe, nests.
  */
@@ -14,7 +14,7 @@
 
 #include <pthread.h>
 
-/* Return what to restore. */
+/* Disable cancellation. Returns the previous state. */
 static inline int tote__cancel_disable(void) {
     int before = PTHREAD_CANCEL_ENABLE;
 

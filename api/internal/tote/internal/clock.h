@@ -2,7 +2,7 @@
 /*
  * clock.h - the system's clocks, in nanoseconds, and deadlines
  *
- * A deadline is a time of tote__clock_monotonic(); NEVER is none.
+ * A deadline is a time of tote__clock_monotonic(). NEVER means no deadline.
  */
 #ifndef TOTE_INTERNAL_CLOCK_H
 #define TOTE_INTERNAL_CLOCK_H
@@ -28,15 +28,15 @@ static inline uint64_t tote__clock_monotonic(void) {
 
 #define TOTE__NEVER UINT64_MAX
 
-/* The deadline that is `timeout_ms` away; UINT32_MAX is for ever. */
+/* Return the deadline `timeout_ms` from now; UINT32_MAX: no deadline. */
 static inline uint64_t tote__deadline_in(uint32_t timeout_ms) {
     return timeout_ms == UINT32_MAX ? TOTE__NEVER
                                     : tote__clock_monotonic() + (uint64_t)timeout_ms * 1000000U;
 }
 
 /*
- * Until then in milliseconds, rounded up, so that a caller that sleeps does not wake early; `most`
- * at most.
+ * Return the time until the deadline in milliseconds, at most `most`. It is rounded up, so that a
+ * caller that sleeps does not wake early.
  */
 static inline uint32_t tote__ms_until(uint64_t deadline, uint32_t most) {
     uint64_t now = deadline == TOTE__NEVER ? 0 : tote__clock_monotonic();

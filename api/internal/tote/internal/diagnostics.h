@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diagnostics.h - what only libtote may tell the diagnostics
+ * diagnostics.h - private functions of the diagnostics for libtote
  */
 #ifndef TOTE_INTERNAL_DIAGNOSTICS_H
 #define TOTE_INTERNAL_DIAGNOSTICS_H
@@ -12,13 +12,13 @@
 TOTE_SHARED void tote__set_diagnostics_level(tote_level level);
 
 /*
- * tote_diagnostics_report() where each text counts for itself and not each format: for what is
- * wrong with a configuration, of which there is a little of many kinds.
+ * Like tote_diagnostics_report(), but rate-limited per text instead of per format. For errors in a
+ * configuration, which are few but of many kinds.
  */
 TOTE_SHARED void tote__diagnose_each(tote_level level, const char *component, const char *format,
                                      ...) TOTE_PRINTF(3, 4);
 
-/* Report how many diagnostics of each kind were suppressed, and reset the counts: at shutdown. */
+/* Report the number of suppressed diagnostics of each kind, and reset it. Called at shutdown. */
 TOTE_SHARED void tote__report_suppressed(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hex.h - ids to and from lower-case hex, sixteen digits at a time, without branches or a locale
+ * hex.h - branch-free conversion of ids to and from lower-case hex, independent of the locale
  *
- * By vectors where the compiler has them, which then fit any processor; a digit at a time for the
- * rest.
+ * Converts sixteen digits at a time with the compiler's generic vectors, and remaining digits one
+ * at a time.
  */
 #ifndef TOTE_INTERNAL_HEX_H
 #define TOTE_INTERNAL_HEX_H
@@ -22,10 +22,10 @@
 #ifdef TOTE__HEX_VECTORS
 typedef uint8_t tote__hex_bytes __attribute__((vector_size(8)));
 typedef uint16_t tote__hex_pairs
-    __attribute__((vector_size(16))); /* of digits, the first one low */
+    __attribute__((vector_size(16))); /* one lane per digit, the first one lowest */
 typedef uint8_t tote__hex_digits __attribute__((vector_size(16)));
 
-/* Eight bytes as sixteen digits. */
+/* Write eight bytes as sixteen digits. */
 static inline void tote__hex_encode_eight(char *hex, const uint8_t *bytes) {
     tote__hex_bytes eight;
 
@@ -37,13 +37,13 @@ static inline void tote__hex_encode_eight(char *hex, const uint8_t *bytes) {
     memcpy(hex, &digits, sizeof digits);
 }
 
-/* Sixteen digits as eight bytes. Returns whether they are all digits. */
+/* Read eight bytes from sixteen digits. Returns whether all are digits. */
 static inline bool tote__hex_decode_eight(uint8_t *bytes, const char *hex) {
     tote__hex_digits digits;
     uint64_t good[2];
 
     memcpy(&digits, hex, sizeof digits);
-    /* Less than the first of a range wraps around to a large number. */
+    /* A character below the first one of a range wraps around to a large number. */
     tote__hex_digits numbers = (tote__hex_digits)(digits - '0' < 10);
     tote__hex_digits letters = (tote__hex_digits)(digits - 'a' < 6);
     tote__hex_digits are_good = numbers | letters;
@@ -77,7 +77,7 @@ static inline void tote__hex_encode(char *hex, const uint8_t *bytes, size_t coun
     }
 }
 
-/* Read `count` bytes from twice as many digits. False when one is no lower-case digit. */
+/* Read `count` bytes from twice as many digits. Returns false if one is not a lower-case digit. */
 static inline bool tote__hex_decode(uint8_t *bytes, const char *hex, size_t count) {
     bool is_good = true;
 
@@ -95,8 +95,8 @@ static inline bool tote__hex_decode(uint8_t *bytes, const char *hex, size_t coun
 }
 
 /*
- * Read digits into `count` bytes, 8 or 16, with zeros before them where they are fewer. False when
- * there are none, too many, or one is no lower-case digit.
+ * Read digits into `count` bytes, 8 or 16, padded with leading zeros. Returns false if there are
+ * none or too many, or if one is not a lower-case digit.
  */
 static inline bool tote__hex_decode_padded(uint8_t *bytes, size_t count, const char *hex,
                                            size_t length) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * levels.h - the levels of a nested value on a walk that is no recursion
+ * levels.h - the level stack of a non-recursive walk through a nested value
  *
- * The first few are on the caller's stack, which may be small; a value that is deeper gets memory.
+ * The first few levels are on the caller's stack, which may be small. More levels are allocated.
  */
 #ifndef TOTE_INTERNAL_LEVELS_H
 #define TOTE_INTERNAL_LEVELS_H
@@ -13,13 +13,13 @@
 enum { TOTE__FEW_LEVELS = 8 };
 
 struct tote__levels {
-    void *few; /* TOTE__FEW_LEVELS of them */
-    void *all; /* TOTE__DEEPEST_VALUE of them, instead; NULL: not needed */
+    void *few; /* array of TOTE__FEW_LEVELS levels */
+    void *all; /* replaces `few`: array of TOTE__DEEPEST_VALUE levels; NULL: not needed yet */
     size_t size;
     size_t depth;
 };
 
-/* The level on top of the others. */
+/* Return the top level. */
 static inline void *tote__levels_top(const struct tote__levels *levels) {
     unsigned char *first = (unsigned char *)(levels->all ? levels->all : levels->few);
 
@@ -27,8 +27,8 @@ static inline void *tote__levels_top(const struct tote__levels *levels) {
 }
 
 /*
- * Add one, to be filled; pointers to others are not valid any more. NULL if too deep or out of
- * memory.
+ * Add a level, which the caller fills. Invalidates pointers to other levels. Returns NULL if too
+ * deep or out of memory.
  */
 static inline void *tote__levels_push(struct tote__levels *levels) {
     if (levels->depth == TOTE__DEEPEST_VALUE) {
@@ -45,7 +45,7 @@ static inline void *tote__levels_push(struct tote__levels *levels) {
     return tote__levels_top(levels);
 }
 
-/* Give the memory back. */
+/* Free the memory. */
 static inline void tote__levels_clear(struct tote__levels *levels) {
     tote__release(levels->all, TOTE__DEEPEST_VALUE * levels->size);
 }

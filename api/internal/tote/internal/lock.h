@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.h - a lock of one word, that survives fork
+ * lock.h - a lock of one word that survives fork
  *
- * It holds the generation of the process that took it. One that was held while
- * the process forked counts as free in the child; so what it guards must become
- * visible by one release store, and be sound at every moment before.
+ * The lock contains the generation of the process that holds it. A lock that was held during a fork
+ * counts as free in the child. Each change of the guarded data must therefore become visible by one
+ * release store, and the data must be consistent at every moment before.
  */
 #ifndef TOTE_INTERNAL_LOCK_H
 #define TOTE_INTERNAL_LOCK_H
@@ -14,13 +14,13 @@
 #include "tote/internal/fork.h"
 
 struct tote__lock {
-    _Atomic(uint32_t) holder; /* a generation; 0: free */
+    _Atomic(uint32_t) holder; /* generation of the holder; 0: free */
 };
 
-/* Spin a little, then sleep longer and longer, 1 ms at most. */
+/* Wait for the lock: spin briefly, then sleep for increasing times, at most 1 ms each. */
 TOTE_SHARED void tote__lock_wait(struct tote__lock *lock, uint32_t generation);
 
-/* Take the lock; `generation` is this process's. */
+/* Take the lock; `generation` is that of this process. */
 static inline void tote__lock_take_in(struct tote__lock *lock, uint32_t generation) {
     uint32_t seen = 0;
 
@@ -34,7 +34,7 @@ static inline void tote__lock_take(struct tote__lock *lock) {
     tote__lock_take_in(lock, tote__generation());
 }
 
-/* Take the lock if that is possible at once. Returns whether it is taken. */
+/* Take the lock if it is free. Returns whether it was taken. */
 static inline bool tote__lock_try(struct tote__lock *lock) {
     uint32_t generation = tote__generation();
     uint32_t seen = atomic_load_explicit(&lock->holder, memory_order_relaxed);

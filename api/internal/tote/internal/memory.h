@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.h - memory from the host's allocator, and arenas of it
+ * memory.h - memory from the host's allocator, and arenas
  *
- * All of Tote's memory comes from here, so that tote_allocator_set() sees all of
- * it. Every call may fail; a size has to be given back with the memory.
+ * Tote allocates all memory here, so that an allocator set by tote_allocator_set() gets every
+ * request. Every allocation may fail. The caller passes the size again when it frees memory.
  */
 #ifndef TOTE_INTERNAL_MEMORY_H
 #define TOTE_INTERNAL_MEMORY_H
@@ -15,12 +15,12 @@ TOTE_SHARED void *tote__allocate_zeroed(size_t size);
 TOTE_SHARED void *tote__reallocate(void *memory, size_t old_size, size_t size);
 TOTE_SHARED void tote__release(void *memory, size_t size);
 
-/* A copy of `length` bytes that ends with NUL; it is length + 1 bytes large. */
+/* Return a copy of `length` bytes that ends with NUL. Its size is length + 1 bytes. */
 TOTE_SHARED char *tote__copy_text(const char *text, size_t length);
 
 /*
- * An arena: memory that dies together. Starts out all zero, or over a buffer of
- * the caller's, which is used before any memory is asked for.
+ * An arena: memory that is freed together. It starts as all zero, or with a buffer of the caller
+ * that is used before any memory is allocated.
  */
 struct tote__arena {
     struct tote__arena_chunk *chunks;
@@ -33,10 +33,10 @@ static inline struct tote__arena tote__arena_over(void *buffer, size_t size) {
     return arena;
 }
 
-/* Aligned for anything; NULL if out of memory. */
+/* Return memory aligned for any type; NULL if out of memory. */
 TOTE_SHARED void *tote__arena_allocate(struct tote__arena *arena, size_t size);
 
-/* A copy of the text that ends with NUL. */
+/* Return a copy of the text that ends with NUL; NULL if out of memory. */
 TOTE_SHARED char *tote__arena_text(struct tote__arena *arena, const char *text, size_t length);
 
 TOTE_SHARED void tote__arena_clear(struct tote__arena *arena);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owned.h - what each thread has of its own, adopted by another when its thread has ended
+ * owned.h - per-thread objects, which another thread may adopt after their thread has ended
  *
- * So that no cache line is written by two threads. None is ever freed. A forked child starts
- * a list of its own and leaves the inherited one alone.
+ * No two threads write to the same cache line. Objects are never freed. A forked child starts its
+ * own list and does not access the inherited one.
  */
 #ifndef TOTE_INTERNAL_OWNED_H
 #define TOTE_INTERNAL_OWNED_H
@@ -12,32 +12,32 @@
 
 #include "tote/internal/lock.h"
 
-/* What such a thing begins with. */
+/* The head of a per-thread object. */
 struct tote__owned {
-    struct tote__owned *next; /* of this process, and in no order */
+    struct tote__owned *next; /* in the list of this process, unordered */
     uint32_t generation;
     _Atomic(bool) is_owned;
 };
 
-/* All things of one kind. All zero at first. */
+/* All objects of one kind. All zero at first. */
 struct tote__owned_list {
     _Atomic(struct tote__owned_process *) current;
-    struct tote__lock lock; /* for making a new one; a thing is pushed without it */
+    struct tote__lock lock; /* for creating a process's list; pushing needs no lock */
 };
 
 /*
- * One that nobody owns, or a new one, all zero behind its head; `size` is with that. NULL if
- * out of memory.
+ * Claim an object without an owner, or create one that is all zero after its head. `size` includes
+ * the head. Returns NULL if out of memory.
  */
 TOTE_SHARED void *tote__owned_claim(struct tote__owned_list *list, size_t size);
 
 /* Release ownership when the thread ends; another thread may claim it. NULL is accepted. */
 TOTE_SHARED void tote__owned_leave(struct tote__owned *owned);
 
-/* The first of all in this process, also of those that nobody owns; NULL when there is none. */
+/* Return the first object of this process, with or without an owner; NULL if there is none. */
 TOTE_SHARED struct tote__owned *tote__owned_first(struct tote__owned_list *list);
 
-/* Own it, if nobody does. */
+/* Claim the object if it has no owner. Returns whether it was claimed. */
 static inline bool tote__owned_try(struct tote__owned *owned) {
     bool is_owned = false;
 

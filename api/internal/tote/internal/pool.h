@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool.h - memory that is used again: contexts, stores, spans
+ * pool.h - per-thread object pools for contexts, stores and spans
  *
- * Each thread has a pool of each kind. It takes from its own and gives back to its own without an
- * atomic operation; what another thread gives back goes home through `returned`.
- * So in a steady state nothing is asked of the allocator, and never does one thread free what
- * another allocated. A pool keeps no more than its kind says, and tote__pools_trim() gives back
- * what was of no use for a while.
+ * Each thread has one pool per kind. It allocates from its own pool and returns to its own pool
+ * without an atomic operation. Another thread returns an object through `returned` of the pool
+ * that the object belongs to.
+ * In a steady state the pools call no allocator. A pooled object is returned to its pool, not freed
+ * by another thread. The limits of the kind bound each pool. tote__pools_trim() frees objects that
+ * were unused for a while.
  */
 #ifndef TOTE_INTERNAL_POOL_H
 #define TOTE_INTERNAL_POOL_H
@@ -18,40 +19,40 @@
 #include "tote/internal/owned.h"
 
 /*
- * Whether anything is used again: not under AddressSanitizer, which then sees what is used after
- * its end, and not in tests that look at memory. Set before the first use.
+ * Whether objects are reused. False under AddressSanitizer, so that it detects use after free, and
+ * in tests that inspect memory. Set before the first use.
  */
 extern TOTE_SHARED bool tote__pools_keep;
 
 enum tote__pool_index {
     TOTE__POOL_CONTEXTS,
     TOTE__POOL_STORES,
-    TOTE__POOL_SCRATCH,     /* what a walk through stores needs, which is much for a small stack */
-    TOTE__POOL_PLAIN_SPANS, /* that only carry a context */
+    TOTE__POOL_SCRATCH, /* scratch memory of a walk through stores: too large for a small stack */
+    TOTE__POOL_PLAIN_SPANS, /* spans that only carry a span context */
     TOTE__POOL_SPANS,
     TOTE__POOLS
 };
 
 struct tote__pool_kind {
     enum tote__pool_index index;
-    uint32_t kept;      /* the most that a thread keeps of what it gives back itself ... */
-    uint32_t kept_most; /* ... and of what others gave back */
+    uint32_t kept;      /* limit of free objects when the owner returns one */
+    uint32_t kept_most; /* limit of free objects when the owner fetches `returned` */
     size_t size;
-    void (*clear)(void *object); /* before the memory is released; NULL: nothing to do */
+    void (*clear)(void *object); /* called before the memory is freed; may be NULL */
 };
 
-/* Ahead of each object. */
+/* The header before each object. */
 struct tote__pooled {
-    struct tote__pool *home; /* NULL: none */
+    struct tote__pool *home; /* the pool it belongs to; NULL: none */
     struct tote__pooled *next;
 };
 
 struct tote__pool {
-    struct tote__pooled *free; /* the owner's */
-    uint32_t count;            /* of those */
-    uint32_t refills_seen;     /* by the last who trimmed */
-    _Atomic(uint32_t) refills; /* how often the owner came for what was returned */
-    _Atomic(struct tote__pooled *) returned;
+    struct tote__pooled *free;               /* accessed only by the owner */
+    uint32_t count;                          /* number of objects in `free` */
+    uint32_t refills_seen;                   /* value of `refills` at the last trim */
+    _Atomic(uint32_t) refills;               /* number of times the owner fetched `returned` */
+    _Atomic(struct tote__pooled *) returned; /* objects returned by other threads */
 };
 
 struct tote__pools {
@@ -59,15 +60,18 @@ struct tote__pools {
     struct tote__pool pools[TOTE__POOLS];
 };
 
-/* The slow ways. */
+/* The slow paths. */
 TOTE_SHARED struct tote__pools *tote__pools_find(void);
 TOTE_SHARED void *tote__pool_refill(struct tote__pools *pools, const struct tote__pool_kind *kind);
 TOTE_SHARED void tote__pool_return(const struct tote__pool_kind *kind, struct tote__pooled *pooled);
 
-/* Release what lay in the pools of this kind since the last call. */
+/* Free objects of this kind that were unused since the last call. */
 TOTE_SHARED void tote__pools_trim(const struct tote__pool_kind *kind);
 
-/* An object as its last user left it, or a new one that is all zero. NULL if out of memory. */
+/*
+ * Return an object: a reused one with its old contents, or a new one that is all zero. Returns NULL
+ * if out of memory.
+ */
 static inline void *tote__pool_take(const struct tote__pool_kind *kind) {
     struct tote__pools *pools = tote__thread.pools;
 

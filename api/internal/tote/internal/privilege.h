@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * privilege.h - whether the program has more rights than its caller
+ * privilege.h - detection of a program that runs with elevated privileges
  */
 #ifndef TOTE_INTERNAL_PRIVILEGE_H
 #define TOTE_INTERNAL_PRIVILEGE_H
@@ -9,9 +9,9 @@
 #include <sys/auxv.h>
 
 /*
- * Return whether the program is setuid, setgid or has file capabilities, as the kernel told it at
- * its start. Its environment comes from a user with fewer rights, who must not choose what it
- * reads, writes or connects to.
+ * Return whether the kernel started the program as setuid, setgid or with file capabilities
+ * (AT_SECURE). A user with fewer privileges controls its environment. That user must not choose the
+ * files and endpoints it uses.
  */
 static inline bool tote__is_privileged(void) {
     return getauxval(AT_SECURE) != 0;

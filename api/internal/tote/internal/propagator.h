@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * propagator.h - registered propagators, and what propagators share
+ * propagator.h - registered propagators, and functions shared by propagators
  */
 #ifndef TOTE_INTERNAL_PROPAGATOR_H
 #define TOTE_INTERNAL_PROPAGATOR_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * references.h - reference counts; 0 is that of a static object, which is never counted
+ * references.h - reference counts. The count of a static object is 0 and never changes.
  */
 #ifndef TOTE_INTERNAL_REFERENCES_H
 #define TOTE_INTERNAL_REFERENCES_H
@@ -15,7 +15,10 @@ static inline void tote__references_add(_Atomic(uint32_t) *references) {
     }
 }
 
-/* One reference less. Returns whether it was the last; what others did with it is visible then. */
+/*
+ * Drop a reference. Returns whether it was the last; all writes to the object by other threads are
+ * then visible.
+ */
 static inline bool tote__references_drop(_Atomic(uint32_t) *references) {
     uint32_t count = atomic_load_explicit(references, memory_order_acquire);
 

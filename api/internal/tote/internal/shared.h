@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shared.h - what libtote-api shows to libtote alone
+ * shared.h - the private interface between libtote-api and libtote
  *
- * Headers in this folder are not installed. What they declare with TOTE_SHARED is
- * exported by libtote-api under a name that begins with tote__, and may change
- * with any version: both libraries are always of the same one.
+ * Headers in this folder are not installed. libtote-api exports the TOTE_SHARED declarations under
+ * names that begin with tote__. They may change in any version, because both libraries always have
+ * the same version.
  */
 #ifndef TOTE_INTERNAL_SHARED_H
 #define TOTE_INTERNAL_SHARED_H
@@ -13,19 +13,19 @@
 
 #define TOTE_SHARED TOTE_API
 
-/* For branches that are taken once in a thousand times or less. */
+/* For branches that are taken in at most one of a thousand calls. */
 #define tote__unlikely(condition) __builtin_expect(!!(condition), 0)
 
-/* For small functions that each span calls, some of which compilers would not inline. */
+/* For small functions called for each span. Compilers would not inline some of them. */
 #define tote__always_inline static inline __attribute__((always_inline))
 
-/* For functions that need much stack: it is not their callers'. */
+/* For functions that need much stack, which must not become part of the caller's stack frame. */
 #define tote__apart __attribute__((noinline))
 
-/* The same, for what one span in a thousand needs. */
+/* For functions called for at most one of a thousand spans; also not inlined. */
 #define tote__rarely_called __attribute__((noinline, cold))
 
-/* The smaller of two sizes. */
+/* Return the smaller of two sizes. */
 static inline size_t tote__min(size_t a, size_t b) {
     return a < b ? a : b;
 }

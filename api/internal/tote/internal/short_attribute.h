@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * short_attribute.h - the attributes that most are, written in one pass
+ * short_attribute.h - encoding of short attributes in one pass
  *
- * Where every length fits one byte, sizes need not be known before the bytes are written: text of
- * ASCII, numbers and truth values, with which wire.c's two passes are several times slower. What it
- * writes is the same byte for byte.
+ * If every length fits in one byte, sizes need not be known before the bytes are written. This
+ * applies to short ASCII strings, numbers and booleans. The two passes of wire.c are several times
+ * slower for them and write identical bytes.
  */
 #ifndef TOTE_INTERNAL_SHORT_ATTRIBUTE_H
 #define TOTE_INTERNAL_SHORT_ATTRIBUTE_H
@@ -13,29 +13,29 @@
 #include "tote/internal/wire.h"
 
 enum {
-    TOTE__SHORT_CONTENT = 0x7F,     /* the longest KeyValue */
-    TOTE__SHORT_AROUND = 4 + 4,     /* tag, length, tag, length, ahead of key and of text */
-    TOTE__SHORT_NUMBER = 2 + 1 + 10 /* tag and length, and the longest of numbers */
+    TOTE__SHORT_CONTENT = 0x7F,     /* size of the longest KeyValue */
+    TOTE__SHORT_AROUND = 4 + 4,     /* tag, length, tag, length: before the key and the text */
+    TOTE__SHORT_NUMBER = 2 + 1 + 10 /* tag and length, then tag and longest varint */
 };
 
-/* As large as it can become, with `key_length`; more than TOTE__SHORT_CONTENT: it is not short. */
+/* Return an upper bound of the size. If it exceeds TOTE__SHORT_CONTENT, use wire.c instead. */
 static inline size_t tote__short_attribute_bound(size_t key_length, tote_value value) {
     return key_length + (value.type == TOTE_VALUE_TYPE_STRING
                              ? TOTE__SHORT_AROUND + (size_t)value.size
                              : 4 + TOTE__SHORT_NUMBER);
 }
 
-/* Four bytes: two tags, each with a number of one byte. */
+/* Write four bytes: two tags, each with a number of one byte. */
 static inline uint8_t *tote__put_short_heads(uint8_t *out, uint8_t tag, size_t size,
                                              uint8_t inner_tag, size_t inner) {
     return tote__put_fixed32(out, (uint32_t)tag | (uint32_t)size << 8 | (uint32_t)inner_tag << 16 |
                                       (uint32_t)inner << 24);
 }
 
-/* The AnyValue with its tag and length. NULL when it is of another type, or not ASCII. */
+/* Write the AnyValue with tag and length. Returns NULL if it has another type or is not ASCII. */
 static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
     const size_t size = value.size;
-    uint8_t *at = out + 3; /* behind two tags and a length */
+    uint8_t *at = out + 3; /* after two tags and a length */
     uint64_t bits;
 
     switch (value.type) {
@@ -63,8 +63,8 @@ static inline uint8_t *tote__put_short_value(uint8_t *out, tote_value value) {
 }
 
 /*
- * Write the attribute, which is within TOTE__SHORT_CONTENT by its bound. Returns its end; NULL,
- * and what is at `out` means nothing, when it is not of the usual kind.
+ * Write the attribute; its bound must not exceed TOTE__SHORT_CONTENT. Returns its end. Returns NULL
+ * and leaves undefined bytes at `out` if the type is not supported or the text is not ASCII.
  */
 static inline uint8_t *tote__put_short_attribute(uint8_t *out, uint8_t tag, const char *key,
                                                  size_t key_length, tote_value value) {

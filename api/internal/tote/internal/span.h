@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * span.h - what a span is to the API, and what the SDK puts behind it
+ * span.h - the layout of a span, and the operations that the SDK implements
  *
- * The API checks for NULL and jumps through `ops`. A span without ops is one that
- * only carries a context.
+ * The API checks for NULL and calls `ops`. A span without ops only carries a span context.
  */
 #ifndef TOTE_INTERNAL_SPAN_H
 #define TOTE_INTERNAL_SPAN_H
@@ -15,10 +14,10 @@
 #include "tote/span.h"
 
 /*
- * What formats other than W3C's carry beside the ids. TOTE__DEBUG: a debug trace; the spans of the
- * trace inherit it. TOTE__DEFERRED: the caller made no sampling decision. TOTE__PARTIAL: there is
- * no remote span, but a decision (in the flags, unless deferred), or a trace id, or both; the next
- * root span that is started under the context uses them. Spec:
+ * Hints of formats other than W3C, in addition to the ids. TOTE__DEBUG: a debug trace; the spans of
+ * the trace inherit it. TOTE__DEFERRED: the caller made no sampling decision. TOTE__PARTIAL: there
+ * is no remote span, but a decision (in the flags, unless deferred), or a trace id, or both. The
+ * next root span that is started under the context uses them. Spec:
  * context/api-propagators.md#b3-requirements
  */
 enum { TOTE__DEBUG = 1 << 0, TOTE__DEFERRED = 1 << 1, TOTE__PARTIAL = 1 << 2 };
@@ -30,7 +29,7 @@ struct tote_span_context {
     uint8_t trace_flags;
     uint8_t hints; /* TOTE__DEBUG, TOTE__DEFERRED, TOTE__PARTIAL */
     bool is_remote;
-    tote_trace_state *trace_state; /* NULL: empty; one reference */
+    tote_trace_state *trace_state; /* owns one reference; NULL: empty */
 };
 
 static inline bool tote__trace_id_is_valid(const tote_trace_id *id) {
@@ -40,7 +39,7 @@ static inline bool tote__trace_id_is_valid(const tote_trace_id *id) {
     return halves[0] | halves[1];
 }
 
-/* Neither of the ids is zero. */
+/* Return whether neither of the ids is zero. */
 static inline bool tote__span_context_is_valid(const tote_span_context *context) {
     uint64_t span_id;
 
@@ -48,10 +47,10 @@ static inline bool tote__span_context_is_valid(const tote_span_context *context)
     return tote__trace_id_is_valid(&context->trace_id) && span_id;
 }
 
-/* All zero. */
+/* The invalid span context: all zero. */
 extern TOTE_SHARED const tote_span_context tote__invalid_span_context;
 
-/* Make `to` one that is never counted, with a reference to the trace state. */
+/* Make `to` an uncounted copy that owns a reference to the trace state. */
 tote__always_inline void tote__span_context_copy(struct tote_span_context *to,
                                                  const struct tote_span_context *from) {
     to->trace_id = from->trace_id;
@@ -74,10 +73,13 @@ struct tote__span_ops {
     void (*set_status)(tote_span *span, tote_status_code code, const char *description);
     void (*update_name)(tote_span *span, const char *name);
     void (*end)(tote_span *span, uint64_t end_time_unix_nano);
-    void (*destroy)(tote_span *span); /* the last reference is gone */
-    /* tote_run_scoped() returned `code`, not 0: ERROR and `error.type`, unless a status was set. */
+    void (*destroy)(tote_span *span); /* called when the last reference is dropped */
+    /*
+     * Set the status ERROR and `error.type` unless a status was set. Called if the function of
+     * tote_run_scoped() returned `code`, which is not 0.
+     */
     void (*fail)(tote_span *span, int code);
-    /* Copy the name, cut to the size. Returns: false if it is not known. NULL: it never is. */
+    /* Copy the name, cut to the size. Returns false if it is not available. NULL: it never is. */
     bool (*get_name)(const tote_span *span, char *name, size_t size);
 };
 
@@ -89,16 +91,16 @@ struct tote_span {
 
 enum { TOTE__SPAN_NAME_BYTES = 65, TOTE__SPAN_LABEL_BYTES = TOTE__SPAN_NAME_BYTES + 8 };
 
-/* Write what names a span in a diagnostic: its name, else its id; "no span". Returns `label`. */
+/* Write a span's name for a diagnostic: its name, else its id, or "no span". Returns `label`. */
 TOTE_SHARED const char *tote__span_label(const tote_span *span, char label[TOTE__SPAN_LABEL_BYTES]);
 
-/* Of spans without ops. */
+/* The pool of spans without ops. */
 static const struct tote__pool_kind tote__plain_span_pool = {.index = TOTE__POOL_PLAIN_SPANS,
                                                              .kept = 1024,
                                                              .kept_most = 4096,
                                                              .size = sizeof(struct tote_span)};
 
-/* Records nothing, not valid, static. */
+/* The invalid span: static, non-recording. */
 extern TOTE_SHARED tote_span tote__invalid_span;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store.h - how the rest of Tote reads a store
+ * store.h - private access to a store for the rest of Tote
  */
 #ifndef TOTE_INTERNAL_STORE_H
 #define TOTE_INTERNAL_STORE_H
@@ -10,7 +10,7 @@
 #include "tote/context.h"
 #include "tote/internal/wire.h"
 
-/* Beside the public visibilities: the entry came in with a message. */
+/* A flag in addition to the public visibilities: the entry was extracted from a message. */
 enum { TOTE__REMOTE = 1 << 2 };
 
 /* A visible entry. */
@@ -20,23 +20,24 @@ struct tote__entry {
     uint32_t hash;                /* the low half of the key's tote__hash() */
     uint32_t flags;               /* visibility, TOTE__REMOTE */
     struct tote__slice attribute; /* as a span attribute: tag, length, KeyValue */
-    struct tote__slice value;     /* its AnyValue */
+    struct tote__slice value;     /* AnyValue */
     const char *metadata;         /* ends with NUL; "" when none */
     size_t metadata_length;
 };
 
 /*
- * Return false when no more are wanted. What the entry points to lives until the visit returns.
+ * A visitor of entries. Returns false to stop the visit. The data of the entry is valid until the
+ * visit returns.
  */
 typedef bool (*tote__entry_visitor)(void *arg, const struct tote__entry *entry);
 
-/* Return whether neither the store nor one above it has ever been written to. */
+/* Return whether neither the store nor any ancestor has ever been written to. */
 TOTE_SHARED bool tote__store_is_bare(const tote_store *store);
 
 /*
- * Visit what is visible and has any of `visibility` (all when that is UINT32_MAX), nearest store
- * first: for each key the nearest entry or tombstone decides alone. No lock is held during a visit.
- * Returns false when memory ran out and entries are missing.
+ * Visit the visible entries that have any flag of `visibility` (UINT32_MAX: all), nearest store
+ * first. Only the nearest entry or tombstone of each key counts. No lock is held during a visit.
+ * Returns false if out of memory; entries are then missing.
  */
 TOTE_SHARED bool tote__store_visit(const tote_store *store, uint32_t visibility,
                                    tote__entry_visitor visit, void *arg);
@@ -52,21 +53,21 @@ struct tote__overlay_entry {
 };
 
 /*
- * An overlay over `parent`: hides all entries above that propagate, and holds its own instead.
- * Begin (NULL if out of memory; reports that), put (false if out of memory; what is too large is
- * left out; reports both), and make a context of it.
+ * An overlay over `parent` hides all propagating entries of its ancestors and contains its own
+ * entries instead. Begin returns NULL and reports if out of memory. Put returns false if out of
+ * memory and drops entries that are too large; it reports both. Then make a context of the overlay.
  */
 TOTE_SHARED tote_store *tote__overlay_begin(tote_store *parent);
 TOTE_SHARED bool tote__overlay_put(tote_store *overlay, const struct tote__overlay_entry *entry);
 
 /*
- * The context `context` over the overlay, which is complete and sealed now; NULL: over its store.
- * What extract and with_baggage return. Takes the overlay. Never NULL.
+ * Seal the overlay and return a copy of `context` with it as the store; never NULL. Takes ownership
+ * of the overlay. NULL: the copy keeps the store of `context`.
  */
 TOTE_SHARED tote_context *tote__context_with_overlay(const tote_context *context,
                                                      tote_store *overlay);
 
-/* Spans are being made from here on: a plain add to the root store now is worth a diagnostic. */
+/* Whether a span was started: adding an entry to the root store is then reported. */
 extern atomic_bool tote__store_has_spans;
 static inline void tote__store_note_span(void) {
     if (!atomic_load_explicit(&tote__store_has_spans, memory_order_relaxed)) {
@@ -74,7 +75,7 @@ static inline void tote__store_note_span(void) {
     }
 }
 
-/* A store that keeps nothing, for a scope that memory was out for. Static. */
+/* Return the static store that keeps nothing, for a scope that could not be allocated. */
 TOTE_SHARED tote_store *tote__store_void(void);
 
 #endif

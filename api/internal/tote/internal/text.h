@@ -9,27 +9,27 @@
 
 #include "tote/internal/shared.h"
 
-/* Sets of ASCII characters. */
+/* Sets of ASCII characters. VCHAR: visible characters, RFC 5234 appendix B.1. */
 enum tote__characters {
     TOTE__NO_CHARACTERS = 0,
     TOTE__TOKEN = 1 << 0,         /* letters, digits and !#$%&'*+-.^_`|~; RFC 7230 section 3.2.6 */
-    TOTE__BAGGAGE_OCTET = 1 << 1, /* what is seen, without " , ; and backslash; w3c/baggage */
-    TOTE__BAGGAGE_PLAIN = 1 << 2, /* the same without %: what a value has as it is */
-    TOTE__BAGGAGE_META = 1 << 3,  /* octets, ; space and tab: what metadata has as it is */
+    TOTE__BAGGAGE_OCTET = 1 << 1, /* VCHAR except " , ; and backslash; w3c/baggage */
+    TOTE__BAGGAGE_PLAIN = 1 << 2, /* BAGGAGE_OCTET except %: unescaped in a value */
+    TOTE__BAGGAGE_META = 1 << 3,  /* BAGGAGE_OCTET, ; space and tab: unescaped in metadata */
     TOTE__UNRESERVED = 1 << 4,    /* letters, digits and -._~; RFC 3986 section 2.3 */
-    TOTE__HEADER = 1 << 5,        /* what is seen, space and tab */
+    TOTE__HEADER = 1 << 5,        /* VCHAR, space and tab */
     TOTE__BLANK = 1 << 6,         /* space and tab */
     TOTE__VARIABLE = 1 << 7       /* A to Z, digits and _; context/env-carriers.md */
 };
 
-/* Which sets each byte is in. */
+/* The sets that each byte belongs to. */
 extern TOTE_SHARED const uint8_t tote__sets_of[256];
 
 static inline bool tote__is_in(enum tote__characters set, char c) {
     return tote__sets_of[(unsigned char)c] & set;
 }
 
-/* How many from the start on are in the set. */
+/* Return the length of the longest prefix whose characters are all in the set. */
 static inline size_t tote__span_of(enum tote__characters set, const char *text, size_t length) {
     size_t at = 0;
 
@@ -39,7 +39,7 @@ static inline size_t tote__span_of(enum tote__characters set, const char *text, 
     return at;
 }
 
-/* Return whether all are in the set, for texts of which that is to be expected. */
+/* Return whether all characters are in the set. Optimized for texts for which this is true. */
 static inline bool tote__are_all_in(enum tote__characters set, const char *text, size_t length) {
     const unsigned char *bytes = (const unsigned char *)text;
     size_t at = 0;
@@ -55,10 +55,10 @@ static inline bool tote__are_all_in(enum tote__characters set, const char *text,
     return at == length;
 }
 
-/* What one pass over a text tells. */
+/* The result of one pass over a text. */
 struct tote__scan {
-    uint64_t hash; /* not for a hostile world, bounded tables only */
-    bool is_ascii; /* and so UTF-8 */
+    uint64_t hash; /* not collision-resistant: for tables of bounded size only */
+    bool is_ascii; /* an ASCII text is also valid UTF-8 */
 };
 
 static inline uint64_t tote__mix(uint64_t hash, uint64_t word) {
@@ -72,7 +72,10 @@ static inline uint64_t tote__mix_last(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
-/* By words, of which the last may overlap the one before, and without a call: most are short. */
+/*
+ * Hash a text and detect ASCII. Reads whole words; the last one may overlap the one before. Inlined
+ * because most texts are short.
+ */
 static inline struct tote__scan tote__scan(const char *text, size_t length) {
     enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t) };
     uint64_t hash = 0x9E3779B97F4A7C15U ^ length;
@@ -102,9 +105,7 @@ static inline struct tote__scan tote__scan(const char *text, size_t length) {
 
 typedef uint64_t tote__pair __attribute__((vector_size(16)));
 
-/*
- * Copy a text. Returns whether it is ASCII. For texts that are mostly short, by pairs of words.
- */
+/* Copy a text by pairs of words. Returns whether it is ASCII. Optimized for short texts. */
 tote__always_inline bool tote__copy_ascii(void *to, const char *text, size_t length) {
     enum { WORD = sizeof(uint64_t), HALF = sizeof(uint32_t), PAIR = sizeof(tote__pair) };
     char *out = (char *)to;
@@ -135,7 +136,7 @@ tote__always_inline bool tote__copy_ascii(void *to, const char *text, size_t len
         memcpy(out, &halves[0], HALF);
         memcpy(out_end - HALF, &halves[1], HALF);
         words[0] = halves[0] | halves[1];
-    } else if (length) { /* the first, the middle and the last byte are all there are */
+    } else if (length) { /* at most 3 bytes: the first, middle and last byte */
         char bytes[3] = {text[0], text[length / 2], end[-1]};
         out[0] = bytes[0];
         out[length / 2] = bytes[1];
@@ -145,7 +146,7 @@ tote__always_inline bool tote__copy_ascii(void *to, const char *text, size_t len
     return !((words[0] | words[1]) & 0x8080808080808080U);
 }
 
-/* memcmp() == 0 for texts that are mostly short, without a call. */
+/* Return whether memcmp() is 0. Inlined because most texts are short. */
 static inline bool tote__is_same(const char *a, const char *b, size_t length) {
     enum { WORD = sizeof(uint64_t) };
     uint64_t words[2];
@@ -172,41 +173,42 @@ static inline uint64_t tote__hash(const void *bytes, size_t length) {
     return tote__scan((const char *)bytes, length).hash;
 }
 
-/* How many bytes from the start on are valid UTF-8: `length` when all are. */
+/* Return the length of the longest prefix that is valid UTF-8. */
 TOTE_SHARED size_t tote__utf8_valid_prefix(const char *text, size_t length);
 
 /*
- * The size of the code point at the start, if it controls a terminal or the layout of a line: the
- * control characters of ASCII and U+0080 to U+009F, line and paragraph separators, what sets the
- * direction of text (Unicode UAX #9) and invisible marks. Returns 0 if it is another one, or none.
+ * Return the size of the first code point if it controls a terminal or the layout of a line, else
+ * 0. These are ASCII control characters, U+0080 to U+009F, line and paragraph separators,
+ * directional formatting characters (Unicode UAX #9) and invisible marks.
  */
 TOTE_SHARED size_t tote__control_size(const char *text, size_t length, uint32_t *code_point);
 
-/* Replace each of them by '?'; the text gets no longer. Returns its length. */
+/* Replace each such code point by '?'. Returns the new length, which is never greater. */
 TOTE_SHARED size_t tote__replace_controls(char *text, size_t length);
 
-/* How long the text is with each run of bytes that is no code point replaced by U+FFFD. */
+/* Return the length of the text after each invalid sequence is replaced by U+FFFD. */
 TOTE_SHARED size_t tote__utf8_repaired_length(const char *text, size_t length);
 
-/* Write it like that. Returns the end of what was written. */
+/* Write the text with each invalid sequence replaced by U+FFFD. Returns the end of the output. */
 TOTE_SHARED char *tote__utf8_repair(char *out, const char *text, size_t length);
 
 /*
- * The text itself if it is UTF-8, else a repaired copy in the arena, which ends with NUL; `length`
- * is set to that. NULL if out of memory.
+ * Return the text itself if it is valid UTF-8, else a repaired copy in the arena that ends with
+ * NUL. Sets `length` to the length of the result. Returns NULL if out of memory.
  */
 struct tote__arena;
 const char *tote__utf8_valid_text(struct tote__arena *arena, const char *text, size_t *length);
 
 /*
- * How many bytes its first `code_points` are; what is broken counts as the U+FFFD it would become.
+ * Return the size in bytes of the first `code_points` code points. An invalid sequence counts as
+ * one U+FFFD.
  */
 TOTE_SHARED size_t tote__utf8_prefix(const char *text, size_t length, size_t code_points);
 
-/* The most bytes, `size` or fewer, that cut no code point. */
+/* Return the greatest length, at most `size`, that does not split a code point. */
 TOTE_SHARED size_t tote__utf8_cut(const char *text, size_t length, size_t size);
 
-/* Return whether it is a token: one or more. */
+/* Return whether the text is a token: one or more TOTE__TOKEN characters. */
 static inline bool tote__is_token(const char *text, size_t length) {
     return length && tote__are_all_in(TOTE__TOKEN, text, length);
 }
@@ -219,7 +221,7 @@ static inline bool tote__equals_ignoring_case(const char *a, size_t a_length, co
            (memcmp(a, b, a_length) == 0 || tote__differs_in_case_alone(a, b, a_length));
 }
 
-/* Drop spaces and tabs at both ends. */
+/* Remove spaces and tabs at both ends. */
 static inline void tote__trim(const char **text, size_t *length) {
     while (*length && tote__is_in(TOTE__BLANK, (*text)[0])) {
         (*text)++;
@@ -230,7 +232,7 @@ static inline void tote__trim(const char **text, size_t *length) {
     }
 }
 
-/* Remove line ends too, as a file or a secret that was read into a variable has one. */
+/* Remove line ends too: a value read from a file or a secret often ends with one. */
 static inline void tote__trim_lines(const char **text, size_t *length) {
     size_t before = 0;
 
@@ -247,15 +249,15 @@ static inline void tote__trim_lines(const char **text, size_t *length) {
     }
 }
 
-/* A part of a text. */
+/* A substring, not NUL-terminated. */
 struct tote__part {
     const char *at;
     size_t length;
 };
 
 /*
- * Split a text at each `separator`. Returns how many parts there are, of which the first `most`
- * are in `parts`.
+ * Split a text at each `separator`. Returns the number of parts, and writes the first `most` of
+ * them to `parts`.
  */
 static inline size_t tote__split(const char *text, size_t length, char separator,
                                  struct tote__part *parts, size_t most) {
@@ -276,7 +278,7 @@ static inline size_t tote__split(const char *text, size_t length, char separator
     }
 }
 
-/* Take the next part off a list. Returns false at the end. */
+/* Remove the first part from a list. Returns false at the end. */
 static inline bool tote__next_part(struct tote__part *list, char separator,
                                    struct tote__part *part) {
     if (!list->length) {
@@ -296,24 +298,25 @@ static inline bool tote__part_is(struct tote__part part, const char *text) {
 }
 
 /*
- * Decode %HH once, into `out`, which has `length` bytes and may be `text`. What is no escape stays
- * as it is. Returns the decoded length; `malformed`, if not NULL, tells whether a % was no escape.
+ * Decode %HH once, into `out`, which has `length` bytes and may be `text`. An invalid escape is
+ * copied unchanged. Returns the decoded length. `malformed`, if not NULL, is set to whether there
+ * was an invalid escape.
  */
 TOTE_SHARED size_t tote__percent_decode(char *out, const char *text, size_t length,
                                         bool *malformed);
 
 /*
- * Write all that is not in `plain` as %HH. `out` has room for three bytes each. Returns the end of
- * what was written.
+ * Write each byte that is not in `plain` as %HH. `out` must have space for 3 * `length` bytes.
+ * Returns the end of the output.
  */
 TOTE_SHARED char *tote__percent_encode(char *out, const char *text, size_t length,
                                        enum tote__characters plain);
 
-/* Text on its way into a buffer that may be too small: what does not fit is only counted. */
+/* A writer into a buffer that may be too small. Text that does not fit is only counted. */
 struct tote__writer {
     char *buffer;
     size_t size;
-    size_t length; /* of the whole */
+    size_t length; /* of the complete text */
 };
 
 static inline void tote__write(struct tote__writer *writer, const char *text, size_t length) {
@@ -325,8 +328,8 @@ static inline void tote__write(struct tote__writer *writer, const char *text, si
 }
 
 /*
- * A JSON string: what is not UTF-8 becomes U+FFFD, and what controls a terminal or the layout of a
- * line is escaped, too. Spec: RFC 8259 section 7
+ * Write a JSON string. Invalid UTF-8 becomes U+FFFD. Code points that control a terminal or the
+ * layout of a line are escaped, too. Spec: RFC 8259 section 7
  */
 void tote__write_quoted(struct tote__writer *writer, const char *text, size_t length);
 

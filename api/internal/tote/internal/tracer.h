@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracer.h - how a tracer finds the SDK
+ * tracer.h - tracers and the interface to the provider
  *
- * A tracer of the global provider asks for that at each start, so it may be fetched before
- * an SDK runs. Tracers are interned and live for ever, and so does the memory of a provider:
- * a start that races with shutdown finds a provider that says no, and nothing that was freed.
+ * A tracer of the global provider looks up the provider at each span start. It may therefore be
+ * created before an SDK starts. Tracers are interned. Tracers and the memory of providers are never
+ * freed: a span start that races with shutdown finds a provider that starts no span.
  */
 #ifndef TOTE_INTERNAL_TRACER_H
 #define TOTE_INTERNAL_TRACER_H
@@ -19,58 +19,58 @@ struct tote__entry;
 
 struct tote__provider_ops {
     /*
-     * Start a span under `parent`, never NULL, whose store entries are those of `store`, borrowed.
-     * `options` is of this version and complete, `name` not NULL. Returns: NULL if there is no
-     * span of its own: the trace of the parent is carried on.
+     * Start a span under `parent` with the entries of `store`, which is borrowed. `parent` and
+     * `name` are not NULL. `options` is complete and of this version. Returns NULL if it starts no
+     * span; the caller then continues the trace of the parent.
      */
     tote_span *(*start_span)(tote_tracer_provider *provider, tote_tracer *tracer, const char *name,
                              const tote_span_options *options, const tote_context *parent,
                              tote_store *store);
     bool (*is_enabled)(tote_tracer_provider *provider, const tote_tracer *tracer,
                        const tote_span_options *options);
-    void (*ref)(tote_tracer_provider *provider); /* only counts: a lock is held */
+    void (*ref)(tote_tracer_provider *provider); /* must only count: a lock is held */
     void (*unref)(tote_tracer_provider *provider);
 
-    /* Whether an entry of a store may leave the process on a span or in a log line. NULL: yes. */
+    /* Return whether a store entry may be exported in spans and log lines. NULL: all may. */
     bool (*exports)(tote_tracer_provider *provider, const struct tote__entry *entry);
 };
 
 /*
- * Its memory stays readable for ever, and so do its ops: a tracer calls start_span and is_enabled
- * without a reference, also when the provider was shut down and unreferenced long ago.
+ * A provider. Its memory and `ops` are never freed: a tracer calls start_span and is_enabled
+ * without a reference, even after the provider was shut down and its last reference was dropped.
  */
 struct tote_tracer_provider {
     const struct tote__provider_ops *ops;
     _Atomic(uint32_t)
-        run; /* counts the starts that used this memory: tracers of an older one are idle */
-    _Atomic(bool) expects_late; /* after a shutdown: the next span of its tracers is reported */
+        run; /* number of starts in this memory; tracers of earlier runs are inactive */
+    _Atomic(bool) expects_late; /* after shutdown: report the next span of its tracers */
 };
 
 struct tote_tracer {
     tote_instrumentation_scope scope;
-    tote_tracer_provider *provider; /* NULL: the global one */
-    uint32_t run;                   /* of that provider */
+    tote_tracer_provider *provider; /* NULL: the global provider */
+    uint32_t run;                   /* `run` of the provider when the tracer was created */
     uint32_t index;                 /* among all tracers */
     tote_tracer *next;
-    struct tote__arena memory; /* its texts and attributes */
+    struct tote__arena memory; /* holds its strings and attributes */
 };
 
-/* The tracer of this index; never NULL, the one without a name for an unknown one. */
+/* Return the tracer with this index. Returns the tracer without a name if the index is unknown. */
 TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
 
-/* tote_tracer_start_span() with a store of the caller's choice; NULL: that of the parent. */
+/* Like tote_tracer_start_span(), with the entries of `store`; NULL: the parent's store. */
 TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,
                                                const tote_span_options *options, tote_store *store);
 
-/* Return whether the global provider lets the entry out; true if there is none. */
+/* Return whether the global provider exports the entry; true if there is no global provider. */
 TOTE_SHARED bool tote__tracer_provider_exports(const struct tote__entry *entry);
 
-/* Have no global provider any more, if it is this one. Returns whether it was. */
+/* Remove the provider if it is the global one. Returns whether it was. */
 TOTE_SHARED bool tote__tracer_provider_leave_global(tote_tracer_provider *provider);
 
 /*
- * Options of this version and complete: `given` itself where it is, else `filled`, filled in from
- * it.
+ * Return complete options of this version: `given` itself if possible, else `filled`, filled in
+ * from `given`.
  */
 extern const tote_span_options tote__no_span_options;
 const tote_span_options *tote__fill_span_options(const tote_span_options *given,
@@ -85,8 +85,8 @@ static inline const tote_span_options *tote__complete_span_options(const tote_sp
 }
 
 /*
- * Copy `given`, options of any version or NULL, over `options` of this one, `size` bytes, as far as
- * both know them. Both begin with struct_size. `type` names them in a diagnostic.
+ * Copy the fields of `given` that both versions have to `options`, which has `size` bytes. `given`
+ * may be NULL or of any version. Both begin with struct_size. `type` is used in a diagnostic.
  */
 TOTE_SHARED void tote__copy_options(const char *type, void *options, size_t size,
                                     const void *given);

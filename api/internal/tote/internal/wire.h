@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire.h - attributes in the form in which OTLP sends them
+ * wire.h - attributes in the OTLP wire format
  *
- * A store entry and an attribute of a span, an event, a link or a resource are kept as an OTLP
- * KeyValue from the moment they are set: the copy has to be made anyway, and export
- * then only joins them. Text is repaired to UTF-8 and cut to the limits as it is
- * written. Spec: opentelemetry-proto common/v1/common.proto
+ * Store entries and attributes of spans, events, links and resources are encoded as an OTLP
+ * KeyValue when they are set. A copy is needed anyway, and an export then only concatenates them.
+ * Encoding repairs text to valid UTF-8 and cuts it to the limits. Spec: opentelemetry-proto
+ * common/v1/common.proto
  */
 #ifndef TOTE_INTERNAL_WIRE_H
 #define TOTE_INTERNAL_WIRE_H
@@ -15,13 +15,13 @@
 #include "tote/internal/memory.h"
 #include "tote/value.h"
 
-/* A run of bytes. */
+/* A borrowed sequence of bytes. */
 struct tote__slice {
     const uint8_t *at;
     size_t size;
 };
 
-/* What an attribute is a field of. */
+/* Tags of an attribute as a field of other messages. */
 enum {
     TOTE__TAG_RESOURCE_ATTRIBUTE = 0x0A, /* Resource.attributes = 1 */
     TOTE__TAG_SCOPE_ATTRIBUTE = 0x1A,    /* InstrumentationScope.attributes = 3 */
@@ -30,7 +30,7 @@ enum {
     TOTE__TAG_LINK_ATTRIBUTE = 0x22      /* Span.Link.attributes = 4 */
 };
 
-/* Return whether it has parts: an array or a map. */
+/* Return whether the value is an array or a map. */
 static inline bool tote__is_list(tote_value value) {
     return value.type == TOTE_VALUE_TYPE_ARRAY || value.type == TOTE_VALUE_TYPE_MAP;
 }
@@ -49,12 +49,12 @@ enum {
     TOTE__LIST_ITEM = 0x0A
 };
 
-/* How deep arrays and maps are kept at most. */
+/* The maximum depth of arrays and maps. */
 enum { TOTE__DEEPEST_VALUE = 64 };
 
-/* Spec: common/README.md#attribute-limits. UINT32_MAX is no limit; depth is at most 64. */
+/* Limits. Spec: common/README.md#attribute-limits. UINT32_MAX: no limit; depth is at most 64. */
 struct tote__wire_limits {
-    uint32_t value_length; /* code points of text, bytes of bytes */
+    uint32_t value_length; /* in code points for text, in bytes for a byte value */
     uint32_t value_depth;
 };
 
@@ -73,7 +73,7 @@ static inline uint8_t *tote__put_varint(uint8_t *out, uint64_t number) {
     return out;
 }
 
-/* The size of a field that has a length, or of one that is a number; the tag is one byte. */
+/* Return the size of a length-delimited or of a varint field. The tag is one byte. */
 static inline size_t tote__run_size(size_t content) {
     return 1 + tote__varint_size(content) + content;
 }
@@ -82,7 +82,7 @@ static inline size_t tote__number_size(uint64_t number) {
     return number ? 1 + tote__varint_size(number) : 0;
 }
 
-/* The tag, and the length of what follows; or a field that is a number. */
+/* Write the tag and the length of a length-delimited field, or a complete varint field. */
 static inline uint8_t *tote__put_head(uint8_t *out, uint8_t tag, uint64_t number) {
     *out++ = tag;
     return tote__put_varint(out, number);
@@ -103,7 +103,7 @@ static inline uint8_t *tote__put_run(uint8_t *out, uint8_t tag, const void *cont
     return tote__put_bytes(tote__put_head(out, tag, size), content, size);
 }
 
-/* A number with its bytes in the order of the wire, or one from there in the machine's. */
+/* Convert a number between the byte order of the host and little endian. */
 static inline uint64_t tote__little_endian64(uint64_t number) {
     return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? number : __builtin_bswap64(number);
 }
@@ -138,7 +138,7 @@ static inline uint32_t tote__get_fixed32(const uint8_t *at) {
     return tote__little_endian32(number);
 }
 
-/* Past a varint that we wrote ourselves. */
+/* Return the end of a varint that this process wrote. */
 static inline const uint8_t *tote__after_varint(const uint8_t *at) {
     while (*at & 0x80) {
         at++;
@@ -146,29 +146,29 @@ static inline const uint8_t *tote__after_varint(const uint8_t *at) {
     return at + 1;
 }
 
-/* How many bytes tote__put_attribute() writes: tag, length and KeyValue; a one-byte tag. */
+/* Return the size that tote__put_attribute() writes: one-byte tag, length and KeyValue. */
 TOTE_SHARED size_t tote__attribute_size(const char *key, size_t key_length, tote_value value,
                                         const struct tote__wire_limits *limits);
 
 /*
- * The same in two steps that look at key and value once: what an attribute will be, and writing it.
- * The plan borrows key and value.
+ * Encoding in two steps that scan key and value only once: plan an attribute, then write it. The
+ * plan borrows key and value.
  */
 struct tote__text {
     const char *at;
-    size_t length;  /* of what is taken of it */
-    size_t written; /* of what that becomes */
-    bool is_valid;  /* it stays as it is; what is broken may be as long when it is repaired */
+    size_t length;  /* input bytes within the limit */
+    size_t written; /* output bytes, after repair */
+    bool is_valid;  /* no repair needed; a repaired text may have the same length */
 };
 struct tote__attribute_plan {
     struct tote__text key;
-    struct tote__text text; /* of a string */
+    struct tote__text text; /* text of a string value */
     tote_value value;
     const struct tote__wire_limits *limits;
     size_t any_value_size;
     size_t key_value_size;
-    size_t size;       /* of the whole */
-    bool is_too_large; /* the value is an array or map too large to be kept: it is written empty */
+    size_t size;       /* of the complete attribute */
+    bool is_too_large; /* the value is a too large array or map: it is written empty */
 };
 TOTE_SHARED struct tote__attribute_plan
 tote__plan_attribute(const char *key, size_t key_length, tote_value value,
@@ -176,26 +176,26 @@ tote__plan_attribute(const char *key, size_t key_length, tote_value value,
 TOTE_SHARED uint8_t *tote__put_planned(uint8_t *out, uint8_t tag,
                                        const struct tote__attribute_plan *plan);
 
-/* Write an attribute under this tag, of just that size. Returns the end of it. */
+/* Write an attribute with this tag; tote__attribute_size() is its size. Returns its end. */
 TOTE_SHARED uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *key,
                                          size_t key_length, tote_value value,
                                          const struct tote__wire_limits *limits);
 
 /*
- * Encode attributes one after the other into the arena, without limits: of a key the last one
- * counts, and an attribute without a key is left out. Returns false if out of memory.
+ * Encode attributes one after the other into the arena, without limits. Only the last attribute of
+ * a key counts. Attributes without a key are dropped. Returns false if out of memory.
  */
 TOTE_SHARED bool tote__encode_attributes(struct tote__arena *arena, uint8_t tag,
                                          const tote_attribute *attributes, size_t count,
                                          struct tote__slice *encoded);
 
-/* A field of a message, as tote__next_field() finds it. */
+/* A field of a message, set by tote__next_field(). */
 struct tote__field {
     uint32_t number;
-    uint32_t type;              /* 0 varint, 1 eight bytes, 2 a run of bytes, 5 four bytes */
+    uint32_t type;              /* 0: varint, 1: eight bytes, 2: length-delimited, 5: four bytes */
     uint64_t value;             /* types 0, 1 and 5 */
     struct tote__slice content; /* type 2 */
-    struct tote__slice whole;   /* with tag and length */
+    struct tote__slice whole;   /* including tag and length */
 };
 
 static inline uint32_t tote__field_tag(const struct tote__field *field) {
@@ -203,23 +203,23 @@ static inline uint32_t tote__field_tag(const struct tote__field *field) {
 }
 
 /*
- * Take the next field off `message`. Returns false at the end, and when the rest is not readable.
+ * Remove the first field from `message`. Returns false at the end, and if the rest is malformed.
  */
 TOTE_SHARED bool tote__next_field(struct tote__slice *message, struct tote__field *field);
 
-/* Count the fields of this number that are runs of bytes. */
+/* Count the length-delimited fields with this number. */
 TOTE_SHARED size_t tote__count_fields(struct tote__slice message, uint32_t number);
 
-/* The parts of a KeyValue: the key's text, and its AnyValue. */
+/* The parts of a KeyValue: the text of the key, and the AnyValue. */
 struct tote__key_value {
     struct tote__slice key;
     struct tote__slice value;
 };
 
-/* Take a KeyValue (no tag, no length) apart. */
+/* Parse a KeyValue without tag and length. */
 TOTE_SHARED struct tote__key_value tote__read_key_value(struct tote__slice content);
 
-/* The text of an AnyValue of our own that is a string. Returns false when it is something else. */
+/* Get the text of an AnyValue that this process wrote. Returns false if it is not a string. */
 static inline bool tote__any_value_string(struct tote__slice any_value, struct tote__slice *text) {
     if (!any_value.size || any_value.at[0] != TOTE__ANY_STRING) {
         return false;
@@ -229,7 +229,7 @@ static inline bool tote__any_value_string(struct tote__slice any_value, struct t
     return true;
 }
 
-/* Unpack an AnyValue; text, bytes, items and fields go to the arena. EMPTY if out of memory. */
+/* Unpack an AnyValue. The arena holds the copied data. Returns an EMPTY value if out of memory. */
 TOTE_SHARED tote_value tote__unpack_any_value(struct tote__slice any_value,
                                               struct tote__arena *arena);
 
