@@ -2,9 +2,9 @@
 /*
  * fork.c - the generation of this process
  *
- * The word is in a page of its own, which the kernel zeroes in a child (MADV_WIPEONFORK). Some
+ * The word is in a separate page, which the kernel zeroes in a child (MADV_WIPEONFORK). Some
  * emulators and sandboxes accept that request and ignore it, so a pthread_atfork() handler zeroes
- * the word, too. `last` is the generation of the parent to a child, whose word is 0.
+ * the word, too. In a child whose word is 0, `last` is the generation of the parent.
  *
  * A handler of the host may use Tote in the child before Tote's handler runs. The word then already
  * contains the generation of the child and must not change. The handler therefore only clears the

@@ -49,7 +49,7 @@ bool tote_allocator_set(const tote_allocator *replacement) {
     return true;
 }
 
-/* A request of size 0 is allocated and freed as 1 byte. */
+/* Return the size to allocate and free: 1 byte if a caller requests 0. */
 static size_t at_least_one(size_t size) {
     return size ? size : 1;
 }

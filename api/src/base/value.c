@@ -78,7 +78,7 @@ struct comparison {
 
 /*
  * Return false if the lists have different numbers of parts. Parts deeper than TOTE__DEEPEST_VALUE
- * are ignored; if out of memory, parts deeper than TOTE__FEW_LEVELS.
+ * are ignored. If out of memory, parts deeper than TOTE__FEW_LEVELS are ignored.
  */
 static bool push_pair(struct comparison *comparison, tote_value a, tote_value b) {
     bool is_same_list = a.as.items == b.as.items && a.size == b.size;
@@ -281,8 +281,8 @@ struct walk {
 };
 
 /*
- * Start a list. A list deeper than TOTE__DEEPEST_VALUE is written empty; if out of memory, a list
- * deeper than TOTE__FEW_LEVELS.
+ * Start a list. A list deeper than TOTE__DEEPEST_VALUE is written empty. If out of memory, a list
+ * deeper than TOTE__FEW_LEVELS is written empty.
  */
 static void open_list(struct walk *walk, tote_value list) {
     bool is_array = list.type == TOTE_VALUE_TYPE_ARRAY;

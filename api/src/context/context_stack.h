@@ -37,7 +37,7 @@ struct tote__stack {
     struct tote__frame first[TOTE__FIRST_FRAMES];
 };
 
-/* What happens to scopes whose frames are popped, topmost first. */
+/* The action for scopes whose frames are popped, topmost first. */
 enum tote__leaving {
     TOTE__TAKE_OFF, /* suspend the scope; its owner closes it later */
     TOTE__CLOSE,    /* end the scope; its owner keeps the handle */

@@ -22,7 +22,7 @@ tote_context *tote__context_with_overlay(const tote_context *context, tote_store
     return changed;
 }
 
-/* A copy of the baggage of a context, except for one name, into an overlay. */
+/* The state of a copy of a context's baggage, except one name, to an overlay. */
 struct copy {
     tote_store *overlay;
     struct store_key without;

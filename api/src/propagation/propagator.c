@@ -108,7 +108,10 @@ static void leave(struct counter *counter) {
     atomic_fetch_sub_explicit(&counter->users, 1, memory_order_release);
 }
 
-/* Whether each counter has been 0 since the call began. Users are short, so look a few times. */
+/*
+ * Return whether each counter has been 0 since the call began. Uses are short, so check a few
+ * times.
+ */
 static bool have_all_left(void) {
     for (size_t i = 0; i < COUNTERS; i++) {
         unsigned looks = 0;

@@ -267,7 +267,8 @@ static inline struct store_log *fresh_log(const tote_store *store) {
 
 /*
  * Write the record directly into the log, after the extent. No reader accesses these words before
- * the extent is published, so the writes are not atomic. The lock must be held.
+ * the extent is published, so the writes are not atomic. The lock must be held unless the store is
+ * not shared yet.
  */
 tote__always_inline bool append_in_place(tote_store *store, const char *key, size_t length,
                                          tote_value value, uint32_t flags) {

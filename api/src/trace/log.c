@@ -46,9 +46,7 @@ static size_t plain_size(const char *text, size_t length, bool is_name) {
     return size;
 }
 
-/*
- * A name in logfmt cannot be quoted. It is percent-encoded, so that different keys stay different.
- */
+/* Write a name. logfmt cannot quote names; percent-encoding keeps different names different. */
 static void put_name(struct line *line, const char *name, size_t length) {
     char encoded[3 * sizeof(uint32_t)]; /* of one code point */
 

@@ -177,7 +177,7 @@ const char *tote_trace_state_get(const tote_trace_state *state, const char *key)
     return NULL;
 }
 
-/* All members except the one with the key of `member`. */
+/* Copy all members except the one with the key of `member`. */
 static size_t copy_others(const tote_trace_state *state, const struct member *member,
                           struct member *members, size_t most) {
     size_t count = 0;

@@ -327,8 +327,8 @@ static const tote_context *parent_of(const tote_span_options *options, const cha
 }
 
 /*
- * The paths of a span start are separate functions and use tail calls, so that a start that is not
- * recorded needs almost no stack frame.
+ * The paths of a span start are separate functions and use tail calls. A start that is not recorded
+ * therefore needs almost no stack.
  */
 static __attribute__((noinline)) tote_span *
 start_unrecorded(const tote_tracer *tracer, const char *name, const tote_span_options *options) {
@@ -409,7 +409,7 @@ bool tote__tracer_provider_exports(const struct tote__entry *entry) {
     return !provider || !provider->ops->exports || provider->ops->exports(provider, entry);
 }
 
-/* The lock must be held: the global reference keeps the provider alive. */
+/* Take the reference under the lock, while the global reference keeps the provider. */
 tote_tracer_provider *tote_tracer_provider_ref_global(void) {
     tote__lock_take(&tracers.lock);
     tote_tracer_provider *provider =

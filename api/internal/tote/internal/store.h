@@ -62,12 +62,12 @@ TOTE_SHARED bool tote__overlay_put(tote_store *overlay, const struct tote__overl
 
 /*
  * Seal the overlay and return a copy of `context` with it as the store; never NULL. Takes ownership
- * of the overlay. NULL: the copy keeps the store of `context`.
+ * of the overlay. If `overlay` is NULL or if out of memory, returns a reference to `context`.
  */
 TOTE_SHARED tote_context *tote__context_with_overlay(const tote_context *context,
                                                      tote_store *overlay);
 
-/* Whether a span was started: adding an entry to the root store is then reported. */
+/* Set when a span was started; adding an entry to the root store is then reported. */
 extern atomic_bool tote__store_has_spans;
 static inline void tote__store_note_span(void) {
     if (!atomic_load_explicit(&tote__store_has_spans, memory_order_relaxed)) {
