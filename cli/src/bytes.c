@@ -16,7 +16,7 @@ enum { FIRST_BYTES = 4096 };
 /* The sum of the capacities of all buffers. */
 static atomic_size_t in_use;
 
-/* Change the capacity of one buffer in the sum. Returns: false if that would exceed a limit. */
+/* Change the capacity of one buffer in the sum. Returns false if that would exceed a limit. */
 static bool account(size_t before, size_t after) {
     size_t sum = atomic_load(&in_use);
 

@@ -28,10 +28,10 @@ struct bytes {
     size_t capacity;
 };
 
-/* Reserve `more` bytes after `size`. Returns: TAKEN, TOO_LARGE or BUSY. */
+/* Reserve `more` bytes after `size`. Returns TAKEN, TOO_LARGE or BUSY. */
 enum outcome bytes_reserve(struct bytes *bytes, size_t more);
 
-/* Append bytes. Returns: TAKEN, TOO_LARGE or BUSY. */
+/* Append bytes. Returns TAKEN, TOO_LARGE or BUSY. */
 enum outcome bytes_append(struct bytes *bytes, const void *more, size_t size);
 
 void bytes_clear(struct bytes *bytes);

@@ -330,7 +330,7 @@ static bool start_session(struct connection *connection) {
                                                  WINDOW_BYTES) == 0;
 }
 
-/* Send as much as the socket accepts. Returns: false if the connection is closed. */
+/* Send as much as the socket accepts. Returns false if the connection is closed. */
 static bool send_pending(struct connection *connection) {
     return nghttp2_session_send(connection->session) == 0 &&
            (nghttp2_session_want_read(connection->session) ||
@@ -388,7 +388,7 @@ static void accept_connections(struct grpc_server *server) {
     }
 }
 
-/* Returns: false if the connection is closed. */
+/* Returns false if the connection is closed. */
 static bool serve_connection(struct connection *connection, short events) {
     uint8_t bytes[PORTION];
 

@@ -9,7 +9,7 @@
 
 /*
  * Append the content of all members to `plain`; the caller clears it, also on failure. Zeros after
- * the last member are padding. Returns: MALFORMED if it is not gzip or is truncated; TOO_LARGE or
+ * the last member are padding. Returns MALFORMED if it is not gzip or is truncated; TOO_LARGE or
  * BUSY like bytes_reserve().
  */
 enum outcome gunzip(const uint8_t *packed, size_t size, struct bytes *plain);

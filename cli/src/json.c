@@ -121,7 +121,7 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
     return NULL;
 }
 
-/* Read "SPAN_KIND_SERVER" or "SERVER". Returns: false if it is not the name of a value. */
+/* Read "SPAN_KIND_SERVER" or "SERVER". Returns false if it is not the name of a value. */
 static bool read_name(const ProtobufCEnumDescriptor *type, const char *name, uint64_t *number) {
     size_t length = strlen(name);
 
@@ -253,7 +253,7 @@ static bool read_bytes(const char *name, char *text, size_t *length) {
     return is_read;
 }
 
-/* Returns: false if the value has the wrong type. */
+/* Returns false if the value has the wrong type. */
 static bool put_bytes(struct output *output, const ProtobufCFieldDescriptor *field,
                       const json_t *json) {
     size_t length = json_string_length(json);

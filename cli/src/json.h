@@ -31,7 +31,7 @@ struct json_request json_to_request(const char *json, size_t size, bool is_alone
 
 /*
  * Replace bytes that are not UTF-8 and halves of surrogate pairs, which JSON parsers reject, by
- * U+FFFD. Returns: a copy to be freed; NULL if no repair is needed or if out of memory.
+ * U+FFFD. Returns a copy to be freed; NULL if no repair is needed or if out of memory.
  */
 char *json_repair(const char *json, size_t size, size_t *repaired_size);
 

@@ -36,15 +36,15 @@ void receipt_add(struct receipt *sum, const struct receipt *receipt);
 void receipt_describe(const struct receipt *receipt, char text[RECEIPT_TEXT_BYTES]);
 
 /*
- * Write the ExportTraceServiceResponse of a request that was TAKEN, in protobuf. Returns: its size,
+ * Write the ExportTraceServiceResponse of a request that was TAKEN, in protobuf. Returns its size,
  * 0 if there is nothing to report. Spec: protocol/otlp.md#partial-success
  */
 size_t receipt_to_protobuf(const struct receipt *receipt, uint8_t out[RECEIPT_RESPONSE_BYTES]);
 
-/* Write the same in JSON. Returns: its length. */
+/* Write the same in JSON. Returns its length. */
 size_t receipt_to_json(const struct receipt *receipt, char out[RECEIPT_RESPONSE_BYTES]);
 
-/* Write a google.rpc.Status with this message. Returns: its size. */
+/* Write a google.rpc.Status with this message. Returns its size. */
 size_t receipt_status_to_protobuf(const char *message, uint8_t out[RECEIPT_RESPONSE_BYTES]);
 
 #endif

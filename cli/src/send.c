@@ -46,12 +46,12 @@ int send_run(const char *directory, const char *crash_files, unsigned timeout_ms
         printf("%" PRIu64 " more spans ended in programs that were killed and are lost\n",
                report.lost);
     }
-    if (report.gone) {
+    if (report.missing) {
         printf(
             "%" PRIu64
             " crash-safe files refer to shared memory that no longer exists, for example after a "
             "restart; the number of lost spans is unknown\n",
-            report.gone);
+            report.missing);
     }
     if (report.unattached) {
         printf(

@@ -12,7 +12,7 @@ enum {
 
 /*
  * Deliver to the endpoint of OTEL_EXPORTER_OTLP_*. `crash_files` is the directory of crash-safe
- * files, or NULL. Returns: the exit status. EXIT_SUCCESS: nothing is left.
+ * files, or NULL. Returns the exit status. EXIT_SUCCESS: nothing is left.
  */
 int send_run(const char *directory, const char *crash_files, unsigned timeout_ms);
 

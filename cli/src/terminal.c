@@ -113,7 +113,7 @@ struct text {
     size_t left;
 };
 
-/* Read the next code point. Returns: its text, or U+FFFD for a control character. */
+/* Read the next code point. Returns its text, or U+FFFD for a control character. */
 static const char *next_clean(struct text *text, size_t *size) {
     static const char replacement[] = "\xEF\xBF\xBD";
     const char *at = text->at;

@@ -50,7 +50,7 @@ void terminal_put_spaces(const struct terminal *terminal, size_t count);
 
 /*
  * Write one code point of a clean text. If the terminal does not use UTF-8, a question mark
- * replaces what is not ASCII, because its bytes may be an escape code there. Returns: the text
+ * replaces what is not ASCII, because its bytes may be an escape code there. Returns the text
  * after it.
  */
 const char *terminal_put_code_point(const struct terminal *terminal, const char *text);

@@ -61,7 +61,7 @@ static void cut_circle(struct tree_node *node) {
     earliest->parent = NULL;
 }
 
-/* Mark this node and its ancestors. Returns: the first that is known or marked, or NULL. */
+/* Mark this node and its ancestors. Returns the first that is known or marked, or NULL. */
 static struct tree_node *follow(struct tree_node *node) {
     while (node && node->depth == UNKNOWN) {
         node->depth = FOLLOWED;

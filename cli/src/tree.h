@@ -22,7 +22,7 @@ struct tree {
     size_t count;
 };
 
-/* Build the trees in the trace's arena. Returns: an empty tree if out of memory. */
+/* Build the trees in the trace's arena. Returns an empty tree if out of memory. */
 struct tree tree_make(struct trace *trace);
 
 /* Return the next node of the same tree, depth first; NULL after the last. */

@@ -72,7 +72,7 @@ static void draw(struct trace *trace) {
     trace_free(trace);
 }
 
-/* Draw at most `most` traces that are due. Returns: how many. */
+/* Draw at most `most` traces that are due. Returns how many. */
 static unsigned draw_due(bool all, unsigned most) {
     struct trace *trace;
     unsigned drawn = 0;
@@ -105,7 +105,7 @@ static void report(void) {
     }
 }
 
-/* Draw until a signal, the count, or a write error. Returns: whether it was a signal. */
+/* Draw until a signal, the count, or a write error. Returns whether it was a signal. */
 static bool draw_until_end(const sigset_t *signals, unsigned count) {
     const struct timespec tick = {0, TICK_MS * 1000000L};
     const struct timespec none = {0, 0};

@@ -16,10 +16,10 @@ struct view_options {
     unsigned quiet_ms;
 };
 
-/* Receive and draw until a signal or the count. Returns: the program's exit status. */
+/* Receive and draw until a signal or the count. Returns the program's exit status. */
 int view_run(const struct view_options *options);
 
-/* Draw the traces of OTLP files: see requests_from_file(). Returns: the exit status. */
+/* Draw the traces of OTLP files: see requests_from_file(). Returns the exit status. */
 int view_files(const struct view_options *options, char *const *files, size_t count);
 
 #endif

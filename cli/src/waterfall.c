@@ -127,7 +127,7 @@ static void shorten_services(const struct drawing *drawing, struct service *serv
     }
 }
 
-/* Collect the services. Returns: false if out of memory. */
+/* Collect the services. Returns false if out of memory. */
 static bool list_services(struct drawing *drawing, struct trace *trace) {
     size_t count = drawing->tree.count;
     struct service *services = tote__arena_allocate(&trace->arena, count * sizeof *services);
@@ -276,7 +276,7 @@ static size_t shown_guides(const struct drawing *drawing, const struct tree_node
 
 /*
  * Draw the guides from the left edge to the node; `is_row`: in the row of its name. If it is too
- * deep, draw the outermost ones and its own. Returns: their columns.
+ * deep, draw the outermost ones and its own. Returns their columns.
  */
 static size_t draw_guides(const struct drawing *drawing, const struct tree_node *node,
                           bool is_row) {
@@ -291,7 +291,7 @@ static size_t draw_guides(const struct drawing *drawing, const struct tree_node 
     return shown * GUIDE_COLUMNS;
 }
 
-/* Print the depth of a node that is too deep to be indented. Returns: the columns. */
+/* Print the depth of a node that is too deep to be indented. Returns the columns. */
 static size_t put_depth(const struct drawing *drawing, const struct tree_node *node) {
     char depth[24];
 

@@ -371,7 +371,7 @@ static bool make_memory(struct tote__crash_file *crash_file, bool is_shared) {
     return crash_file->map;
 }
 
-/* Returns: false with errno set. */
+/* Returns false with errno set. */
 static bool fill_file(const struct tote__crash_file *crash_file, int file) {
     struct tote__segment_reference reference;
 
@@ -440,7 +440,7 @@ static int reopen_file(struct tote__crash_file *crash_file, const struct tote__f
     return -1;
 }
 
-/* Returns: false with errno set. */
+/* Returns false with errno set. */
 static bool renew(struct tote__crash_file *crash_file, const char *path, int disk_queue) {
     const struct tote__claim before = crash_file->claim;
     struct tote__folder folder;

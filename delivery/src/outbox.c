@@ -424,11 +424,11 @@ static bool disk_queue_rest(struct tote__outbox *outbox) {
     if (!range.from) {
         return disk_queue_request(outbox, &kept->request, kept->count);
     }
-    bool is_spooled = can_disk_queue(outbox) &&
-                      tote__request_cut(tote__buffer_slice(&kept->request), range, &rest) &&
-                      disk_queue_request(outbox, &rest, range.to - range.from);
+    bool is_saved = can_disk_queue(outbox) &&
+                    tote__request_cut(tote__buffer_slice(&kept->request), range, &rest) &&
+                    disk_queue_request(outbox, &rest, range.to - range.from);
     tote__buffer_clear(&rest);
-    return is_spooled;
+    return is_saved;
 }
 
 /*

@@ -69,7 +69,7 @@ struct tote__recovery {
     uint64_t look_at;
     uint64_t lost;
     uint64_t damaged; /* number of crash-safe files */
-    uint64_t gone;    /* number of those whose shared memory no longer exists */
+    uint64_t missing; /* number of those whose shared memory no longer exists */
     /* Crash-safe files in shared memory that cannot be attached from here: */
     uint64_t unattached_now; /* found by the current scan */
     uint64_t unattached;     /* found by the last scan */
@@ -173,8 +173,8 @@ uint64_t tote__recovery_damaged(const struct tote__recovery *recovery) {
     return recovery->damaged;
 }
 
-uint64_t tote__recovery_gone(const struct tote__recovery *recovery) {
-    return recovery->gone;
+uint64_t tote__recovery_missing(const struct tote__recovery *recovery) {
+    return recovery->missing;
 }
 
 uint64_t tote__recovery_unattached(const struct tote__recovery *recovery) {
@@ -263,7 +263,7 @@ static int64_t age_of(const struct stat *status) {
 
 /* The file refers to shared memory that no longer exists. */
 static void give_up_reference(struct tote__recovery *recovery) {
-    recovery->gone++;
+    recovery->missing++;
     tote_diagnostics_report(
         TOTE_LEVEL_WARN, component,
         "the shared memory of the crash-safe file %s in %s no longer exists, and the undelivered "

@@ -302,7 +302,7 @@ static void cancel_attempt(const struct tote__retry *retry, tote_export_outcome 
     outcome->reason = "the exporter did not end the export in time";
 }
 
-/* Returns: whether the attempt is over. */
+/* Returns whether the attempt is over. */
 static bool step_attempt(const struct tote__retry *retry, const tote_export_step *step,
                          tote_export_outcome *outcome) {
     const tote_span_exporter *receiver = retry->receiver;
@@ -322,7 +322,7 @@ static bool step_attempt(const struct tote__retry *retry, const tote_export_step
     return false;
 }
 
-/* Returns: whether the attempt is over. */
+/* Returns whether the attempt is over. */
 static bool attempt(const struct tote__retry *retry, const tote_span_batch *request,
                     const tote_export_step *step, tote_export_outcome *outcome) {
     const tote_span_exporter *receiver = retry->receiver;

@@ -123,7 +123,7 @@ static tote_result fill_report(const struct tote__outbox *outbox, tote_disk_queu
     report->unreadable = trouble.unreadable + trouble.is_locked_out;
     report->damaged = trouble.damaged + (recovery ? tote__recovery_damaged(recovery) : 0);
     report->not_accepted = outbox->retry.is_not_accepted ? outbox->batch.span_count : 0;
-    report->gone = recovery ? tote__recovery_gone(recovery) : 0;
+    report->missing = recovery ? tote__recovery_missing(recovery) : 0;
     report->unattached = recovery ? tote__recovery_unattached(recovery) : 0;
     if (report->unreadable || report->damaged || report->not_accepted || report->unattached) {
         return TOTE_RESULT_FAILURE;

@@ -686,7 +686,7 @@ static void after_a_reboot_the_lost_shared_memory_is_reported(void **state) {
     write_reference(changed);
     tote_disk_queue_report report = deliver();
     assert_int_equal(report.delivered, 0);
-    assert_int_equal(report.gone, 1);
+    assert_int_equal(report.missing, 1);
     assert_non_null(strstr(reports.message, "no longer exists"));
     assert_null(find_file(".crash-safe"));
 }
@@ -704,7 +704,7 @@ static void shared_memory_of_another_namespace_is_kept_and_reported(void **state
     tote_disk_queue_report report = {.struct_size = sizeof report};
     assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, TIMEOUT_MS, &report), TOTE_RESULT_FAILURE);
     assert_int_equal(report.delivered, 0);
-    assert_int_equal(report.gone, 0);
+    assert_int_equal(report.missing, 0);
     assert_int_equal(report.unattached, 1);
     assert_non_null(strstr(reports.message, "another container or IPC namespace"));
     assert_non_null(find_file(".crash-safe"));

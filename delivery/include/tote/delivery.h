@@ -77,7 +77,7 @@ typedef struct tote_disk_queue_report {
     /** Spans of the batch that the receiver does not accept, for example with these credentials */
     uint64_t not_accepted;
     /** Crash-safe files whose shared memory no longer exists; their spans cannot be counted */
-    uint64_t gone;
+    uint64_t missing;
     /**
      * Crash-safe files in shared memory of another container or IPC namespace. They stay; their
      * spans cannot be counted

@@ -35,7 +35,7 @@ uint64_t tote__recovery_damaged(const struct tote__recovery *recovery);
  * Return the number of crash-safe files whose shared memory no longer exists, for example after a
  * restart.
  */
-uint64_t tote__recovery_gone(const struct tote__recovery *recovery);
+uint64_t tote__recovery_missing(const struct tote__recovery *recovery);
 
 /*
  * Return the number of crash-safe files whose shared memory cannot be attached from here, for
