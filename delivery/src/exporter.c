@@ -234,7 +234,7 @@ static uint64_t delivery_due(void *self) {
 static int delivery_descriptor(void *self) {
     const tote_span_exporter *receiver = ((const struct exporter *)self)->receiver;
 
-    return receiver->ops.descriptor ? receiver->ops.descriptor(receiver->self) : -1;
+    return receiver->ops.descriptor(receiver->self);
 }
 
 static size_t delivery_save(void *self) {
@@ -434,8 +434,11 @@ tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
         delivery_destroy(exporter);
         return NULL;
     }
-    return tote__span_exporter_set_extras(tote_span_exporter_new(&delivery_ops, exporter),
-                                          &delivery_extras);
+    tote_span_exporter_ops ops = delivery_ops;
+    if (!receiver->ops.descriptor) {
+        ops.descriptor = NULL;
+    }
+    return tote__span_exporter_set_extras(tote_span_exporter_new(&ops, exporter), &delivery_extras);
 }
 
 static uint32_t or_default(uint32_t given, uint32_t otherwise) {

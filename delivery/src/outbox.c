@@ -285,7 +285,7 @@ static void report_loss(const struct tote__outbox *outbox, tote_export_outcome *
         outcome->rejected += left;
         break;
     default:
-        left += outcome->shut_down;
+        left += outcome->shut_down + outcome->rejected + outcome->too_large;
         tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
                                 "%zu spans were not delivered to %s: %s%s", left, destination,
                                 tote__reason_of(outcome), tote__or_empty(outcome->advice));

@@ -158,7 +158,7 @@ static void inject(void *self, const tote_context *context, void *carrier,
     writer.capacity = tote__min(ON_STACK, writer.rules->max_bytes);
     writer.length = writer.members = 0;
     writer.arena = (struct tote__arena){NULL, NULL, 0};
-    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE, inject_entry,
+    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_BAGGAGE, inject_entry,
                       &writer);
     if (writer.length) {
         writer.text[writer.length] = '\0'; /* both buffers have a byte more than their capacity */

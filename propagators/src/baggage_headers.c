@@ -107,7 +107,7 @@ void tote__baggage_headers_inject(const struct baggage_rules *rules, const char 
                             .carrier = carrier,
                             .setter = setter};
 
-    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE, inject_entry,
+    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_BAGGAGE, inject_entry,
                       &writer);
 }
 

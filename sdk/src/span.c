@@ -250,7 +250,7 @@ static bool export_entry(void *arg, const struct tote__entry *entry) {
 tote__apart static void visit_store(struct span *span, const struct core_config *config) {
     struct store_export export = {.span = span, .config = config};
 
-    if (!tote__store_visit(span->store, TOTE_VISIBILITY_EXPORT, export_entry, &export)) {
+    if (!tote__store_visit(span->store, TOTE_VISIBILITY_TELEMETRY, export_entry, &export)) {
         /* their number is unknown */
         tote__span_lose(span, &span->facts.dropped_attribute_count, LOST_TO_MEMORY);
     }

@@ -74,7 +74,7 @@ static void visit_stores(struct tour *tour) {
     KEEP(is_done = tote_store_add(parent, "number", tote_int(42)));
     EXPECT(is_done);
     KEEP(tote_store_add_as(parent, "secret", tote_string("s"), TOTE_VISIBILITY_PRIVATE, "meta"));
-    KEEP(tote_store_add_all(child, more, TOTE_COUNT_OF(more), TOTE_VISIBILITY_EXPORT));
+    KEEP(tote_store_add_all(child, more, TOTE_COUNT_OF(more), TOTE_VISIBILITY_TELEMETRY));
     KEEP(is_done = tote_store_delete(child, "secret"));
     EXPECT(is_done);
     for (int i = 0; i < 100; i++) {

@@ -145,7 +145,7 @@ static void entries_that_do_not_propagate_are_live_through_an_overlay(void **sta
     assert_true(has_value(tote_context_get_store(changed), "token", "secret"));
     assert_true(carries(changed, "token", NULL));
     tote_store_add_as(above, "token", tote_string("newer"), TOTE_VISIBILITY_PRIVATE, NULL);
-    tote_store_add_as(above, "shard", tote_int(7), TOTE_VISIBILITY_EXPORT, NULL);
+    tote_store_add_as(above, "shard", tote_int(7), TOTE_VISIBILITY_TELEMETRY, NULL);
     assert_true(has_value(tote_context_get_store(changed), "token", "newer"));
     assert_true(has_value(tote_context_get_store(changed), "shard", "7"));
     tote_context_unref(changed);
@@ -247,11 +247,10 @@ static void remote_entries_stay_marked_as_remote_until_they_are_replaced(void **
     tote_context *more = tote_context_with_baggage(extracted, "own", tote_int(1), NULL);
     tote_context *replaced = tote_context_with_baggage(more, "remote", tote_int(1), NULL);
 
-    tote__store_visit(tote_context_get_store(more), TOTE_VISIBILITY_PROPAGATE, note_flags, flags);
+    tote__store_visit(tote_context_get_store(more), TOTE_VISIBILITY_BAGGAGE, note_flags, flags);
     assert_int_equal(flags[0], TOTE_VISIBILITY_ALL);
     assert_int_equal(flags[1], TOTE_VISIBILITY_ALL | TOTE__REMOTE);
-    tote__store_visit(tote_context_get_store(replaced), TOTE_VISIBILITY_PROPAGATE, note_flags,
-                      flags);
+    tote__store_visit(tote_context_get_store(replaced), TOTE_VISIBILITY_BAGGAGE, note_flags, flags);
     assert_int_equal(flags[1], TOTE_VISIBILITY_ALL);
     tote_context_unref(replaced);
     tote_context_unref(more);

@@ -87,9 +87,9 @@ static void extracted_entries_are_marked_as_remote(void **state) {
 static void only_entries_that_propagate_are_injected(void **state) {
     (void)state;
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("k", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, NULL), "k=v");
+                with_entry("k", tote_string("v"), TOTE_VISIBILITY_BAGGAGE, NULL), "k=v");
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("k", tote_string("v"), TOTE_VISIBILITY_EXPORT, NULL), NULL);
+                with_entry("k", tote_string("v"), TOTE_VISIBILITY_TELEMETRY, NULL), NULL);
     assert_sent(tote_propagator_baggage_new(NULL),
                 with_entry("k", tote_string("v"), TOTE_VISIBILITY_PRIVATE, NULL), NULL);
 }
@@ -98,13 +98,13 @@ static void only_entries_that_propagate_are_injected(void **state) {
 static void scalars_are_injected_as_text(void **state) {
     (void)state;
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("k", tote_int(-42), TOTE_VISIBILITY_PROPAGATE, NULL), "k=-42");
+                with_entry("k", tote_int(-42), TOTE_VISIBILITY_BAGGAGE, NULL), "k=-42");
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("k", tote_double(1.5), TOTE_VISIBILITY_PROPAGATE, NULL), "k=1.5");
+                with_entry("k", tote_double(1.5), TOTE_VISIBILITY_BAGGAGE, NULL), "k=1.5");
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("k", tote_bool(true), TOTE_VISIBILITY_PROPAGATE, NULL), "k=true");
+                with_entry("k", tote_bool(true), TOTE_VISIBILITY_BAGGAGE, NULL), "k=true");
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("k", tote_string(""), TOTE_VISIBILITY_PROPAGATE, NULL), "k=");
+                with_entry("k", tote_string(""), TOTE_VISIBILITY_BAGGAGE, NULL), "k=");
 }
 
 /* Spec: w3c/baggage, key and value */
@@ -113,11 +113,11 @@ static void entries_that_are_no_scalars_or_tokens_are_not_injected_and_reported(
 
     (void)state;
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("k", tote_array(items, 1), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
+                with_entry("k", tote_array(items, 1), TOTE_VISIBILITY_BAGGAGE, NULL), NULL);
     assert_int_equal(reports.count, 1);
     set_up(NULL);
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("a b", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
+                with_entry("a b", tote_string("v"), TOTE_VISIBILITY_BAGGAGE, NULL), NULL);
     assert_int_equal(reports.count, 1);
 }
 
@@ -129,10 +129,10 @@ static void metadata_cannot_break_the_list(void **state) {
     (void)state;
     assert_sent(
         tote_propagator_baggage_new(NULL),
-        with_entry("k", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, " a = 1;b,c\r\n\"\\%20 "),
+        with_entry("k", tote_string("v"), TOTE_VISIBILITY_BAGGAGE, " a = 1;b,c\r\n\"\\%20 "),
         "k=v;a = 1;b%2Cc%0D%0A%22%5C%20");
     assert_sent(tote_propagator_baggage_new(NULL),
-                with_entry("k", tote_string("v"), TOTE_VISIBILITY_PROPAGATE, " \t "), "k=v");
+                with_entry("k", tote_string("v"), TOTE_VISIBILITY_BAGGAGE, " \t "), "k=v");
 }
 
 /* A property that the grammar forbids discards its member only. Spec: w3c/baggage, property */
@@ -173,13 +173,13 @@ static void injection_obeys_the_same_limits(void **state) {
     (void)state;
     options.max_bytes = 5;
     assert_sent(tote_propagator_baggage_new(&options),
-                with_entry("k", tote_string("abc"), TOTE_VISIBILITY_PROPAGATE, NULL), "k=abc");
+                with_entry("k", tote_string("abc"), TOTE_VISIBILITY_BAGGAGE, NULL), "k=abc");
     assert_int_equal(reports.count, 0);
     assert_sent(tote_propagator_baggage_new(&options),
-                with_entry("k", tote_string("abcd"), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
+                with_entry("k", tote_string("abcd"), TOTE_VISIBILITY_BAGGAGE, NULL), NULL);
     assert_int_equal(reports.count, 1);
     assert_sent(tote_propagator_baggage_new(&options),
-                with_entry("k", tote_string("a b"), TOTE_VISIBILITY_PROPAGATE, NULL), NULL);
+                with_entry("k", tote_string("a b"), TOTE_VISIBILITY_BAGGAGE, NULL), NULL);
 }
 
 /* Spec: w3c/baggage, limits: header lines of 16 KiB are the limit of many servers. */
@@ -230,7 +230,7 @@ static void incoming_baggage_can_be_ignored(void **state) {
 
 /* Spec: baggage/api.md#propagation */
 static void extracted_baggage_replaces_baggage_and_private_entries_stay(void **state) {
-    tote_context *before = with_entry("a", tote_string("1"), TOTE_VISIBILITY_PROPAGATE, NULL);
+    tote_context *before = with_entry("a", tote_string("1"), TOTE_VISIBILITY_BAGGAGE, NULL);
     tote_propagator *propagator = tote_propagator_baggage_new(NULL);
     struct carrier in = {.count = 0};
     char text[8];

@@ -468,7 +468,7 @@ static void without_a_value_to_inject_the_programs_headers_are_sent(void **state
     assert_string_not_equal(receiver_header(f->receiver, 0, "traceparent"), "mine");
 
     tote_store *store = tote_store_current();
-    tote_store_add_as(store, "user.id", tote_string("u_1"), TOTE_VISIBILITY_PROPAGATE, NULL);
+    tote_store_add_as(store, "user.id", tote_string("u_1"), TOTE_VISIBILITY_BAGGAGE, NULL);
     assert_int_equal(perform_with_headers(f->easy, list), CURLE_OK);
     assert_string_equal(receiver_header(f->receiver, 1, "baggage"), "user.id=u_1");
     tote_store_delete(store, "user.id");

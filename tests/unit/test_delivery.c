@@ -19,24 +19,33 @@
 #include "tote/internal/clock.h"
 #include "tote/tote.h"
 
-/* An SDK that exports to this URL, and nothing from the environment. */
-static tote_sdk *start_sdk(const char *url) {
-    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
-    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+static tote_otlp_options otlp_with(const tote_delivery_options *delivery) {
+    return (tote_otlp_options){
+        .struct_size = sizeof(tote_otlp_options), .ignore_environment = true, .delivery = delivery};
+}
+
+/* An SDK that ignores the environment. `batch` may be NULL. */
+static tote_sdk *start_with(tote_span_exporter *exporter, const tote_batch_options *batch) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
-    otlp.delivery = &delivery;
-    otlp.ignore_environment = true;
-    otlp.endpoint = url;
-    delivery.timeout_ms = 1500;
-    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.ignore_environment = true;
     options.service_name = "delivery";
     options.exporters = &exporter;
     options.exporter_count = 1;
-    tote_sdk *sdk = tote_sdk_start(&options);
+    options.batch = batch;
+    tote_sdk *sdk = exporter ? tote_sdk_start(&options) : NULL;
     assert_non_null(sdk);
     return sdk;
+}
+
+/* An SDK that exports to this URL, and nothing from the environment. */
+static tote_sdk *start_sdk(const char *url) {
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+    tote_otlp_options otlp = otlp_with(&delivery);
+
+    otlp.endpoint = url;
+    delivery.timeout_ms = 1500;
+    return start_with(tote_span_exporter_otlp_new(&otlp), NULL);
 }
 
 static int add_user(void *arg) {
@@ -167,21 +176,14 @@ static void an_unreachable_collector_costs_a_few_attempts_and_no_encoding(void *
     enum { TIME_MS = 1000 };
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = send_to_unreachable};
-    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
-    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_otlp_options otlp = otlp_with(&delivery);
 
     (void)state;
-    otlp.delivery = &delivery;
     memset(&away, 0, sizeof away);
-    otlp.ignore_environment = true;
     otlp.transport = &transport;
     delivery.initial_backoff_ms = 50;
-    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
-    options.ignore_environment = true;
-    options.exporters = &exporter;
-    options.exporter_count = 1;
-    tote_sdk *sdk = tote_sdk_start(&options);
+    tote_sdk *sdk = start_with(tote_span_exporter_otlp_new(&otlp), NULL);
     make_spans(10);
     uint64_t before = cpu_ms();
     assert_int_equal(tote_sdk_force_flush(sdk, TIME_MS), TOTE_RESULT_TIMEOUT);
@@ -209,22 +211,15 @@ static void a_shutdown_makes_a_last_attempt(void **state) {
         unsigned requests = 0;
         const tote_otlp_transport transport = {
             .struct_size = sizeof transport, .self = &requests, .send = be_unavailable_once};
-        tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
         tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
-        tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+        tote_otlp_options otlp = otlp_with(&delivery);
         tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
 
-        otlp.delivery = &delivery;
-        otlp.ignore_environment = options.ignore_environment = true;
         otlp.transport = &transport;
         delivery.initial_backoff_ms = 3600 * 1000;
         delivery.max_backoff_ms = 3600 * 1000;
         batch.mode = modes[i];
-        tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
-        options.exporters = &exporter;
-        options.exporter_count = 1;
-        options.batch = &batch;
-        tote_sdk *sdk = tote_sdk_start(&options);
+        tote_sdk *sdk = start_with(tote_span_exporter_otlp_new(&otlp), &batch);
         make_spans(3);
         assert_int_equal(tote_sdk_shutdown(sdk, 3000), TOTE_RESULT_SUCCESS);
         assert_int_equal(closed_stats(sdk).exported, 3);
@@ -236,26 +231,16 @@ static void a_shutdown_makes_a_last_attempt(void **state) {
 /* An SDK with a disk queue, for a receiver that may be absent. */
 static tote_sdk *start_with_retries(const char *url, const char *disk_queue,
                                     uint32_t initial_backoff_ms, uint32_t max_backoff_ms) {
-    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
-    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_otlp_options otlp = otlp_with(&delivery);
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
 
-    otlp.delivery = &delivery;
     batch.schedule_delay_ms = 10;
-    otlp.ignore_environment = true;
     otlp.endpoint = url;
     delivery.initial_backoff_ms = initial_backoff_ms;
     delivery.max_backoff_ms = max_backoff_ms;
     delivery.disk_queue_directory = disk_queue;
-    tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
-    options.ignore_environment = true;
-    options.exporters = &exporter;
-    options.exporter_count = 1;
-    options.batch = &batch;
-    tote_sdk *sdk = tote_sdk_start(&options);
-    assert_non_null(sdk);
-    return sdk;
+    return start_with(tote_span_exporter_otlp_new(&otlp), &batch);
 }
 
 static tote_sdk *start_with_disk_queue(const char *url, const char *disk_queue,
@@ -413,12 +398,10 @@ static tote_stats export_requests(tote_sdk *sdk, unsigned requests) {
 
 static tote_disk_queue_report send_disk_queue(const char *url, const char *disk_queue,
                                               tote_result expected) {
-    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+    tote_otlp_options otlp = otlp_with(&delivery);
     tote_disk_queue_report report = {.struct_size = sizeof report};
 
-    otlp.delivery = &delivery;
-    otlp.ignore_environment = true;
     otlp.endpoint = url;
     delivery.disk_queue_directory = disk_queue;
     assert_int_equal(tote_otlp_disk_queue_send(&otlp, 30000, &report), expected);
@@ -492,17 +475,15 @@ static void spans_refused_for_a_wrong_configuration_stay_in_the_disk_queue(void 
 static uint64_t attempts_within(unsigned timeout_ms) {
     const struct place place = make_place();
     struct receiver *receiver = receiver_start();
-    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+    tote_otlp_options otlp = otlp_with(&delivery);
 
-    otlp.delivery = &delivery;
     receiver_set_response(receiver, (struct receiver_response){.status = 503});
     tote_sdk *sdk = start_with_disk_queue(receiver_url(receiver), place.directory, 3600 * 1000);
     assert_int_equal(export_requests(sdk, 1).in_disk_queue, 3);
     tote_sdk_close(&sdk, 10000);
     size_t before = receiver_wait(receiver, 1);
 
-    otlp.ignore_environment = true;
     otlp.endpoint = receiver_url(receiver);
     delivery.disk_queue_directory = place.directory;
     delivery.initial_backoff_ms = 3600 * 1000;
@@ -680,12 +661,10 @@ enum { OTHER_USER = 65534 };
 
 /* With a disk queue in this directory, and an unreachable collector. */
 static tote_sdk *start_crash_safe_sdk(const char *directory) {
-    tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+    tote_otlp_options otlp = otlp_with(&delivery);
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
-    otlp.delivery = &delivery;
-    otlp.ignore_environment = true;
     otlp.endpoint = "http://127.0.0.1:1";
     delivery.disk_queue_directory = directory;
     delivery.crash_safe = true;

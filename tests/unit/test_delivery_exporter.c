@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -453,6 +454,28 @@ static void an_exporter_without_an_export_function_is_not_created(void **state) 
     assert_null(tote_span_exporter_delivery_new(NULL, NULL));
 }
 
+/* An exporter that blocks has no descriptor: the event loop is woken by the queue alone. */
+static void an_exporter_without_a_descriptor_works_in_a_host_event_loop(void **state) {
+    struct fixture *f = *state;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_span_exporter *exporter = tote_span_exporter_delivery_new(make_flaky(f, 0), NULL);
+
+    batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
+    batch.max_export_batch_size = SPANS;
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.batch = &batch;
+    f->sdk = tote_sdk_start(&options);
+    struct pollfd readable = {.fd = tote_sdk_get_poll_fd(f->sdk), .events = POLLIN};
+    assert_true(readable.fd >= 0);
+    make_spans();
+    assert_int_equal(poll(&readable, 1, 10000), 1);
+    tote_sdk_poll(f->sdk);
+    assert_int_equal(stats_of(f->sdk).exported, SPANS);
+}
+
 #define FRESH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -470,6 +493,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(each_span_of_a_partial_failure_is_counted_once),
         FRESH_TEST(a_file_is_sent_while_a_request_is_pending_in_memory),
         FRESH_TEST(an_exporter_without_an_export_function_is_not_created),
+        FRESH_TEST(an_exporter_without_a_descriptor_works_in_a_host_event_loop),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -43,7 +43,7 @@ static void disabled_calls_return_their_documented_values(void **state) {
     (void)state;
     assert_null(tote_get_tracer("tracer", NULL));
     assert_false(tote_store_add(NULL, "key", tote_int(1)));
-    assert_int_equal(tote_store_add_all(NULL, NULL, 1, TOTE_VISIBILITY_EXPORT), 0);
+    assert_int_equal(tote_store_add_all(NULL, NULL, 1, TOTE_VISIBILITY_TELEMETRY), 0);
     assert_int_equal(tote_sdk_force_flush(NULL, 0), TOTE_RESULT_SUCCESS);
     assert_int_equal(tote_context_mark(), 0);
     assert_null(tote_propagator_get_field(NULL, 0));

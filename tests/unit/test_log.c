@@ -44,7 +44,7 @@ static void assert_fields(const tote_context *context, tote_log_format format,
     assert_int_equal(length, strlen(expected));
 }
 
-/* Spec: compatibility/logging_trace_context.md. The contract of TOTE_VISIBILITY_EXPORT */
+/* Spec: compatibility/logging_trace_context.md. The contract of TOTE_VISIBILITY_TELEMETRY */
 static void exported_entries_follow_the_ids_of_the_trace(void **state) {
     (void)state;
     char expected[256];
@@ -55,7 +55,7 @@ static void exported_entries_follow_the_ids_of_the_trace(void **state) {
     assert_fields(context, TOTE_LOG_FORMAT_JSON, trace_json);
     tote_store_add(store, "user", tote_string("u_1"));
     tote_store_add_as(store, "token", tote_string("t"), TOTE_VISIBILITY_PRIVATE, NULL);
-    tote_store_add_as(store, "only.out", tote_string("o"), TOTE_VISIBILITY_PROPAGATE, NULL);
+    tote_store_add_as(store, "only.out", tote_string("o"), TOTE_VISIBILITY_BAGGAGE, NULL);
     strcpy(expected, trace_logfmt);
     assert_fields(context, TOTE_LOG_FORMAT_LOGFMT, strcat(expected, " user=u_1"));
     strcpy(expected, trace_json);

@@ -291,6 +291,10 @@ static void null_arguments_have_no_effect(void **state) {
     assert_ptr_equal(context, tote_context_root());
     tote_context_unref(context);
     assert_int_equal(tote_inject_headers(NULL, NULL, 3, NULL, 7), 0);
+    tote_header_array array = {.headers = NULL, .count = 3, .capacity = 3};
+    tote_propagator_inject(NULL, NULL, &array, tote_header_array_setter());
+    tote_header_array_setter()->set(&array, "a", "b", 1);
+    tote_header_array_setter()->set(NULL, "a", "b", 1);
     assert_null(tote_propagator_ref(NULL));
     tote_propagator_unref(NULL);
     assert_null(tote_propagator_get_field(NULL, 0));

@@ -400,7 +400,7 @@ static int nothing(void *arg) {
     tote_store_add(tote_store_current(), "user.id", tote_string("u_1"));
     tote_store_add_as(tote_store_current(), "token", tote_string("secret"), TOTE_VISIBILITY_PRIVATE,
                       NULL);
-    tote_store_add_as(tote_store_current(), "wire.only", tote_int(1), TOTE_VISIBILITY_PROPAGATE,
+    tote_store_add_as(tote_store_current(), "wire.only", tote_int(1), TOTE_VISIBILITY_BAGGAGE,
                       NULL);
     tote_store_add(tote_store_current(), "both", tote_string("store"));
     tote_span_set_attribute(tote_span_current(), "both", tote_string("span"));

@@ -195,7 +195,7 @@ static void get_all_returns_values_with_their_types(void **state) {
                                     {"array", tote_array(items, 2)}, {"map", tote_map(fields, 2)}};
     tote_store *store = tote_store_new(NULL);
 
-    assert_int_equal(tote_store_add_all(store, added, 8, TOTE_VISIBILITY_EXPORT), 8);
+    assert_int_equal(tote_store_add_all(store, added, 8, TOTE_VISIBILITY_TELEMETRY), 8);
     tote_entries *entries = tote_store_get_all(store);
 
     assert_int_equal(tote_entries_get_count(entries), 8);
@@ -203,7 +203,7 @@ static void get_all_returns_values_with_their_types(void **state) {
         const tote_entry *entry = tote_entries_find(entries, added[i].key);
         assert_non_null(entry);
         assert_true(tote_value_equals(entry->value, added[i].value));
-        assert_int_equal(entry->visibility, TOTE_VISIBILITY_EXPORT);
+        assert_int_equal(entry->visibility, TOTE_VISIBILITY_TELEMETRY);
         assert_string_equal(entry->metadata, "");
     }
     tote_entries_free(entries);
@@ -234,15 +234,15 @@ static void get_writes_any_value_as_text_and_returns_its_length(void **state) {
 static void add_replaces_value_visibility_and_metadata_together(void **state) {
     (void)state;
     tote_store *store = tote_store_new(NULL);
-    tote_store_add_as(store, "user", tote_string("ann"), TOTE_VISIBILITY_PROPAGATE, "p=1");
-    tote_store_add_as(store, "user", tote_int(2), TOTE_VISIBILITY_EXPORT, NULL);
+    tote_store_add_as(store, "user", tote_string("ann"), TOTE_VISIBILITY_BAGGAGE, "p=1");
+    tote_store_add_as(store, "user", tote_int(2), TOTE_VISIBILITY_TELEMETRY, NULL);
 
     tote_entries *entries = tote_store_get_all(store);
     const tote_entry *entry = tote_entries_find(entries, "user");
 
     assert_int_equal(tote_entries_get_count(entries), 1);
     assert_int_equal(entry->value.as.integer, 2);
-    assert_int_equal(entry->visibility, TOTE_VISIBILITY_EXPORT);
+    assert_int_equal(entry->visibility, TOTE_VISIBILITY_TELEMETRY);
     assert_string_equal(entry->metadata, "");
     tote_entries_free(entries);
     tote_store_unref(store);

@@ -185,7 +185,7 @@ static void an_overlay_in_a_flattened_chain_still_hides_entries(void **state) {
     tote_store *top = tote_store_new(NULL);
     tote_store *parent = tote_store_new(top);
     tote_store_add(top, "above", tote_string("1"));
-    tote_store_add_as(top, "zone", tote_string("b"), TOTE_VISIBILITY_EXPORT, NULL);
+    tote_store_add_as(top, "zone", tote_string("b"), TOTE_VISIBILITY_TELEMETRY, NULL);
     tote_store_add(parent, "user", tote_string("ann"));
     tote_store_add_as(parent, "token", tote_string("secret"), TOTE_VISIBILITY_PRIVATE, NULL);
     tote_store *overlay = new_overlay(parent, &entry, 1);
@@ -200,7 +200,7 @@ static void an_overlay_in_a_flattened_chain_still_hides_entries(void **state) {
     assert_true(has_value(store, "zone", "b"));
     assert_true(has_value(store, "token", "secret"));
     assert_true(has_value(store, "tenant", "t_1"));
-    assert_true(tote__store_visit(store, TOTE_VISIBILITY_PROPAGATE, find_remote, &is_remote));
+    assert_true(tote__store_visit(store, TOTE_VISIBILITY_BAGGAGE, find_remote, &is_remote));
     assert_true(is_remote);
     tote_store_unref(store);
     tote_store_unref(overlay);

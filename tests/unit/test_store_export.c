@@ -16,8 +16,8 @@ enum { ABSENT = 100, DELETED };
 static const uint32_t conditions[] = {ABSENT,
                                       DELETED,
                                       TOTE_VISIBILITY_PRIVATE,
-                                      TOTE_VISIBILITY_PROPAGATE,
-                                      TOTE_VISIBILITY_EXPORT,
+                                      TOTE_VISIBILITY_BAGGAGE,
+                                      TOTE_VISIBILITY_TELEMETRY,
                                       TOTE_VISIBILITY_ALL};
 enum { CONDITIONS = sizeof conditions / sizeof *conditions, ROWS = CONDITIONS * CONDITIONS };
 
@@ -76,7 +76,7 @@ static size_t attribute_count_of(const tote_span_data *span) {
     return count;
 }
 
-/* The contract of TOTE_VISIBILITY_EXPORT: the nearest entry of a key hides those below it */
+/* The contract of TOTE_VISIBILITY_TELEMETRY: the nearest entry of a key hides those below it */
 static void only_the_nearest_entry_of_a_key_is_a_span_attribute(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
@@ -84,7 +84,7 @@ static void only_the_nearest_entry_of_a_key_is_a_span_attribute(void **state) {
         tote_context *context = context_of(row);
         const tote_span_data *data = span_of(f, context);
         const tote_value *value = tote_span_data_get_attribute(data, "token");
-        const char *wanted = expected(row, TOTE_VISIBILITY_EXPORT);
+        const char *wanted = expected(row, TOTE_VISIBILITY_TELEMETRY);
         assert_int_equal(value != NULL, wanted != NULL);
         assert_true(!value || strcmp(value->as.string, wanted) == 0);
         assert_int_equal(attribute_count_of(data), wanted != NULL);
@@ -102,7 +102,7 @@ static void only_the_nearest_entry_of_a_key_is_in_the_baggage_header(void **stat
 
     for (size_t row = 0; row < ROWS; row++) {
         tote_context *context = context_of(row);
-        const char *wanted = expected(row, TOTE_VISIBILITY_PROPAGATE);
+        const char *wanted = expected(row, TOTE_VISIBILITY_BAGGAGE);
         size_t count = tote_inject_headers(context, headers, 8, buffer, sizeof buffer);
         assert_int_equal(count, wanted != NULL);
         if (wanted) {
@@ -115,14 +115,14 @@ static void only_the_nearest_entry_of_a_key_is_in_the_baggage_header(void **stat
     tote_propagator_unref(propagator);
 }
 
-/* The contract of tote_log_fields(): TOTE_VISIBILITY_EXPORT decides, as on spans */
+/* The contract of tote_log_fields(): TOTE_VISIBILITY_TELEMETRY decides, as on spans */
 static void only_the_nearest_entry_of_a_key_is_a_log_field(void **state) {
     (void)state;
     char text[64];
 
     for (size_t row = 0; row < ROWS; row++) {
         tote_context *context = context_of(row);
-        const char *wanted = expected(row, TOTE_VISIBILITY_EXPORT);
+        const char *wanted = expected(row, TOTE_VISIBILITY_TELEMETRY);
         char field[64] = "";
         if (wanted) {
             snprintf(field, sizeof field, "token=\"%s\"", wanted);

@@ -193,7 +193,7 @@ static void long_metadata_is_kept_or_refused_whole(void **state) {
         tote_store *store = tote_store_new(NULL);
         char *metadata = letters(rows[i].length, 'm');
         assert_int_equal(
-            tote_store_add_as(store, "k", tote_string("1"), TOTE_VISIBILITY_PROPAGATE, metadata),
+            tote_store_add_as(store, "k", tote_string("1"), TOTE_VISIBILITY_BAGGAGE, metadata),
             rows[i].is_kept);
         tote_entries *entries = tote_store_get_all(store);
         const tote_entry *entry = tote_entries_find(entries, "k");

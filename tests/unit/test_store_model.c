@@ -68,7 +68,7 @@ static const struct said *resolve(const struct node *node, uint32_t key) {
 
     for (; node; node = node->parent) {
         const struct said *said = &node->said[key];
-        bool is_hidden = hides_propagating && said->visibility & TOTE_VISIBILITY_PROPAGATE;
+        bool is_hidden = hides_propagating && said->visibility & TOTE_VISIBILITY_BAGGAGE;
         if (said->says != NOTHING) {
             return said->says == A_VALUE && !is_hidden ? said : NULL;
         }
@@ -157,7 +157,7 @@ static void grow(struct model *model, struct node *node, struct node *parent) {
     }
     for (uint32_t key = 0; kind == 0 && key < KEYS; key++) {
         const struct said *said = resolve(parent, key);
-        if (said && said->visibility & TOTE_VISIBILITY_PROPAGATE && key != without) {
+        if (said && said->visibility & TOTE_VISIBILITY_BAGGAGE && key != without) {
             node->said[key] = *said;
         }
     }

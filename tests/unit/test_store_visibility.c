@@ -21,32 +21,32 @@ static const struct row {
     {ABSENT, ABSENT, '-', '-', '-', '-', '-', '-'},
     {ABSENT, DELETED, '-', '-', '-', '-', '-', '-'},
     {ABSENT, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {ABSENT, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {ABSENT, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {ABSENT, TOTE_VISIBILITY_BAGGAGE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {ABSENT, TOTE_VISIBILITY_TELEMETRY, 'c', 'c', '-', 'c', '-', '-'},
     {ABSENT, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
     {TOTE_VISIBILITY_PRIVATE, ABSENT, 'p', 'p', '-', '-', '-', '-'},
     {TOTE_VISIBILITY_PRIVATE, DELETED, '-', '-', '-', '-', '-', '-'},
     {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_BAGGAGE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_TELEMETRY, 'c', 'c', '-', 'c', '-', '-'},
     {TOTE_VISIBILITY_PRIVATE, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
-    {TOTE_VISIBILITY_PROPAGATE, ABSENT, 'p', 'p', 'p', '-', 'p', 'p'},
-    {TOTE_VISIBILITY_PROPAGATE, DELETED, '-', '-', '-', '-', '-', '-'},
-    {TOTE_VISIBILITY_PROPAGATE, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {TOTE_VISIBILITY_PROPAGATE, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {TOTE_VISIBILITY_PROPAGATE, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
-    {TOTE_VISIBILITY_PROPAGATE, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
-    {TOTE_VISIBILITY_EXPORT, ABSENT, 'p', 'p', '-', 'p', '-', '-'},
-    {TOTE_VISIBILITY_EXPORT, DELETED, '-', '-', '-', '-', '-', '-'},
-    {TOTE_VISIBILITY_EXPORT, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {TOTE_VISIBILITY_EXPORT, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {TOTE_VISIBILITY_EXPORT, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
-    {TOTE_VISIBILITY_EXPORT, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_VISIBILITY_BAGGAGE, ABSENT, 'p', 'p', 'p', '-', 'p', 'p'},
+    {TOTE_VISIBILITY_BAGGAGE, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_BAGGAGE, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_BAGGAGE, TOTE_VISIBILITY_BAGGAGE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_VISIBILITY_BAGGAGE, TOTE_VISIBILITY_TELEMETRY, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_VISIBILITY_BAGGAGE, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
+    {TOTE_VISIBILITY_TELEMETRY, ABSENT, 'p', 'p', '-', 'p', '-', '-'},
+    {TOTE_VISIBILITY_TELEMETRY, DELETED, '-', '-', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_TELEMETRY, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
+    {TOTE_VISIBILITY_TELEMETRY, TOTE_VISIBILITY_BAGGAGE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_VISIBILITY_TELEMETRY, TOTE_VISIBILITY_TELEMETRY, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_VISIBILITY_TELEMETRY, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
     {TOTE_VISIBILITY_ALL, ABSENT, 'p', 'p', 'p', 'p', 'p', 'p'},
     {TOTE_VISIBILITY_ALL, DELETED, '-', '-', '-', '-', '-', '-'},
     {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_PRIVATE, 'c', 'c', '-', '-', '-', '-'},
-    {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_PROPAGATE, 'c', 'c', 'c', '-', 'c', 'c'},
-    {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_EXPORT, 'c', 'c', '-', 'c', '-', '-'},
+    {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_BAGGAGE, 'c', 'c', 'c', '-', 'c', 'c'},
+    {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_TELEMETRY, 'c', 'c', '-', 'c', '-', '-'},
     {TOTE_VISIBILITY_ALL, TOTE_VISIBILITY_ALL, 'c', 'c', 'c', 'c', 'c', 'c'},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -152,7 +152,7 @@ static void a_visit_of_propagating_entries_is_decided_by_the_nearest_entry_alone
 
     for (size_t i = 0; i < ROWS; i++) {
         tote_store *store = store_of(&rows[i]);
-        assert_int_equal(visited(store, TOTE_VISIBILITY_PROPAGATE), rows[i].visit_propagate);
+        assert_int_equal(visited(store, TOTE_VISIBILITY_BAGGAGE), rows[i].visit_propagate);
         assert_int_equal(visited(store, UINT32_MAX), rows[i].get_all);
         tote_store_unref(store);
     }
@@ -164,7 +164,7 @@ static void a_visit_of_exported_entries_is_decided_by_the_nearest_entry_alone(vo
 
     for (size_t i = 0; i < ROWS; i++) {
         tote_store *store = store_of(&rows[i]);
-        assert_int_equal(visited(store, TOTE_VISIBILITY_EXPORT), rows[i].visit_export);
+        assert_int_equal(visited(store, TOTE_VISIBILITY_TELEMETRY), rows[i].visit_export);
         tote_store_unref(store);
     }
 }
@@ -211,8 +211,8 @@ static void an_empty_overlay_hides_only_propagating_entries(void **state) {
         const tote_store *store = tote_context_get_store(changed);
         bool is_hidden = rows[i].visit_propagate != '-';
         assert_int_equal(visited(store, UINT32_MAX), is_hidden ? '-' : rows[i].get_all);
-        assert_int_equal(visited(store, TOTE_VISIBILITY_PROPAGATE), '-');
-        assert_int_equal(visited(store, TOTE_VISIBILITY_EXPORT),
+        assert_int_equal(visited(store, TOTE_VISIBILITY_BAGGAGE), '-');
+        assert_int_equal(visited(store, TOTE_VISIBILITY_TELEMETRY),
                          is_hidden ? '-' : rows[i].visit_export);
         tote_context_unref(changed);
         tote_context_unref(context);
@@ -256,7 +256,7 @@ static bool check_entry(void *arg, const struct tote__entry *entry) {
 
     assert_string_equal(entry->key, "user");
     assert_int_equal(entry->key_length, 4);
-    assert_int_equal(entry->flags, TOTE_VISIBILITY_PROPAGATE);
+    assert_int_equal(entry->flags, TOTE_VISIBILITY_BAGGAGE);
     assert_int_equal(entry->attribute.size, sizeof whole - 1);
     assert_memory_equal(entry->attribute.at, whole, sizeof whole - 1);
     assert_ptr_equal(entry->value.at, entry->attribute.at + 10);
@@ -272,7 +272,7 @@ static void a_visit_passes_entries_as_attributes(void **state) {
     (void)state;
     unsigned count = 0;
     tote_store *store = tote_store_new(NULL);
-    tote_store_add_as(store, "user", tote_string("z"), TOTE_VISIBILITY_PROPAGATE, "m");
+    tote_store_add_as(store, "user", tote_string("z"), TOTE_VISIBILITY_BAGGAGE, "m");
 
     assert_true(tote__store_visit(store, UINT32_MAX, check_entry, &count));
     assert_int_equal(count, 1);
@@ -287,20 +287,20 @@ static int add_to_the_root_before_and_after_the_first_span(void) {
     if (!tote_store_add(root, "early", tote_string("1")) || diagnostics != 0) {
         return 1;
     }
-    if (visited(root, TOTE_VISIBILITY_EXPORT) != '1' ||
-        visited(root, TOTE_VISIBILITY_PROPAGATE) != '-') {
+    if (visited(root, TOTE_VISIBILITY_TELEMETRY) != '1' ||
+        visited(root, TOTE_VISIBILITY_BAGGAGE) != '-') {
         return 2;
     }
     tote__store_note_span();
     if (!tote_store_add(root, "early", tote_string("2")) || diagnostics != 1) {
         return 3;
     }
-    if (visited(root, TOTE_VISIBILITY_EXPORT) != '2' ||
-        visited(root, TOTE_VISIBILITY_PROPAGATE) != '-') {
+    if (visited(root, TOTE_VISIBILITY_TELEMETRY) != '2' ||
+        visited(root, TOTE_VISIBILITY_BAGGAGE) != '-') {
         return 4;
     }
-    if (!tote_store_add_as(root, "early", tote_string("3"), TOTE_VISIBILITY_PROPAGATE, NULL) ||
-        visited(root, TOTE_VISIBILITY_PROPAGATE) != '3' || diagnostics != 1) {
+    if (!tote_store_add_as(root, "early", tote_string("3"), TOTE_VISIBILITY_BAGGAGE, NULL) ||
+        visited(root, TOTE_VISIBILITY_BAGGAGE) != '3' || diagnostics != 1) {
         return 5;
     }
     tote_diagnostics_set_handler(count_diagnostic, TOTE_LEVEL_DEBUG, NULL);
@@ -327,7 +327,7 @@ static int seal_the_root(void) {
     tote__store_note_span();
     count_diagnostics();
     if (tote_store_add(root, "zone", tote_string("c")) || tote_store_delete(root, "zone") ||
-        tote_store_add_as(root, "user", tote_int(1), TOTE_VISIBILITY_EXPORT, NULL) ||
+        tote_store_add_as(root, "user", tote_int(1), TOTE_VISIBILITY_TELEMETRY, NULL) ||
         diagnostics != 2) { /* one for each key */
         return 1;
     }

@@ -206,6 +206,10 @@ static void a_null_provider_has_no_tracer(void **state) {
     tote_tracer *tracer = tote_tracer_provider_get_tracer(NULL, "library", NULL);
 
     assert_null(tracer);
+    tote_tracer_provider_set_global(TOTE_TRACER_PROVIDER_GLOBAL); /* changes nothing */
+    tote_tracer_provider_unref(tote_tracer_provider_ref(TOTE_TRACER_PROVIDER_GLOBAL));
+    tote_tracer_provider_unref(TOTE_TRACER_PROVIDER_GLOBAL);
+    tote_context_unref((tote_context *)TOTE_CONTEXT_CURRENT);
     assert_false(tote_tracer_is_enabled(tracer, NULL));
     tote_span *span = tote_tracer_start_span(tracer, "work", NULL);
     assert_false(tote_span_is_recording(span));

@@ -23,8 +23,8 @@ TOTE_BEGIN_DECLS
 typedef struct tote_context tote_context;
 
 /**
- * The current context, as an argument or an option. Only tote_span_options.parent needs it: its
- * default is this value, and NULL is the root context there as everywhere. So a NULL that a failed
+ * The current context, where a function or an option takes a `const tote_context *`. It is the
+ * default of tote_span_options.parent. There, too, NULL is the root context: a NULL that a failed
  * lookup returned never joins the current trace.
  */
 #define TOTE_CONTEXT_CURRENT ((const tote_context *)1)
@@ -81,7 +81,10 @@ tote_context_with_value(const tote_context *context, const tote_context_key *key
 /** Return a context in which no span is recorded and nothing is injected: for an exporter's I/O. */
 TOTE_API TOTE_MUST_USE tote_context *tote_context_with_suppression(const tote_context *context);
 
-/** Make `context` current on this thread until the token is detached. Keeps a reference. */
+/**
+ * Make `context` current on this thread until the token is detached. Keeps a reference. Returns 0,
+ * with a diagnostic, if out of memory; then nothing is attached.
+ */
 TOTE_API tote_context_token tote_context_attach(const tote_context *context);
 
 /**
@@ -115,7 +118,7 @@ TOTE_API size_t tote_context_unwind(tote_context_token mark, tote_status_code st
  */
 typedef struct tote_context_slot {
     size_t struct_size;
-    void *(*get)(void *self); /**< return the pointer of the running fibre; first NULL */
+    void *(*get)(void *self);             /**< return the pointer of the running fibre, or NULL */
     void (*set)(void *self, void *stack); /**< store the pointer for the running fibre */
     void *self;
 } tote_context_slot;

@@ -32,10 +32,10 @@ TOTE_API TOTE_MUST_USE tote_context *tote_extract_environment(const tote_context
  * the end, `buffer` the new text. `variables`, `buffer` and `base` must live until posix_spawn() or
  * execve() returns. Does not allocate memory. Call it before fork().
  *
- * TOTE_INJECT_BUFFER_BYTES, and 16 variables more than `base` has, are always enough for the
- * built-in propagators, except for Jaeger and OT trace, which write a variable for each baggage
- * entry. A variable that does not fit is left out, with a diagnostic.
- * Returns the number of variables. Returns 0, and an empty environment, if `base` does not fit.
+ * TOTE_INJECT_BUFFER_BYTES, and a capacity of 17 more than the variables of `base`, are always
+ * enough for the built-in propagators, except for Jaeger and OT trace, which write a variable for
+ * each baggage entry. A variable that does not fit is left out, with a diagnostic. Returns the
+ * number of variables. Returns 0, and an empty environment, if `base` does not fit.
  */
 TOTE_API size_t tote_inject_environment(const tote_context *context, char *const *base,
                                         char **variables, size_t capacity, char *buffer,

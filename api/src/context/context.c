@@ -55,7 +55,9 @@ tote_context *tote_context_ref(const tote_context *context) {
 }
 
 void tote_context_unref(tote_context *context) {
-    if (context && tote__references_drop(&context->references)) {
+    bool is_counted = context && context != TOTE_CONTEXT_CURRENT;
+
+    if (is_counted && tote__references_drop(&context->references)) {
         tote_span_unref(context->span);
         tote_store_unref(context->store);
         values_unref(context->values);

@@ -47,7 +47,7 @@ static tote_context *change(const tote_context *context, const char *name,
     struct copy copy = {.overlay = tote__overlay_begin(store)};
 
     bool is_copied = copy.overlay && tote__store_key(&copy.without, name, strlen(name), &arena) &&
-                     tote__store_visit(store, TOTE_VISIBILITY_PROPAGATE, copy_entry, &copy) &&
+                     tote__store_visit(store, TOTE_VISIBILITY_BAGGAGE, copy_entry, &copy) &&
                      !copy.has_failed;
     tote__arena_clear(&arena);
     if (copy.overlay && !is_copied) {
@@ -92,10 +92,10 @@ tote_context *tote_context_with_empty_baggage(const tote_context *context) {
 
 ptrdiff_t tote_context_get_baggage(const tote_context *context, const char *name, char *buffer,
                                    size_t size) {
-    return tote__store_get(tote_context_get_store(context), name, TOTE_VISIBILITY_PROPAGATE, buffer,
+    return tote__store_get(tote_context_get_store(context), name, TOTE_VISIBILITY_BAGGAGE, buffer,
                            size);
 }
 
 tote_entries *tote_context_get_all_baggage(const tote_context *context) {
-    return tote__entries_new(tote_context_get_store(context), TOTE_VISIBILITY_PROPAGATE);
+    return tote__entries_new(tote_context_get_store(context), TOTE_VISIBILITY_BAGGAGE);
 }

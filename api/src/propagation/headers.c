@@ -57,14 +57,14 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     tote_header_array *array = carrier;
     size_t key_length = key ? strlen(key) : 0;
 
-    if (!key_length) {
+    if (!key_length || !array || !array->headers) {
         return;
     }
     remove_header(array, key, key_length);
     if (!value) {
         return;
     }
-    if (array->count >= array->capacity || array->size < key_length + 1 ||
+    if (!array->buffer || array->count >= array->capacity || array->size < key_length + 1 ||
         array->size - key_length - 1 < value_length + 1) {
         tote_diagnostics_report(TOTE_LEVEL_WARN, "propagator",
                                 "header '%s' left out: the caller's array or buffer is too small",

@@ -165,7 +165,7 @@ bool tote_store_add_as(tote_store *store, const char *key, tote_value value, uin
 
 /* Adding to the root store after spans were started is usually a mistake. */
 static bool add_to_root(const char *key, tote_value value) {
-    bool is_added = tote_store_add_as(&root, key, value, TOTE_VISIBILITY_EXPORT, NULL);
+    bool is_added = tote_store_add_as(&root, key, value, TOTE_VISIBILITY_TELEMETRY, NULL);
 
     if (is_added && atomic_load_explicit(&tote__store_has_spans, memory_order_relaxed)) {
         tote_diagnostics_report(

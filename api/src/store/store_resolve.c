@@ -109,8 +109,7 @@ static enum found find_in_level(const tote_store *store, const struct store_key 
 
 /* The visibility rule. `hides_propagating`: there is an overlay below this level. */
 static bool is_visible(uint32_t flags, bool hides_propagating) {
-    return !(flags & RECORD_TOMBSTONE) &&
-           !(hides_propagating && (flags & TOTE_VISIBILITY_PROPAGATE));
+    return !(flags & RECORD_TOMBSTONE) && !(hides_propagating && (flags & TOTE_VISIBILITY_BAGGAGE));
 }
 
 /* Copy the nearest record of the key if it is visible. If FOUND, the caller calls drop_copied(). */

@@ -200,7 +200,7 @@ size_t tote_log_fields(const tote_context *context, tote_log_format format, char
     if (line.has_trace) {
         put_trace(&line, span);
     }
-    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_EXPORT, put_entry, &line);
+    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_TELEMETRY, put_entry, &line);
     if (buffer && size) {
         buffer[line.used] = '\0';
     }

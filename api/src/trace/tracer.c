@@ -383,6 +383,9 @@ tote_span *tote_tracer_start_span(tote_tracer *tracer, const char *name,
 }
 
 void tote_tracer_provider_set_global(tote_tracer_provider *provider) {
+    if (provider == TOTE_TRACER_PROVIDER_GLOBAL) {
+        return;
+    }
     tote_tracer_provider_ref(provider);
     tote__lock_take(&tracers.lock);
     tote_tracer_provider *before =
@@ -419,6 +422,9 @@ tote_tracer_provider *tote_tracer_provider_ref_global(void) {
 }
 
 tote_tracer_provider *tote_tracer_provider_ref(tote_tracer_provider *provider) {
+    if (provider == TOTE_TRACER_PROVIDER_GLOBAL) {
+        return tote_tracer_provider_ref_global();
+    }
     if (provider) {
         provider->ops->ref(provider);
     }
@@ -426,7 +432,7 @@ tote_tracer_provider *tote_tracer_provider_ref(tote_tracer_provider *provider) {
 }
 
 void tote_tracer_provider_unref(tote_tracer_provider *provider) {
-    if (provider) {
+    if (provider && provider != TOTE_TRACER_PROVIDER_GLOBAL) {
         provider->ops->unref(provider);
     }
 }

@@ -5,10 +5,12 @@
  * Spec: configuration/sdk-environment-variables.md
  *
  * tote_sdk_start(NULL) applies the OTEL_* variables. Options override environment variables, field
- * by field. `ignore_environment` ignores all variables. See docs/configuration.md.
+ * by field. `ignore_environment` ignores all variables, except in exporters and processors that the
+ * program creates: these have options of their own. See docs/configuration.md.
  *
  * Threads:  call it before other threads use Tote.
- * Lifetime: options are copied. "Takes ownership" means also on failure.
+ * Lifetime: options are copied. "Takes ownership" means also on failure: use a struct that owns
+ *           objects in one call only.
  * Units:    _ms is milliseconds. In options, 0 or NULL selects the default.
  */
 #ifndef TOTE_START_H
@@ -78,8 +80,7 @@ typedef struct tote_sdk_options {
 
     /**
      * Takes ownership of each. They run before those of `exporters`. A processor may export with
-     * its own settings: tote/processors.h. NULL elements are ignored, except for the default of
-     * `exporters`
+     * its own settings: tote/processors.h. NULL elements are ignored
      */
     tote_span_processor *const *processors;
     size_t processor_count;

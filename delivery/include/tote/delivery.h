@@ -8,8 +8,8 @@
  * process that is killed. The wrapped exporter needs no code for that; it may describe failures in
  * tote_export_outcome.
  *
- * The OTLP exporter is wrapped already: its options are in tote_otlp_options. See docs/delivery.md,
- * examples/deliver.c.
+ * The OTLP exporter is wrapped already: give its options as tote_otlp_options.delivery. Only there
+ * environment variables apply to them. See docs/delivery.md, examples/deliver.c.
  *
  * Threads:  as for an exporter: tote/sdk/span_exporter.h. tote_disk_queue_send() is thread-safe.
  * Lifetime: options are copied.
@@ -65,7 +65,7 @@ typedef struct tote_disk_queue_report {
     uint64_t delivered; /**< Spans */
     uint64_t rejected;  /**< Spans that the receiver rejected */
     uint64_t batches_pending;
-    /** Spans that were not saved before their process died, as far as counted, or are unreadable */
+    /** Spans that are unreadable, or that their process counted as not saved before it died */
     uint64_t lost;
     /** Files that cannot be opened, or that another user owns or may write to; they stay */
     uint64_t unreadable;
@@ -84,6 +84,9 @@ typedef struct tote_disk_queue_report {
      */
     uint64_t unattached;
 } tote_disk_queue_report;
+
+#define TOTE_DISK_QUEUE_REPORT_INIT                                                                \
+    { sizeof(tote_disk_queue_report), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * Send the batches in disk_queue_directory, and the spans in crash-safe files of processes that

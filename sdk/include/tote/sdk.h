@@ -9,10 +9,11 @@
  * Threads:  thread-safe. No function is async-signal-safe.
  * Lifetime: reference counted.
  * Units:    _ms is milliseconds. In options, 0 selects the default.
- * Blocking: only functions with a timeout_ms and tote_sdk_unref() block. timeout_ms is one deadline
- *           for all processors; UINT32_MAX is no deadline. tote_sdk_shutdown() and tote_sdk_close()
- *           may return up to 50 ms later for each processor whose exporter does not return in time.
- *           tote_sdk_close() may take another 50 ms if another thread is in a call to any SDK.
+ * Blocking: functions with a timeout_ms and tote_sdk_unref() block. tote_sdk_after_fork_child() may
+ *           block in a thread factory, tote_sdk_poll() in an exporter of the program. timeout_ms is
+ * one deadline for all processors; UINT32_MAX is no deadline. tote_sdk_shutdown() and
+ * tote_sdk_close() may return up to 50 ms later for each processor whose exporter does not return
+ * in time. tote_sdk_close() may take another 50 ms if another thread is in a call to any SDK.
  *           Exporters and processors of the program must keep to the timeout they are given.
  * Fork:     a child has an empty queue and its own worker. It needs no call for that.
  * Exit:     Tote registers no atexit() handler. If a program returns from main or exits without
@@ -138,7 +139,7 @@ TOTE_API TOTE_MUST_USE tote_tracer_provider *tote_sdk_ref_tracer_provider(tote_s
  *
  * Returns TOTE_RESULT_SUCCESS if the spans were exported or saved in a disk queue, and if the SDK
  * is shut down. Returns TOTE_RESULT_FAILURE if an export failed, if the receiver rejected spans, or
- * if the caller is the exporting thread.
+ * if an exporter or processor calls it on the thread that exports.
  */
 TOTE_API tote_result tote_sdk_force_flush(tote_sdk *sdk, uint32_t timeout_ms);
 
@@ -157,7 +158,9 @@ TOTE_API tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms);
 
 /**
  * Release a reference that tote_sdk_start() returned, and set `*sdk` to NULL. The last such call
- * shuts down the SDK; earlier ones flush it. Returns the result of the shutdown or flush.
+ * shuts down the SDK; earlier ones flush it. Each reference of tote_sdk_start() needs this call,
+ * and only these: tote_sdk_unref() is for those of tote_sdk_ref(). Returns the result of the
+ * shutdown or flush.
  */
 TOTE_API tote_result tote_sdk_close(tote_sdk **sdk, uint32_t timeout_ms);
 

@@ -52,7 +52,10 @@ typedef enum tote_export_failure {
     TOTE_EXPORT_FAILURE_UNAVAILABLE,  /**< Retryable: the receiver may accept the spans later */
     TOTE_EXPORT_FAILURE_STREAM_RESET, /**< Retryable: the request may also be too large */
     TOTE_EXPORT_FAILURE_TOO_LARGE,    /**< Retryable with fewer spans */
-    /** The receiver does not accept requests of this exporter: credentials, path or protocol */
+    /**
+     * The receiver accepts no request of this exporter: credentials, path or protocol. Permanent
+     * failure without a disk queue; with one, retryable within its limits
+     */
     TOTE_EXPORT_FAILURE_NOT_ACCEPTED,
     TOTE_EXPORT_FAILURE_REJECTED,   /**< Permanent failure: the receiver rejects these spans */
     TOTE_EXPORT_FAILURE_LOST,       /**< Permanent failure for another reason */
@@ -175,7 +178,8 @@ typedef struct tote_span_exporter_ops {
 
     /**
      * Return a descriptor that is readable when a step can continue: the same for the life of the
-     * process, or -1. May be NULL.
+     * process, or -1 if it is not available, which is an error in host-driven mode. NULL: the
+     * exporter has none.
      */
     int (*descriptor)(void *self);
 
