@@ -140,49 +140,49 @@ static tote_tracer *add(tote_tracer *tracer, bool is_nameless) {
 }
 
 /*
- * Return the tracer without a name of the same provider: spans of a private SDK must not reach the
- * global one. Returns NULL if out of memory.
+ * Return the interned tracer that `wanted` describes. Takes ownership of the memory of `wanted`.
+ * Returns NULL if out of memory, or if the table is full: then sets `is_full`.
  */
-static tote_tracer *nameless_like(const tote_tracer *given) {
-    tote_tracer wanted = {.scope = nameless.scope, .provider = given->provider, .run = given->run};
-
-    if (!wanted.provider) {
-        return &nameless;
-    }
-    tote_tracer *result =
-        find(&wanted, atomic_load_explicit(list_of(&wanted), memory_order_acquire));
-    tote_tracer *tracer = result ? NULL : tracer_new(&wanted);
-    if (tracer) {
-        result = add(tracer, true);
-    }
-    if (result != tracer) {
-        tote__release(tracer, sizeof *tracer);
-    }
-    return result;
-}
-
-/* Return the interned tracer that `wanted` describes. Takes ownership of the memory of `wanted`. */
-static tote_tracer *intern(tote_tracer *wanted) {
+static tote_tracer *intern(tote_tracer *wanted, bool is_nameless, bool *is_full) {
     tote_tracer *result = find(wanted, atomic_load_explicit(list_of(wanted), memory_order_acquire));
     tote_tracer *tracer = result ? NULL : tracer_new(wanted);
 
     if (tracer) {
-        result = add(tracer, false);
-        if (!result) {
-            tote_diagnostics_report(
-                TOTE_LEVEL_WARN, "tracer",
-                "more than %d different tracers: \"%.64s\" and others share one without "
-                "a name. Do not put what varies into a tracer's name, version or "
-                "attributes",
-                MOST_TRACERS, wanted->scope.name);
-            result = nameless_like(wanted);
-        }
+        result = add(tracer, is_nameless);
+        *is_full = !result;
     }
     if (!tracer || result != tracer) {
         tote__arena_clear(&wanted->memory);
         tote__release(tracer, sizeof *tracer);
     }
     return result;
+}
+
+/*
+ * Return the tracer without a name of the same provider: spans of a private SDK must not reach the
+ * global one. Returns NULL if out of memory.
+ */
+static tote_tracer *nameless_like(const tote_tracer *given) {
+    tote_tracer wanted = {.scope = nameless.scope, .provider = given->provider, .run = given->run};
+    bool is_full = false;
+
+    return wanted.provider ? intern(&wanted, true, &is_full) : &nameless;
+}
+
+/* Report why `name` is not interned. */
+static void report_nameless(const char *name, bool is_full) {
+    if (is_full) {
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "tracer",
+            "more than %d different tracers: \"%.64s\" and others share one without "
+            "a name. Do not put what varies into a tracer's name, version or "
+            "attributes",
+            MOST_TRACERS, name);
+    } else {
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "tracer",
+            "out of memory: tracer \"%.64s\" is replaced by the one without a name", name);
+    }
 }
 
 tote_tracer *tote_get_tracer(const char *name, const char *version) {
@@ -217,13 +217,11 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
     scope->schema_url = valid_text(&wanted.memory, options.schema_url);
     bool is_complete = scope->name && scope->version && scope->schema_url &&
                        copy_attributes(&wanted, options.attributes, options.attribute_count);
-    tote_tracer *tracer = is_complete ? intern(&wanted) : NULL;
+    bool is_full = false;
+    tote_tracer *tracer = is_complete ? intern(&wanted, false, &is_full) : NULL;
     if (!tracer) {
         tote__arena_clear(&wanted.memory);
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, "tracer",
-            "out of memory: tracer \"%.64s\" is replaced by the one without a name",
-            name ? name : "");
+        report_nameless(name ? name : "", is_full);
         tracer = nameless_like(&wanted);
     }
     errno = error;
@@ -306,7 +304,7 @@ static tote_span *propagate_parent(const tote_context *parent, const tote_span_o
                                         : tote_span_ref(span);
 }
 
-/* Start a span that no SDK records: none is running, or the tracer's SDK was closed. */
+/* Count or report a span that no SDK records: none is running, or the tracer's SDK was closed. */
 static void note_unrecorded(const tote_tracer *tracer, const char *name) {
     if (tracer && tracer->provider) {
         tote__unrecorded_report_late(tracer->provider, name);
