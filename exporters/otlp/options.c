@@ -203,9 +203,6 @@ static bool take_delivery(struct tote__otlp_settings *settings, const tote_otlp_
     settings->is_incomplete |=
         !tote__delivery_resolve(&delivery, &settings->memory, &settings->delivery);
     settings->delivery.needs_disk_queue = needs_disk_queue;
-    if (!delivery.destination) {
-        settings->delivery.destination = NULL; /* the endpoint, once it is known */
-    }
     return check_crash_file(settings) || !needs_crash_safe;
 }
 
@@ -311,7 +308,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         tote__otlp_take_endpoint(settings, "the default",
                                  is_grpc ? default_grpc_endpoint : default_http_endpoint, true);
     }
-    if (!settings->delivery.destination) {
+    if (!delivery.destination) {
         settings->delivery.destination = settings->shown_url;
     }
     settings->is_incomplete |= !settings->url;
