@@ -14,6 +14,7 @@
 #include "span_buffer.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/context.h"
+#include "tote/internal/env.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/sampling.h"
 #include "tote/internal/unrecorded.h"
@@ -172,18 +173,13 @@ tote__always_inline void set_up_time(const struct start *start, struct span *spa
         given ? given : span->anchor_realtime + (monotonic - span->anchor_monotonic);
 }
 
-static __attribute__((noinline)) tote_span_kind unknown_kind(const struct start *start) {
-    tote_diagnostics_report(TOTE_LEVEL_WARN, "span",
-                            "the span \"%.64s\" has the unknown kind %u and is internal; set a "
-                            "tote_span_kind",
-                            start->name, (unsigned)start->options->kind);
-    return TOTE_SPAN_KIND_INTERNAL;
-}
-
 tote__always_inline tote_span_kind kind_of(const struct start *start) {
     uint32_t kind = start->options->kind;
 
-    return kind <= TOTE_SPAN_KIND_CONSUMER ? (tote_span_kind)kind : unknown_kind(start);
+    if (tote__unlikely(kind > TOTE_SPAN_KIND_CONSUMER)) {
+        kind = tote__known_value("tote_span_options.kind", kind, TOTE_SPAN_KIND_CONSUMER);
+    }
+    return (tote_span_kind)kind;
 }
 
 tote__always_inline void set_up_rest(const struct start *start, struct span *span) {
