@@ -88,15 +88,22 @@ static tote_span_exporter *make_flaky(struct fixture *f, unsigned failures) {
     return tote_span_exporter_new(&ops, &f->flaky);
 }
 
-static void start(struct fixture *f, tote_span_exporter *exporter) {
+/* `batch` may be NULL. */
+static void start_with(struct fixture *f, tote_span_exporter *exporter,
+                       const tote_batch_options *batch) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
     options.ignore_environment = true;
     options.service_name = "any";
     options.exporters = &exporter;
     options.exporter_count = 1;
+    options.batch = batch;
     f->sdk = tote_sdk_start(&options);
     assert_non_null(f->sdk);
+}
+
+static void start(struct fixture *f, tote_span_exporter *exporter) {
+    start_with(f, exporter, NULL);
 }
 
 static void start_delivery(struct fixture *f, unsigned failures, bool is_crash_safe,
@@ -458,16 +465,10 @@ static void an_exporter_without_an_export_function_is_not_created(void **state) 
 static void an_exporter_without_a_descriptor_works_in_a_host_event_loop(void **state) {
     struct fixture *f = *state;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
-    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
-    tote_span_exporter *exporter = tote_span_exporter_delivery_new(make_flaky(f, 0), NULL);
 
     batch.mode = TOTE_EXPORT_MODE_HOST_DRIVEN;
     batch.max_export_batch_size = SPANS;
-    options.ignore_environment = true;
-    options.exporters = &exporter;
-    options.exporter_count = 1;
-    options.batch = &batch;
-    f->sdk = tote_sdk_start(&options);
+    start_with(f, tote_span_exporter_delivery_new(make_flaky(f, 0), NULL), &batch);
     struct pollfd readable = {.fd = tote_sdk_get_poll_fd(f->sdk), .events = POLLIN};
     assert_true(readable.fd >= 0);
     make_spans();
