@@ -176,6 +176,7 @@ static tote_sdk *make_sdk(const tote_sdk_options *options,
         .thread_factory = configuration->thread_factory,
         .now_unix_nano = options->now_unix_nano,
         .clock = options->clock,
+        .tracer_configurator = options->tracer_configurator,
     });
 }
 

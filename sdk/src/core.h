@@ -27,7 +27,8 @@ struct core_loop {
 };
 
 /*
- * Settings of one run of an SDK. Constant except `is_shut_down`, `loop`, counts and the resource.
+ * Settings of one run of an SDK. Constant except `is_shut_down`, `loop`, counts, the resource and
+ * the rules of tracers.
  */
 struct core_config {
     struct core_config *next; /* in the list of configs to be freed */
@@ -35,6 +36,9 @@ struct core_config {
     _Atomic(uint32_t) resource_generation; /* the process that the origin's resource describes */
     struct tote__lock resource_lock;       /* protects changes of the resource */
     bool is_disabled;
+    _Atomic(struct tracer_rules *) tracer_rules; /* NULL: all tracers are enabled */
+    struct tracer_rules *replaced_rules;         /* to be freed */
+    struct tote__lock rules_lock;                /* protects `replaced_rules` */
     bool has_on_start;
     bool has_on_ending;
     _Atomic(bool) is_shut_down;
@@ -96,6 +100,25 @@ static inline bool tote__core_serves(const struct core_config *config, const tot
     return config && !atomic_load_explicit(&config->is_shut_down, memory_order_relaxed) &&
            (!tracer->provider || tracer->run == config->origin.run);
 }
+
+/*
+ * tracer_rules.c: apply the tracer configurator. Returns whether the tracer is enabled; always
+ * false in a disabled SDK.
+ */
+bool tote__core_apply_rules(const struct core_config *config, tote_tracer *tracer);
+
+static inline bool tote__core_enables(const struct core_config *config, tote_tracer *tracer) {
+    return !tote__unlikely(atomic_load_explicit(&config->tracer_rules, memory_order_relaxed)) ||
+           tote__core_apply_rules(config, tracer);
+}
+
+/* Copy the configurator, after `is_disabled` was set. Returns false if out of memory. */
+bool tote__tracer_rules_begin(struct core_config *config,
+                              const tote_tracer_configurator *configurator);
+void tote__tracer_rules_end(struct core_config *config);
+
+/* Wait until no other thread is in a call. Returns false if one does not leave in time. */
+bool tote__core_wait_for_others(uint32_t wait_ms);
 
 /* Reset the counters for this run. */
 void tote__core_reset_counters(struct span_counters *counters, uint32_t run);

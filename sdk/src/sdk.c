@@ -37,8 +37,7 @@ void tote__core_reset_counters(struct span_counters *counters, uint32_t run) {
 
 enum { SHORTEST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
 
-/* Wait until no other thread is in a call. Returns false if one does not leave in time. */
-static bool wait_for_others(uint32_t wait_ms) {
+bool tote__core_wait_for_others(uint32_t wait_ms) {
     uint64_t deadline = tote__clock_monotonic() + wait_ms * 1000000ULL;
     const struct thread_state *own = tote__thread_state();
 
@@ -67,6 +66,7 @@ static void free_config(struct core_config *config) {
     }
     tote__release(config->processors, config->processor_count * sizeof(tote_span_processor *));
     tote__name_list_clear(&config->store_export_keys);
+    tote__tracer_rules_end(config);
     tote_sampler_free(config->sampler);
     tote_id_generator_free(config->id_generator);
     tote__release(config, sizeof *config);
@@ -183,7 +183,7 @@ static void stop(tote_sdk *sdk, uint32_t wait_ms) {
     end_starting(sdk, config);
     atomic_store(&sdk->config, NULL);
     config->next = atomic_exchange(&unfreed, NULL);
-    if (wait_for_others(wait_ms)) {
+    if (tote__core_wait_for_others(wait_ms)) {
         while (config) {
             struct core_config *next = config->next;
             free_config(config);
@@ -210,7 +210,7 @@ static void provider_unref(tote_tracer_provider *provider) {
                               memory_order_release);
 }
 
-static bool provider_is_enabled(tote_tracer_provider *provider, const tote_tracer *tracer,
+static bool provider_is_enabled(tote_tracer_provider *provider, tote_tracer *tracer,
                                 const tote_span_options *options) {
     struct thread_state *state = tote__thread_state();
 
@@ -219,8 +219,8 @@ static bool provider_is_enabled(tote_tracer_provider *provider, const tote_trace
         return false;
     }
     struct core_config *config = tote__core_enter((tote_sdk *)provider, state);
-    bool is_enabled =
-        tote__core_serves(config, tracer) && !config->is_disabled && config->processor_count > 0;
+    bool is_enabled = tote__core_serves(config, tracer) && config->processor_count > 0 &&
+                      tote__core_enables(config, tracer);
     tote__core_leave(state);
     return is_enabled;
 }
@@ -344,7 +344,8 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
         config->has_on_start |= TOTE__PROCESSOR_WITH(processors[i], on_start) != NULL;
         config->has_on_ending |= TOTE__PROCESSOR_WITH(processors[i], on_ending) != NULL;
     }
-    if (!copy_keys(config, settings)) {
+    if (!tote__tracer_rules_begin(config, settings->tracer_configurator) ||
+        !copy_keys(config, settings)) {
         free_config(config);
         return NULL;
     }

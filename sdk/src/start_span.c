@@ -379,7 +379,7 @@ tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tr
     struct core_config *config = tote__core_enter(core, thread);
     if (tote__unlikely(!tote__core_serves(config, tracer))) {
         note_late(config, thread, tracer, name);
-    } else if (!config->is_disabled) {
+    } else if (tote__core_enables(config, tracer)) {
         if (tote__unlikely(
                 atomic_load_explicit(&config->resource_generation, memory_order_acquire) !=
                 thread->owned.generation)) {

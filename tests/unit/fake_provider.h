@@ -155,7 +155,7 @@ static tote_span *fake_start_span_and_note(tote_tracer_provider *provider, tote_
     return fake_start_span(provider, tracer, name, options, parent, store);
 }
 
-static bool fake_is_enabled(tote_tracer_provider *provider, const tote_tracer *tracer,
+static bool fake_is_enabled(tote_tracer_provider *provider, tote_tracer *tracer,
                             const tote_span_options *options) {
     (void)provider, (void)tracer;
     return fake.is_enabled && options != NULL;

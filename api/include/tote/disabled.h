@@ -318,6 +318,8 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 
 #ifdef TOTE__OFF_SDK
 #define tote_sdk_prepare(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_prepare)(__VA_ARGS__))
+#define tote_sdk_set_tracer_configurator(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_sdk_set_tracer_configurator)(__VA_ARGS__))
 #define tote_sdk_ref_tracer_provider(...) \
     TOTE__OFF_POINTER(tote_tracer_provider *, (tote_sdk_ref_tracer_provider)(__VA_ARGS__))
 #define tote_sdk_force_flush(...) TOTE__OFF_NUMBER(tote_result, (tote_sdk_force_flush)(__VA_ARGS__))

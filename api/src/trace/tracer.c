@@ -287,7 +287,7 @@ bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *
     }
     const tote_span_options *options = tote__complete_span_options(given, &filled);
     return !tote__context_of(options->parent)->is_suppressed &&
-           provider->ops->is_enabled(provider, tracer, options);
+           provider->ops->is_enabled(provider, (tote_tracer *)tracer, options);
 }
 
 /*

@@ -108,12 +108,13 @@ typedef struct tote_sdk_options {
      */
     uint64_t (*now_unix_nano)(void *clock);
     void *clock;
+    const tote_tracer_configurator *tracer_configurator; /**< Default: all tracers are enabled */
 } tote_sdk_options;
 
 #define TOTE_SDK_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(tote_sdk_options), false, false, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
-            TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL               \
+            TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL         \
     }
 
 /**

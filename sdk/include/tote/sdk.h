@@ -57,6 +57,45 @@ typedef struct tote_span_limits {
     { sizeof(tote_span_limits), 0, 0, 0, 0, 0, 0, 0 }
 
 /**
+ * Settings of a tracer. A disabled tracer starts no recording spans: its spans carry the context of
+ * their parent. Spec: trace/sdk.md#tracerconfig
+ */
+typedef struct tote_tracer_config {
+    size_t struct_size;
+    bool is_disabled; /**< Default: enabled */
+} tote_tracer_config;
+
+#define TOTE_TRACER_CONFIG_INIT                                                                    \
+    { sizeof(tote_tracer_config), false }
+
+/** The settings of tracers with matching names. */
+typedef struct tote_tracer_rule {
+    /** `*` matches any characters, also none; `?` matches one. Case matters. NULL matches none */
+    const char *name;
+    const tote_tracer_config *config; /**< NULL: the default settings */
+} tote_tracer_rule;
+
+/** Computes the settings of tracers from their scopes. Spec: trace/sdk.md#tracerconfigurator */
+typedef struct tote_tracer_configurator {
+    size_t struct_size;
+    /** For tracers without another result. NULL: all are enabled */
+    const tote_tracer_config *default_config;
+    const tote_tracer_rule *rules; /**< The first rule that matches a tracer's name applies */
+    size_t rule_count;
+    /**
+     * Return the settings of a tracer that no rule matches, or NULL for `default_config`. The
+     * result is read at once. Called with `self` at the first use of a tracer, on that thread,
+     * concurrently and possibly more than once. It must return quickly and must not start spans.
+     * `self` must stay valid until the SDK is released
+     */
+    const tote_tracer_config *(*configure)(void *self, const tote_instrumentation_scope *scope);
+    void *self;
+} tote_tracer_configurator;
+
+#define TOTE_TRACER_CONFIGURATOR_INIT                                                              \
+    { sizeof(tote_tracer_configurator), NULL, NULL, 0, NULL, NULL }
+
+/**
  * Functions that create and join worker threads. There is one worker for each batch processor.
  * `self` must stay valid until the SDK is released and every `work` has returned.
  */
@@ -126,6 +165,15 @@ typedef enum tote_store_export {
  * or by a file exporter with max_bytes.
  */
 TOTE_API tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms);
+
+/**
+ * Replace the tracer configurator, which is copied; NULL: all tracers are enabled. Existing tracers
+ * follow it at their next span; open spans are not changed. Blocks for up to 50 ms while another
+ * thread is in a call to any SDK. Returns TOTE_RESULT_FAILURE, with a diagnostic, if out of memory:
+ * the earlier configurator then stays in use.
+ */
+TOTE_API tote_result tote_sdk_set_tracer_configurator(tote_sdk *sdk,
+                                                      const tote_tracer_configurator *configurator);
 
 /**
  * Return the provider for spans of this SDK only. Release it with tote_tracer_provider_unref().

@@ -26,7 +26,7 @@ struct tote__provider_ops {
     tote_span *(*start_span)(tote_tracer_provider *provider, tote_tracer *tracer, const char *name,
                              const tote_span_options *options, const tote_context *parent,
                              tote_store *store);
-    bool (*is_enabled)(tote_tracer_provider *provider, const tote_tracer *tracer,
+    bool (*is_enabled)(tote_tracer_provider *provider, tote_tracer *tracer,
                        const tote_span_options *options);
     void (*ref)(tote_tracer_provider *provider); /* must only count: a lock is held */
     void (*unref)(tote_tracer_provider *provider);
@@ -51,6 +51,8 @@ struct tote_tracer {
     tote_tracer_provider *provider; /* NULL: the global provider */
     uint32_t run;                   /* `run` of the provider when the tracer was created */
     uint32_t index;                 /* among all tracers */
+    /* Version of the rules that were last applied, times 2, plus 1 if they disable the tracer. */
+    _Atomic(uint32_t) rules_result;
     tote_tracer *next;
     struct tote__arena memory; /* holds its strings and attributes */
 };

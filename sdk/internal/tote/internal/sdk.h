@@ -45,7 +45,8 @@ struct tote__sdk_settings {
     tote_store_export store_export;
     const char *const *store_export_keys; /* copied */
     size_t store_export_key_count;
-    tote_span_processor *const *processors; /* owned; those of exporters are last */
+    const tote_tracer_configurator *tracer_configurator; /* copied; NULL: all are enabled */
+    tote_span_processor *const *processors;              /* owned; those of exporters are last */
     size_t processor_count;
     tote_thread_factory thread_factory;     /* functions NULL: POSIX threads */
     uint64_t (*now_unix_nano)(void *clock); /* NULL: the system's clocks */
