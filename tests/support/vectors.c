@@ -13,25 +13,38 @@
 static struct vector_row read_row(char *text, unsigned line) {
     struct vector_row row = {.line = line};
 
-    while (text && row.column_count < VECTORS_MOST_COLUMNS) {
-        row.columns[row.column_count++] = strsep(&text, "\t");
+    while (text) {
+        char *column = strsep(&text, "\t");
+        if (row.column_count < VECTORS_COLUMNS) {
+            row.columns[row.column_count] = column;
+        }
+        row.column_count++;
     }
     return row;
 }
 
-void vectors_check(const char *file, vector_check check) {
+/* Return the file, opened. Fails the test if there is none. */
+static FILE *open_table(const char *file) {
+    const char *directory = getenv("TOTE_VECTORS");
     char path[1024];
+
+    snprintf(path, sizeof path, "%s/%s", directory ? directory : TOTE_TEST_SOURCE_DIR "/vectors",
+             file);
+    FILE *stream = fopen(path, "r");
+    if (!stream) {
+        fail_msg("%s: no such file", path);
+    }
+    return stream;
+}
+
+void vectors_check(const char *file, vector_check check) {
+    FILE *stream = open_table(file);
     char *text = NULL;
     size_t size = 0;
     unsigned line = 0;
     unsigned rows = 0;
     unsigned failed = 0;
 
-    snprintf(path, sizeof path, "%s/vectors/%s", TOTE_TEST_SOURCE_DIR, file);
-    FILE *stream = fopen(path, "r");
-    if (!stream) {
-        fail_msg("%s: no such file", path);
-    }
     while (getline(&text, &size, stream) >= 0) {
         line++;
         text[strcspn(text, "\n")] = '\0';
@@ -40,14 +53,16 @@ void vectors_check(const char *file, vector_check check) {
         }
         struct vector_row row = read_row(text, line);
         rows++;
-        if (row.column_count < 3 || !check(&row)) {
+        bool is_readable = row.column_count == VECTORS_COLUMNS;
+        if (!is_readable || !check(&row)) {
             print_error("%s:%u does not hold: %s\n", file, line,
-                        row.column_count < 3 ? "less than three columns" : row.columns[2]);
+                        is_readable ? row.columns[2] : "it does not have three columns");
             failed++;
         }
     }
     free(text);
     fclose(stream);
+    print_message("%s: %u rows\n", file, rows); /* check_rows.py counts them, too */
     if (failed || !rows) {
         fail_msg("%s: %u of %u rows do not hold", file, failed, rows);
     }
@@ -91,6 +106,14 @@ struct text vectors_unescape(char *text) {
     }
     *to = '\0';
     return (struct text){text, (size_t)(to - text)};
+}
+
+bool vectors_take(char **rest, const char *prefix) {
+    size_t length = strlen(prefix);
+    bool is_there = strncmp(*rest, prefix, length) == 0;
+
+    *rest += is_there ? length : 0;
+    return is_there;
 }
 
 char *vectors_word(char **rest) {

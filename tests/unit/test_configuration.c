@@ -11,7 +11,6 @@
 #include "reports.h"
 #include "tote/internal/env.h"
 #include "tote/start.h"
-#include "vectors.h"
 
 extern char **environ;
 
@@ -46,88 +45,6 @@ static struct tote__configuration resolve(const tote_sdk_options *options) {
 
     tote__configuration_resolve(options, &result);
     return result;
-}
-
-/* The value that a row of the file expects, as the text of its second column. */
-static void describe_number(char *text, size_t size, uint32_t number) {
-    snprintf(text, size, number == TOTE_OPTION_UNLIMITED ? "no limit" : "%u", number);
-}
-
-static void describe_effect(const char *variable, char *text, size_t size) {
-    struct tote__configuration result = resolve(&defaults);
-
-    if (strcmp(variable, "OTEL_BSP_MAX_QUEUE_SIZE") == 0) {
-        describe_number(text, size, result.batch.max_queue_size);
-    } else if (strcmp(variable, "OTEL_BSP_SCHEDULE_DELAY") == 0) {
-        describe_number(text, size, result.batch.schedule_delay_ms);
-    } else if (strcmp(variable, "OTEL_BSP_EXPORT_TIMEOUT") == 0) {
-        describe_number(text, size, result.batch.export_timeout_ms);
-    } else if (strcmp(variable, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT") == 0) {
-        describe_number(text, size, result.limits.attribute_count);
-    } else if (strcmp(variable, "OTEL_TRACES_SAMPLER") == 0 && getenv("OTEL_TRACES_SAMPLER_ARG")) {
-        snprintf(text, size, "ratio %.1f", result.sampler_ratio);
-    } else if (strcmp(variable, "OTEL_TRACES_SAMPLER") == 0) {
-        snprintf(text, size, "%s", result.sampler);
-    } else {
-        text[0] = '\0'; /* propagators and exporters are tested in their own programs */
-    }
-}
-
-/* Set "A=1 B=2", or "A unset, B=2". Return the first name, in `settings`. */
-static const char *apply(char *settings) {
-    const char *first = NULL;
-    char *rest = settings;
-
-    for (char *part = strsep(&rest, " "); part; part = strsep(&rest, " ")) {
-        char *value = strchr(part, '=');
-        if (value) {
-            *value = '\0';
-            setenv(part, value + 1, 1);
-        }
-        first = first ? first : part;
-    }
-    return first;
-}
-
-static int effects_checked;
-
-static bool check_effect(const struct vector_row *row) {
-    char effect[64];
-    char *expected = row->columns[1];
-
-    reset(NULL);
-    describe_effect(apply(row->columns[0]), effect, sizeof effect);
-    if (!effect[0]) {
-        return true;
-    }
-    effects_checked++;
-    char *report = strstr(expected, " + ");
-    if (report) {
-        *report = '\0';
-    }
-    expected += strncmp(expected, "default ", 8) == 0 ? 8 : 0;
-    return reports.count == (report ? 1 : 0) && strcmp(effect, expected) == 0;
-}
-
-/* env_values.tsv. Compliance: EV-16 */
-static void numbers_and_names_have_the_effect_of_every_row(void **state) {
-    (void)state;
-    effects_checked = 0;
-    vectors_check("env_values.tsv", check_effect);
-    assert_int_equal(effects_checked, 13);
-}
-
-static bool check_boolean(const struct vector_row *row) {
-    reset(NULL);
-    setenv("OTEL_SDK_DISABLED", row->columns[0], 1);
-    return resolve(&defaults).is_disabled == (strcmp(row->columns[1], "true") == 0) &&
-           reports.count == (strstr(row->columns[1], "+warn") ? 1 : 0);
-}
-
-/* env_boolean.tsv. Compliance: EV-01 */
-static void only_true_disables_the_sdk(void **state) {
-    (void)state;
-    vectors_check("env_boolean.tsv", check_boolean);
 }
 
 /* Spec: configuration/sdk-environment-variables.md#boolean */
@@ -506,8 +423,6 @@ static void a_thread_factory_needs_both_functions(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        CONFIGURATION_TEST(numbers_and_names_have_the_effect_of_every_row),
-        CONFIGURATION_TEST(only_true_disables_the_sdk),
         CONFIGURATION_TEST(the_value_1_does_not_disable_the_sdk),
         CONFIGURATION_TEST(without_options_and_variables_the_defaults_apply),
         CONFIGURATION_TEST(a_list_of_commas_alone_leaves_the_default_and_is_reported),

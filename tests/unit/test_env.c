@@ -91,7 +91,7 @@ static void two_wrong_variables_are_both_reported(void **state) {
     assert_int_equal(reports.count, 2);
 }
 
-/* Further values: env_boolean.tsv, see test_configuration. Spec:
+/* Further values: env_boolean.tsv, see test_vectors_environment. Spec:
  * configuration/sdk-environment-variables.md#boolean */
 static void only_true_is_true_and_only_false_is_false_without_a_warning(void **state) {
     (void)state;

@@ -60,75 +60,262 @@ static const char *retry_details(int64_t seconds, int32_t nanos) {
     return text;
 }
 
-/* "200 partial_success rejected=0 msg=hint" */
-static struct tote__slice partial_success(const char *message) {
+static struct tote__slice partial_success(int64_t rejected, const char *message) {
     static uint8_t bytes[128];
     Tote__Otlp__ExportTracePartialSuccess partial = TOTE__OTLP__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
     Tote__Otlp__ExportTraceServiceResponse export_response =
         TOTE__OTLP__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
 
+    partial.rejected_spans = rejected;
     partial.error_message = (char *)(uintptr_t)message;
     export_response.partial_success = &partial;
     return (struct tote__slice){
         bytes, tote__otlp__export_trace_service_response__pack(&export_response, bytes)};
 }
 
-/* The response that the first column describes. */
-static struct tote__response response_of(const char *reaction) {
-    static char code[8];
-    const char *retry_after = strstr(reaction, "Retry-After: ");
-    const char *message = strstr(reaction, "msg=");
-    struct tote__response response = nothing;
+/* A row: what its first column describes, and the partial success in it. */
+struct reaction {
+    struct tote__response response;
+    bool is_grpc;
+    unsigned rejected;
+    char message[64];
+};
 
-    if (strncmp(reaction, "grpc ", 5) == 0) {
-        snprintf(code, sizeof code, "%d", atoi(reaction + 5));
-        response.status = 200;
-        response.grpc_status = code;
-        response.grpc_details = strstr(reaction, "RetryInfo(30s)") ? retry_details(30, 0) : "";
-    } else if (strcmp(reaction, "connection refused") == 0) {
-        response.outcome = TOTE__NOT_CONNECTED;
-    } else if (strncmp(reaction, "connection closed", 17) == 0) {
-        response.outcome = TOTE__NO_RESPONSE;
-    } else {
-        response.status = atol(reaction);
-        response.retry_after = retry_after ? retry_after + 13 : "";
+/* "partial_success rejected=3 msg=hint": the message may be in quotation marks. */
+static bool read_partial_success(char *text, struct reaction *reaction) {
+    int end = 0;
+
+    if (sscanf(text, "partial_success rejected=%u msg=%n", &reaction->rejected, &end) != 1 ||
+        !end) {
+        return false;
     }
-    if (message) {
-        response.body = partial_success(strcmp(message, "msg=\"\"") == 0 ? "" : message + 4);
+    text += end;
+    size_t length = strlen(text);
+    if (length >= 2 && *text == '"' && text[length - 1] == '"') {
+        text[length - 1] = '\0';
+        text++;
     }
-    return response;
+    snprintf(reaction->message, sizeof reaction->message, "%s", text);
+    reaction->response.body = partial_success(reaction->rejected, reaction->message);
+    return true;
 }
 
-static bool is_expected(const char *behaviour, const struct tote__export_result *export_result) {
-    const struct tote__export_response *export_response = &export_result->export_response;
+/* "grpc 8 RESOURCE_EXHAUSTED + RetryInfo(30s)" */
+static bool read_grpc(char *text, struct reaction *reaction) {
+    static char code[8];
+    unsigned number = 0;
     unsigned seconds = 0;
+    int end = 0;
 
-    if (strncmp(behaviour, "split", 5) == 0) {
-        return export_result->kind == TOTE__TOO_LARGE;
+    reaction->is_grpc = true;
+    reaction->response.status = 200;
+    if (sscanf(text, "%u %*[A-Z_]%n", &number, &end) != 1) {
+        return false;
     }
-    if (strncmp(behaviour, "drop", 4) == 0) {
-        return export_result->kind == TOTE__REJECTED || export_result->kind == TOTE__NOT_ACCEPTED;
+    snprintf(code, sizeof code, "%u", number);
+    reaction->response.grpc_status = code;
+    text += end;
+    end = 0;
+    if (sscanf(text, " + RetryInfo(%u s)%n", &seconds, &end) == 1 && end) {
+        reaction->response.grpc_details = retry_details(seconds, 0);
+        text += end;
     }
-    if (strstr(behaviour, "success")) {
-        return export_result->kind == TOTE__SUCCESS && export_result->is_readable &&
-               export_response->rejected == 0 &&
-               strcmp(export_response->message, strstr(behaviour, "hint") ? "hint" : "") == 0;
+    return !*text;
+}
+
+/* What follows an HTTP status. */
+static bool read_http(char *text, struct reaction *reaction) {
+    unsigned mebibytes = 0;
+    int end = 0;
+
+    if (vectors_take(&text, "Retry-After: ")) {
+        reaction->response.retry_after = text;
+        return *text;
     }
-    if (sscanf(behaviour, "retry after %u s", &seconds) == 1) {
-        return export_result->kind == TOTE__RETRYABLE && export_response->asks_to_wait &&
-               export_response->retry_after_ms == seconds * MS_PER_S;
+    if (strncmp(text, "partial_success", 15) == 0) {
+        return read_partial_success(text, reaction);
     }
-    bool is_backoff = strstr(behaviour, "backoff") || strcmp(behaviour, "retry") == 0;
-    return is_backoff && export_result->kind == TOTE__RETRYABLE && !export_response->asks_to_wait;
+    if (sscanf(text, "%u MiB%n", &mebibytes, &end) == 1 && end && mebibytes > 4) {
+        reaction->response.outcome = TOTE__RESPONSE_TOO_LARGE; /* over the default */
+        text += end;
+        vectors_take(&text, " body");
+        vectors_take(&text, " response");
+        return !*text;
+    }
+    return !*text || strcmp(text, "empty body") == 0;
+}
+
+/* Returns false if the form is not known. */
+static bool read_reaction(char *text, struct reaction *reaction) {
+    static const struct {
+        const char *text;
+        enum tote__outcome outcome;
+    } failures[] = {
+        {"connection refused", TOTE__NOT_CONNECTED},
+        {"connection closed without response", TOTE__NO_RESPONSE},
+        {"timeout", TOTE__TIMED_OUT},
+    };
+
+    *reaction = (struct reaction){.response = nothing};
+    for (size_t i = 0; i < TOTE_COUNT_OF(failures); i++) {
+        if (strcmp(text, failures[i].text) == 0) {
+            reaction->response.outcome = failures[i].outcome;
+            return true;
+        }
+    }
+    if (vectors_take(&text, "grpc ")) {
+        return read_grpc(text, reaction);
+    }
+    char *rest = text;
+    reaction->response.status = strtol(vectors_word(&rest), NULL, 10);
+    return reaction->response.status >= 100 && read_http(rest, reaction);
+}
+
+struct clause_arguments {
+    const struct tote__export_result *result;
+    const struct reaction *reaction;
+    unsigned number; /* the number in the clause */
+};
+
+static bool is_dropped(const struct clause_arguments *a) {
+    return a->result->kind == TOTE__REJECTED || a->result->kind == TOTE__NOT_ACCEPTED ||
+           a->result->kind == TOTE__PERMANENT_FAILURE;
+}
+
+static bool is_not_retried(const struct clause_arguments *a) {
+    return a->result->kind != TOTE__RETRYABLE && a->result->kind != TOTE__TOO_LARGE;
+}
+
+static bool is_accepted(const struct clause_arguments *a) {
+    return a->result->kind == TOTE__SUCCESS && a->result->is_readable;
+}
+
+static bool is_full_success(const struct clause_arguments *a) {
+    return is_accepted(a) && a->result->export_response.rejected == 0;
+}
+
+/* Without a message nothing is reported. */
+static bool is_not_logged(const struct clause_arguments *a) {
+    return a->result->export_response.rejected == 0 && !*a->result->export_response.message;
+}
+
+static bool is_logged(const struct clause_arguments *a) {
+    return strcmp(a->result->export_response.message, a->reaction->message) == 0 &&
+           (*a->reaction->message || a->reaction->rejected);
+}
+
+static bool is_rejected(const struct clause_arguments *a) {
+    return is_accepted(a) && a->result->export_response.rejected == a->number;
+}
+
+static bool is_partial(const struct clause_arguments *a) {
+    return is_accepted(a) && a->result->export_response.rejected == a->reaction->rejected &&
+           a->reaction->rejected;
+}
+
+static bool is_retried(const struct clause_arguments *a) {
+    return a->result->kind == TOTE__RETRYABLE;
+}
+
+static bool is_backed_off(const struct clause_arguments *a) {
+    return is_retried(a) && !a->result->export_response.asks_to_wait;
+}
+
+static bool is_retried_after(const struct clause_arguments *a) {
+    return is_retried(a) && a->result->export_response.asks_to_wait &&
+           a->result->export_response.retry_after_ms == (uint64_t)a->number * MS_PER_S;
+}
+
+static bool is_retried_at_once_or_backed_off(const struct clause_arguments *a) {
+    const struct clause_arguments now = {a->result, a->reaction, 0};
+
+    return is_backed_off(a) || is_retried_after(&now);
+}
+
+/* The wait is kept: the exporter bounds it by its deadline. */
+static bool is_bounded(const struct clause_arguments *a) {
+    return is_retried(a) && a->result->export_response.asks_to_wait;
+}
+
+static bool is_split(const struct clause_arguments *a) {
+    return a->result->kind == TOTE__TOO_LARGE;
+}
+
+/* The clauses of the second column; # is a number. */
+static const struct {
+    const char *text;
+    bool (*holds)(const struct clause_arguments *arguments);
+} clauses[] = {
+    {"drop", is_dropped},
+    {"failure", is_dropped},
+    {"no retry", is_not_retried},
+    {"not retryable", is_not_retried},
+    {"success", is_full_success},
+    {"full success", is_full_success},
+    {"partial success", is_partial},
+    {"# rejected", is_rejected},
+    {"# spans rejected", is_rejected},
+    {"count # rejected", is_rejected},
+    {"count # dropped", is_rejected},
+    {"no log", is_not_logged},
+    {"log", is_logged},
+    {"log the hint", is_logged},
+    {"log the message", is_logged},
+    {"log a warning", is_logged},
+    {"warn", is_logged},
+    {"retry", is_backed_off},
+    {"backoff with jitter", is_backed_off},
+    {"normal backoff", is_backed_off},
+    {"exponential backoff", is_backed_off},
+    {"exponential backoff with jitter", is_backed_off},
+    {"retry with normal backoff", is_backed_off},
+    {"resend same request with backoff", is_backed_off},
+    {"retry after # s", is_retried_after},
+    {"retry at once or after normal backoff", is_retried_at_once_or_backed_off},
+    {"wait bounded by the deadline", is_bounded},
+    {"split", is_split},
+    {"or drop what cannot be split", is_split},
+};
+
+/* Replace the first number of the text by #. Returns it; 0 if there is none. */
+static unsigned take_number(const char *text, char *form, size_t size) {
+    size_t before = strcspn(text, "0123456789");
+    size_t digits = strspn(text + before, "0123456789");
+
+    snprintf(form, size, "%.*s%s%s", (int)before, text, digits ? "#" : "", text + before + digits);
+    return (unsigned)strtoul(text + before, NULL, 10);
+}
+
+/* Returns false if the clause is not known, or does not hold. */
+static bool holds(const char *clause, struct clause_arguments *arguments) {
+    char form[128];
+
+    arguments->number = take_number(clause, form, sizeof form);
+    for (size_t i = 0; i < TOTE_COUNT_OF(clauses); i++) {
+        if (strcmp(form, clauses[i].text) == 0) {
+            return clauses[i].holds(arguments);
+        }
+    }
+    print_error("unknown: \"%s\"\n", clause);
+    return false;
 }
 
 static bool check_row(const struct vector_row *row) {
-    bool is_grpc = strncmp(row->columns[0], "grpc", 4) == 0;
-    const struct tote__response response = response_of(row->columns[0]);
-    const struct tote__export_result export_result =
-        judge(&response, is_grpc ? TOTE_OTLP_PROTOCOL_GRPC : TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF);
+    struct reaction reaction;
+    char *behaviour = row->columns[1];
+    bool is_good = *behaviour != '\0';
 
-    return is_expected(row->columns[1], &export_result);
+    if (!read_reaction(row->columns[0], &reaction)) {
+        return false;
+    }
+    const struct tote__export_result result =
+        judge(&reaction.response,
+              reaction.is_grpc ? TOTE_OTLP_PROTOCOL_GRPC : TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF);
+    struct clause_arguments arguments = {&result, &reaction, 0};
+    for (char *clause = strsep(&behaviour, ","); clause; clause = strsep(&behaviour, ",")) {
+        is_good = holds(clause + strspn(clause, " "), &arguments) && is_good;
+    }
+    return is_good;
 }
 
 /* vectors/otlp_responses.tsv. Compliance: EX-13 */
@@ -341,7 +528,7 @@ static struct tote__export_result judge_message(bool is_compressed, const void *
 
 /* Plain, compressed, empty, or absent. Compliance: EX-18 */
 static void a_grpc_success_may_reject_spans_in_a_compressed_message(void **state) {
-    struct tote__slice message = partial_success("full");
+    struct tote__slice message = partial_success(0, "full");
     struct tote__response response = nothing;
     uint8_t packed[512];
 

@@ -10,7 +10,6 @@
 #include "otlp/options.h"
 #include "tote/diagnostics.h"
 #include "tote/sdk.h"
-#include "vectors.h"
 
 static const char *const words[] = {"ENDPOINT", "HEADERS",     "COMPRESSION",        "TIMEOUT",
                                     "PROTOCOL", "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY",
@@ -62,80 +61,6 @@ static void assert_refused(tote_otlp_options options) {
     options.struct_size = sizeof options;
     assert_false(tote__otlp_settings_resolve(&settings, &options));
     assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
-}
-
-/* "WARN SET name\=value\|name\=value", and whether there was a warning. */
-static bool has_headers(char *expected, const struct tote__otlp_headers *headers) {
-    char *parts[VECTORS_MOST_PARTS];
-    bool warns = strncmp(expected, "WARN ", 5) == 0;
-    size_t count = vectors_split(expected + (warns ? 5 : 0) + strlen("SET "), '|', parts);
-
-    if (headers->count != count || diagnostics[TOTE_LEVEL_WARN] != warns) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        char *sides[VECTORS_MOST_PARTS];
-        if (vectors_split(parts[i], '=', sides) != 2 ||
-            strcmp(headers->items[i].name, vectors_unescape(sides[0]).at) != 0 ||
-            strcmp(headers->items[i].value, vectors_unescape(sides[1]).at) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool check_headers(const struct vector_row *row) {
-    start_over(NULL);
-    set_variable("", "HEADERS", vectors_unescape(row->columns[0]).at);
-    struct tote__otlp_settings settings = resolved(NULL);
-    bool is_good = has_headers(row->columns[1], &settings.headers);
-    tote__otlp_settings_clear(&settings);
-    return is_good;
-}
-
-/* vectors/otlp_headers.tsv. Spec: protocol/exporter.md#configuration-options. Compliance: EV-07 */
-static void the_headers_variable_is_parsed_as_in_the_vectors(void **state) {
-    (void)state;
-    vectors_check("otlp_headers.tsv", check_headers);
-}
-
-/* The URL with its port, even one that is the scheme's own. */
-static void normalise(const char *text, char *out, size_t size) {
-    CURLU *url = curl_url();
-    char *whole = NULL;
-
-    assert_int_equal(curl_url_set(url, CURLUPART_URL, text, 0), CURLUE_OK);
-    assert_int_equal(curl_url_get(url, CURLUPART_URL, &whole, CURLU_DEFAULT_PORT), CURLUE_OK);
-    snprintf(out, size, "%s", whole);
-    curl_free(whole);
-    curl_url_cleanup(url);
-}
-
-static bool check_endpoint(const struct vector_row *row) {
-    char *variables[VECTORS_MOST_PARTS]; /* the general one, then the one for traces */
-    char expected[512];
-    char actual[512];
-
-    if (vectors_split(row->columns[0], '|', variables) != 2) {
-        return false;
-    }
-    start_over(NULL);
-    set_variable("", "ENDPOINT", variables[0]);
-    set_variable("TRACES_", "ENDPOINT", variables[1]);
-    struct tote__otlp_settings settings;
-    if (!tote__otlp_settings_resolve(&settings, NULL)) {
-        return strcmp(row->columns[1], "none") == 0 && diagnostics[TOTE_LEVEL_ERROR] == 1;
-    }
-    normalise(settings.url, actual, sizeof actual);
-    normalise(row->columns[1], expected, sizeof expected);
-    tote__otlp_settings_clear(&settings);
-    return strcmp(actual, expected) == 0 && diagnostics[TOTE_LEVEL_ERROR] == 0;
-}
-
-/* vectors/otlp_http_endpoint.tsv. Compliance: EV-07 */
-static void the_endpoint_variables_give_the_url_of_the_vectors(void **state) {
-    (void)state;
-    vectors_check("otlp_http_endpoint.tsv", check_endpoint);
 }
 
 /* Spec: protocol/exporter.md#configuration-options */
@@ -708,8 +633,6 @@ static void an_endpoint_that_already_has_the_path_is_reported(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        FRESH_TEST(the_headers_variable_is_parsed_as_in_the_vectors),
-        FRESH_TEST(the_endpoint_variables_give_the_url_of_the_vectors),
         FRESH_TEST(without_options_and_variables_the_defaults_apply),
         FRESH_TEST(variables_for_traces_win_over_general_ones),
         FRESH_TEST(an_option_overrides_only_its_own_variable),

@@ -15,7 +15,6 @@
 #include "tote/internal/resource.h"
 #include "tote/internal/sdk.h"
 #include "tote/tote.h"
-#include "vectors.h"
 
 static int reset(void **state) {
     (void)state;
@@ -40,63 +39,6 @@ static const char *find_text(uint32_t index, const char *key) {
     const tote_value *value = find(index, key);
 
     return value && value->type == TOTE_VALUE_TYPE_STRING ? value->as.string : NULL;
-}
-
-/* The resource has exactly what a row of the file expects. */
-static bool has_members(char *expected, const tote_attribute *attributes, size_t count) {
-    char *parts[VECTORS_MOST_PARTS];
-    size_t at = vectors_split(expected, '|', parts);
-
-    for (size_t part = 0; part < at; part++) {
-        char *sides[VECTORS_MOST_PARTS];
-        const tote_attribute *last = NULL;
-        if (vectors_split(parts[part], '=', sides) != 2) {
-            return false;
-        }
-        struct text key = vectors_unescape(sides[0]);
-        struct text value = vectors_unescape(sides[1]);
-        for (size_t i = 0; i < count; i++) {
-            last = strcmp(attributes[i].key, key.at) == 0 ? &attributes[i] : last;
-        }
-        if (!last || !tote_value_equals(last->value, tote_string_of(value.at, value.length))) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < count; i++) { /* a key that is given twice is there twice */
-        for (size_t other = 0; other < i; other++) {
-            if (strcmp(attributes[i].key, attributes[other].key) == 0) {
-                at++;
-                break;
-            }
-        }
-    }
-    return at == count;
-}
-
-static bool check_variable(const struct vector_row *row) {
-    struct tote__arena arena = {NULL, NULL, 0};
-    tote_attribute *attributes;
-    size_t count;
-
-    reset(NULL);
-    char *variable = vectors_unescape(row->columns[0]).at;
-    bool is_taken = tote__parse_resource_attributes(variable, &arena, &attributes, &count);
-    bool is_good;
-    if (strncmp(row->columns[1], "ERROR", 5) == 0) {
-        is_good = !is_taken && count == 0 && reports.count == 1 &&
-                  strcmp(reports.component, "OTEL_RESOURCE_ATTRIBUTES") == 0;
-    } else {
-        is_good = is_taken && reports.count == 0 &&
-                  has_members(row->columns[1] + strlen("SET "), attributes, count);
-    }
-    tote__arena_clear(&arena);
-    return is_good;
-}
-
-/* otel_resource_attributes.tsv. Compliance: EV-02 */
-static void the_variable_is_parsed_as_in_every_row(void **state) {
-    (void)state;
-    vectors_check("otel_resource_attributes.tsv", check_variable);
 }
 
 /* Shell concatenation may leave a comma at the start or the end. */
@@ -499,7 +441,6 @@ static void detectors_keep_errno_and_truncate_nothing(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        RESOURCE_TEST(the_variable_is_parsed_as_in_every_row),
         RESOURCE_TEST(empty_members_are_skipped_and_blanks_around_them_too),
         RESOURCE_TEST(a_key_with_a_nul_in_it_discards_everything),
         RESOURCE_TEST(the_default_resource_has_the_sdk_attributes_and_a_service_name),

@@ -293,7 +293,7 @@ static void a_configurator_may_be_replaced_while_threads_start_spans(void **stat
     assert_false(is_recorded("test"));
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_matches_whole_names_by_characters),
         SDK_TEST(the_first_rule_that_matches_a_name_applies),
@@ -306,5 +306,5 @@ int main(void) {
         SDK_TEST(a_configurator_may_be_replaced_while_threads_start_spans),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, argc, argv);
 }
