@@ -85,21 +85,23 @@ endif()
 function(tote_symbol_versions target)
     set(script ${PROJECT_BINARY_DIR}/tote.map)
     file(CONFIGURE OUTPUT ${script} @ONLY CONTENT
-"TOTE_@tote_abi@ { global: tote_[a-z]*; };
+"TOTE_@tote_abi@ { global: tote_[a-z]*; otel_thread_ctx_v[1]; };
 TOTE_PRIVATE_@PROJECT_VERSION@ { global: tote__*; local: *; };
 ")
     target_link_options(${target} PRIVATE -Wl,--version-script=${script})
     set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${script})
 endfunction()
 
-# tote_library(NAME COMPONENTS ... [ON library] [LINK private dependencies] [LINK_NAMES the same for the linker])
+# tote_library(NAME COMPONENTS ... [ON library] [LINK private dependencies] [LINK_NAMES the same for the linker]
+#   [EXPORT_DYNAMIC symbol])
 #
 # Define libtote-NAME (libtote for the name tote), shared as tote::NAME and static as tote::NAME_static,
 # and its pkg-config file. LINK_NAMES, for example "curl z", is what users of the static library link
 # in addition. They are names instead of targets or packages, because users of the shared library need
 # no development files of them, and Debian's libcurl cannot be linked with its private requirements.
+# EXPORT_DYNAMIC is a symbol that programs with the static library keep in their dynamic symbol table.
 function(tote_library name)
-    cmake_parse_arguments(arg "" "ON" "COMPONENTS;LINK;LINK_NAMES" ${ARGN})
+    cmake_parse_arguments(arg "" "ON;EXPORT_DYNAMIC" "COMPONENTS;LINK;LINK_NAMES" ${ARGN})
     if(arg_LINK AND NOT arg_LINK_NAMES)
         message(FATAL_ERROR "tote_library(${name}): LINK needs LINK_NAMES too")
     endif()
@@ -124,7 +126,12 @@ function(tote_library name)
     target_link_libraries(tote_lib_${name}_static PRIVATE Threads::Threads
         INTERFACE "$<BUILD_INTERFACE:${arg_LINK}>" "$<INSTALL_INTERFACE:${arg_LINK_NAMES}>")
 
-    tote_pkgconfig(${output} "${arg_ON}" "${arg_LINK_NAMES}")
+    set(static_flags "")
+    if(arg_EXPORT_DYNAMIC)
+        set(static_flags -Wl,--export-dynamic-symbol=${arg_EXPORT_DYNAMIC})
+        target_link_options(tote_lib_${name}_static INTERFACE ${static_flags})
+    endif()
+    tote_pkgconfig(${output} "${arg_ON}" "${arg_LINK_NAMES}" "${static_flags}")
     set_property(GLOBAL APPEND PROPERTY TOTE_LIBRARIES ${name})
     set_property(GLOBAL PROPERTY TOTE_COMPONENTS_${name} ${arg_COMPONENTS})
 endfunction()
@@ -158,10 +165,10 @@ macro(tote_library_target target kind export_name output)
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 endmacro()
 
-# tote_pkgconfig(OUTPUT BASE LINK_NAMES): write OUTPUT.pc, whose prefix is relative to its location. The
+# tote_pkgconfig(OUTPUT BASE LINK_NAMES STATIC_FLAGS): write OUTPUT.pc, whose prefix is relative to its location. The
 # names are not in Requires.private: a static libtote is linked with a shared libcurl, and
 # Requires.private would require everything that a static libcurl needs.
-function(tote_pkgconfig output base link_names)
+function(tote_pkgconfig output base link_names static_flags)
     set(pc_name ${output})
     set(pc_requires "")
     set(pc_libs_private "-pthread")
@@ -171,6 +178,7 @@ function(tote_pkgconfig output base link_names)
     foreach(library ${link_names})
         string(APPEND pc_libs_private " -l${library}")
     endforeach()
+    string(STRIP "${pc_libs_private} ${static_flags}" pc_libs_private)
     file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
     string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
     file(RELATIVE_PATH pc_libdir "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_LIBDIR}")

@@ -101,6 +101,8 @@ tote__always_inline void set_up_context(const struct start *start,
                                         struct tote_span_context *context) {
     context->trace_id = start->trace_id;
     new_span_id(start, &context->span_id);
+    context->is_valid = 1;
+    context->attributes_size = 0;
     atomic_init(&context->references, 0);
     context->trace_flags = random_flag(start);
     if (start->decision == TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE) {

@@ -129,6 +129,13 @@ typedef struct tote_context_slot {
  */
 TOTE_API bool tote_context_set_slot(const tote_context_slot *slot);
 
+/**
+ * Publish the context of the fibre that now runs on this thread to profilers. Call it on the thread
+ * after each switch, before another thread may resume the fibre that ran before. Without these
+ * calls, profilers see no context of any thread while a slot is set. See docs/profilers.md.
+ */
+TOTE_API void tote_context_slot_switched(void);
+
 /** Free the pointer that a slot keeps for a fibre that has ended. */
 TOTE_API void tote_context_stack_free(void *stack);
 

@@ -81,6 +81,7 @@ static inline void tote__off_text(char *buffer, size_t size) {
     TOTE__OFF_NUMBER(tote_context_token, (tote_context_mark)(__VA_ARGS__))
 #define tote_context_unwind(...) TOTE__OFF_NUMBER(size_t, (tote_context_unwind)(__VA_ARGS__))
 #define tote_context_set_slot(...) TOTE__OFF_BOOL((tote_context_set_slot)(__VA_ARGS__))
+#define tote_context_slot_switched(...) TOTE__OFF((tote_context_slot_switched)(__VA_ARGS__))
 #define tote_context_stack_free(...) TOTE__OFF((tote_context_stack_free)(__VA_ARGS__))
 #endif
 

@@ -110,6 +110,7 @@ void tote__context_init(tote_context *made, const tote_context *from, tote_store
         .is_suppressed = from->is_suppressed,
         .store = store,
         .span = span,
+        .record = span && span->context.is_valid ? &span->context : NULL,
         .values = values_ref(from->values),
     };
 }

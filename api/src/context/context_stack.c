@@ -18,6 +18,7 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/pool.h"
+#include "tote/internal/thread_context.h"
 #include "tote/internal/tracer.h"
 #include "tote/internal/unrecorded.h"
 
@@ -77,14 +78,37 @@ static const tote_context *top(const struct tote__stack *stack) {
 }
 
 /*
- * Update `current` if `stack` is this thread's; `context` is now on top of it. The stack may also
- * belong to a fibre or to no running thread.
+ * The host calls tote_context_slot_switched(). Without these calls the record of a thread would
+ * remain that of a fibre that no longer runs on it, so that no record is published.
  */
-static void set_current(const struct tote__stack *stack, const tote_context *context) {
+static _Atomic(bool) has_switch_calls;
+
+/* Publish the record of the stack that runs on this thread; NULL: there is none. */
+static void publish(const struct tote__stack *stack) {
+    bool is_empty = !stack || is_without_memory(stack) || !stack->depth;
+
+    tote__thread_record = is_empty ? NULL : stack->frames[stack->depth - 1].context->record;
+}
+
+/* Publish the record of a fibre's stack after a push or a pop, if the fibre runs on this thread. */
+static tote__rarely_called void publish_of_fibre(const struct tote__stack *stack) {
+    if (slot() && tote__stack_here() == stack) {
+        publish(stack);
+    }
+}
+
+/*
+ * Update `current` and the record if `stack` is this thread's; `context` is now on top of it. The
+ * stack may also belong to a fibre or to no running thread.
+ */
+tote__always_inline void set_current(const struct tote__stack *stack, const tote_context *context) {
     struct tote__thread *thread = &tote__thread;
 
     if (stack == thread->stack) {
         thread->current = context;
+        tote__thread_record = context ? context->record : NULL;
+    } else if (tote__unlikely(atomic_load_explicit(&has_switch_calls, memory_order_relaxed))) {
+        publish_of_fibre(stack);
     }
     atomic_signal_fence(memory_order_seq_cst);
 }
@@ -94,6 +118,9 @@ static void set_stack_here(struct tote__stack *stack) {
 
     if (foreign) {
         foreign->set(foreign->self, stack);
+        if (atomic_load_explicit(&has_switch_calls, memory_order_relaxed)) {
+            publish(stack);
+        }
         return;
     }
     bool is_empty = !stack || (!is_without_memory(stack) && !stack->depth);
@@ -351,6 +378,8 @@ static void end_thread(void *unused) {
     tote__thread.ends_with_release = false;
     tote__thread.stack = NULL;
     tote__thread.current = NULL;
+    tote__thread_record = NULL;
+    atomic_signal_fence(memory_order_seq_cst);
     tote__thread.inherited = NULL;
     tote__inherited_free(inherited);
     stack_free(stack); /* may end spans, which uses the SDK's data of the thread */
@@ -618,6 +647,11 @@ bool tote_context_set_slot(const tote_context_slot *given) {
         atomic_store_explicit(&slot_in_use, &foreign_slot, memory_order_release);
     }
     return true;
+}
+
+void tote_context_slot_switched(void) {
+    atomic_store_explicit(&has_switch_calls, true, memory_order_relaxed);
+    publish(tote__stack_here());
 }
 
 void tote_context_stack_free(void *stack) {

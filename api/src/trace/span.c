@@ -54,6 +54,8 @@ tote_span *tote_span_non_recording_new(const tote_span_context *context) {
     span->ops = NULL;
     atomic_init(&span->references, 1);
     tote__span_context_copy(&span->context, context);
+    span->context.is_valid = tote__span_context_is_valid(context);
+    span->context.attributes_size = 0;
     return span;
 }
 

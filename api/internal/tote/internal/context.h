@@ -19,6 +19,7 @@ struct tote_context {
     bool is_scope;     /* the context is the first field of a tote_scope */
     tote_store *store; /* owns one reference; NULL only if static: use tote_context_get_store() */
     tote_span *span;   /* owns one reference; may be NULL */
+    const tote_span_context *record; /* of `span`, for profilers; NULL if that is not valid */
     struct tote__context_value *values;
 };
 

@@ -8,6 +8,7 @@
 #define TOTE_INTERNAL_SPAN_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "tote/internal/pool.h"
@@ -22,15 +23,28 @@
  */
 enum { TOTE__DEBUG = 1 << 0, TOTE__DEFERRED = 1 << 1, TOTE__PARTIAL = 1 << 2 };
 
+/*
+ * The first 28 bytes are a thread context record, which profilers read. `is_valid` and
+ * `attributes_size` are only set in a span; `is_valid` is 1 if neither id is zero. Constant after
+ * the span was started. Spec: oteps/profiles/4947-thread-ctx.md#thread-local-context-record
+ */
 struct tote_span_context {
     tote_trace_id trace_id;
     tote_span_id span_id;
-    _Atomic(uint32_t) references; /* 0: part of a span, or static; never counted */
+    uint8_t is_valid;
     uint8_t trace_flags;
-    uint8_t hints; /* TOTE__DEBUG, TOTE__DEFERRED, TOTE__PARTIAL */
+    uint16_t attributes_size;     /* 0: the record has no attributes */
+    _Atomic(uint32_t) references; /* 0: part of a span, or static; never counted */
+    uint8_t hints;                /* TOTE__DEBUG, TOTE__DEFERRED, TOTE__PARTIAL */
     bool is_remote;
     tote_trace_state *trace_state; /* owns one reference; NULL: empty */
 };
+
+_Static_assert(offsetof(struct tote_span_context, span_id) == 16 &&
+                   offsetof(struct tote_span_context, is_valid) == 24 &&
+                   offsetof(struct tote_span_context, trace_flags) == 25 &&
+                   offsetof(struct tote_span_context, attributes_size) == 26,
+               "the layout of a thread context record");
 
 static inline bool tote__trace_id_is_valid(const tote_trace_id *id) {
     uint64_t halves[2];
