@@ -2,7 +2,7 @@
 /*
  * main.c - the program tote
  *
- * Tests: tests/cli/test_view.sh, tests/cli/test_send.sh
+ * Tests: tests/cli/test_view.sh, tests/cli/test_send.sh, tests/cli/test_check.sh
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "send.h"
 #include "tote/common.h"
 #include "view.h"
@@ -24,6 +25,7 @@ enum {
     NO_PORT = 65536,
     QUIET_MS = 2000,
     SEND_TIMEOUT_MS = 30000,
+    CHECK_TIMEOUT_MS = 10000,
     MOST_TIMEOUT_MS = 86400000
 };
 
@@ -32,6 +34,7 @@ static void print_usage(FILE *out) {
         "usage: tote view [--port N] [--grpc-port N] [--once | --count N] [--quiet-ms N]\n"
         "       tote view [--once | --count N] FILE...\n"
         "       tote send [--timeout-ms N] [--crash-safe-directory DIRECTORY] DIRECTORY\n"
+        "       tote check [--no-send] [--json] [--timeout-ms N] [FILE]\n"
         "       tote --version | --help\n"
         "\n"
         "view receives traces on 127.0.0.1 (OTLP over HTTP in protobuf or JSON, OTLP over gRPC).\n"
@@ -64,7 +67,22 @@ static void print_usage(FILE *out) {
         "  1  batches are left in the disk queue, or the directory is not a disk queue\n"
         "  2  wrong usage\n"
         "  3  files cannot be opened, are damaged, or belong to another container\n"
-        "  4  the receiver rejected spans, or does not accept requests at this endpoint\n",
+        "  4  the receiver rejected spans, or does not accept requests at this endpoint\n"
+        "\n"
+        "check prints the configuration in effect and where each value came from: a configuration\n"
+        "file, the OTEL_* variables or a default. It sends one span to each exporter, and reports\n"
+        "each step: name look-up, connect, TLS, response. It uses no disk queue.\n"
+        "\n"
+        "  FILE            the configuration file (OTEL_CONFIG_FILE; without it the other "
+        "variables)\n"
+        "  --no-send       send nothing\n"
+        "  --json          print the result as JSON\n"
+        "  --timeout-ms N  stop after N milliseconds (10000)\n"
+        "\n"
+        "Exit status of check:\n"
+        "  0  the span was exported; nothing was to be sent, or the configuration sends nothing\n"
+        "  1  the span was not exported\n"
+        "  2  wrong usage, or the configuration has an error\n",
         out);
 }
 
@@ -200,6 +218,39 @@ static int send_disk_queue(int argc, char **argv) {
                      : usage_error("send: the directory of the disk queue is missing", NULL);
 }
 
+static int check(int argc, char **argv) {
+    static const struct range timeouts = {1, MOST_TIMEOUT_MS};
+    struct check_options options = {.sends = true};
+    unsigned long timeout_ms = CHECK_TIMEOUT_MS;
+    bool has_options = true; /* until "--" */
+
+    for (int i = 0; i < argc; i++) {
+        if (!has_options || argv[i][0] != '-') {
+            if (options.file) {
+                return usage_error("check: only one file is allowed; unexpected", argv[i]);
+            }
+            options.file = argv[i];
+        } else if (strcmp(argv[i], "--help") == 0) {
+            print_usage(stdout);
+            return 0;
+        } else if (strcmp(argv[i], "--no-send") == 0) {
+            options.sends = false;
+        } else if (strcmp(argv[i], "--json") == 0) {
+            options.is_json = true;
+        } else if (strcmp(argv[i], "--timeout-ms") == 0) {
+            if (!read_number(argv[++i], timeouts, &timeout_ms)) {
+                return number_error("check", argv + i - 1, timeouts);
+            }
+        } else if (strcmp(argv[i], "--") == 0) {
+            has_options = false;
+        } else {
+            return usage_error("check: unknown option", argv[i]);
+        }
+    }
+    options.timeout_ms = (unsigned)timeout_ms;
+    return check_run(&options);
+}
+
 /*
  * Open descriptors 0 to 2 if they are closed, so that no file or socket gets one of their numbers.
  * They are read-only: output to a descriptor that was closed still fails.
@@ -231,6 +282,9 @@ static int run(int argc, char **argv) {
     }
     if (argc > 1 && strcmp(argv[1], "send") == 0) {
         return send_disk_queue(argc - 2, argv + 2);
+    }
+    if (argc > 1 && strcmp(argv[1], "check") == 0) {
+        return check(argc - 2, argv + 2);
     }
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("tote %s\n", tote_version());

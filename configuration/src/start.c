@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "configuration.h"
+#include "settings.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/console.h"
 #include "tote/exporters/otlp.h"
@@ -53,6 +54,19 @@ static tote_sampler *make_sampler(const char *name, double ratio) {
         options.root = tote_sampler_always_on_new();
     }
     return is_parent_based ? tote_sampler_parent_based_new(&options) : options.root;
+}
+
+static tote_sampler *choose_sampler(const tote_sdk_options *options,
+                                    const struct tote__configuration *configuration) {
+    tote_sampler *sampler = configuration->sampler
+                                ? make_sampler(configuration->sampler, configuration->sampler_ratio)
+                                : options->sampler;
+
+    if (tote__check) {
+        tote_sampler_free(sampler);
+        sampler = tote_sampler_always_on_new();
+    }
+    return sampler;
 }
 
 static uint32_t make_resource(const tote_sdk_options *options,
@@ -161,9 +175,7 @@ static tote_sdk *make_sdk(const tote_sdk_options *options,
     return tote__sdk_new(&(struct tote__sdk_settings){
         .is_disabled = configuration->is_disabled,
         .is_global = configuration->is_global,
-        .sampler = configuration->sampler
-                       ? make_sampler(configuration->sampler, configuration->sampler_ratio)
-                       : options->sampler,
+        .sampler = choose_sampler(options, configuration),
         .id_generator = options->id_generator,
         .resource = make_resource(options, configuration),
         .limits = configuration->limits,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "options.h"
+#include "otlp/attempt.h"
 #include "otlp/transport/export_result.h"
 #include "otlp/transport/transport.h"
 #include "tote/diagnostics.h"
@@ -78,6 +79,12 @@ static tote_export_failure failure_of(const struct tote__export_result *export_r
     }
 }
 
+static _Atomic(tote__attempt_observer *) observer;
+
+void tote__observe_attempts(tote__attempt_observer *observe) {
+    atomic_store(&observer, observe);
+}
+
 /* Complete the attempt. */
 static tote_export_state end_attempt(struct exporter *exporter,
                                      const struct tote__response *response,
@@ -99,6 +106,10 @@ static tote_export_state end_attempt(struct exporter *exporter,
         outcome->retry_at_once = export_result->has_lost_status;
         outcome->reason = exporter->reason;
         outcome->advice = export_result->advice;
+    }
+    tote__attempt_observer *observe = atomic_load(&observer);
+    if (observe) {
+        observe(&exporter->settings, response, export_result);
     }
     exporter->is_sending = false;
     exporter->batch = NULL;

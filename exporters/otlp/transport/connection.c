@@ -635,12 +635,36 @@ bool tote__describe_descriptors(int error, char *text, size_t size,
     return true;
 }
 
+static void describe_course(CURL *easy, CURLcode result, struct tote__course *course) {
+    const struct {
+        CURLINFO info;
+        uint64_t *us;
+    } steps[] = {
+        {CURLINFO_NAMELOOKUP_TIME_T, &course->looked_up_us},
+        {CURLINFO_CONNECT_TIME_T, &course->connected_us},
+        {CURLINFO_APPCONNECT_TIME_T, &course->secured_us},
+        {CURLINFO_STARTTRANSFER_TIME_T, &course->responded_us},
+        {CURLINFO_TOTAL_TIME_T, &course->ended_us},
+    };
+    const char *address = NULL;
+
+    course->curl_code = (int)result;
+    for (size_t i = 0; i < TOTE_COUNT_OF(steps); i++) {
+        curl_off_t us = 0;
+        curl_easy_getinfo(easy, steps[i].info, &us);
+        *steps[i].us = (uint64_t)us;
+    }
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+    snprintf(course->address, sizeof course->address, "%s", address ? address : "");
+}
+
 /* `result` is the result of the transfer; CURLE_OK if it was not completed. */
 static void end(struct tote__connection *connection, CURLcode result,
                 struct tote__response *response) {
     tote__response_reader_read(&connection->incoming, response);
     curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &response->status);
     describe_error(connection, result, response);
+    describe_course(connection->easy, result, &response->course);
     curl_multi_remove_handle(connection->multi, connection->easy);
     connection->is_busy = false;
 }

@@ -32,6 +32,18 @@ enum tote__outcome {
     TOTE__NOT_SENT            /* out of memory, or a setting that curl rejects */
 };
 
+/* How far a request got: microseconds since it began, 0 if a step was not reached. For tote check.
+ */
+struct tote__course {
+    int curl_code; /* 0: the transfer did not fail */
+    uint64_t looked_up_us;
+    uint64_t connected_us;
+    uint64_t secured_us;   /* the TLS handshake */
+    uint64_t responded_us; /* the first byte of the response */
+    uint64_t ended_us;
+    char address[48]; /* of the peer; "" if none or a Unix socket */
+};
+
 /* Pointers are valid until the next request begins. */
 struct tote__response {
     enum tote__outcome outcome;
@@ -44,6 +56,7 @@ struct tote__response {
     const char *grpc_details; /* base64 */
     const char *error;        /* curl's error text, without credentials */
     const char *advice;       /* the cure, after "; "; "" or NULL: none */
+    struct tote__course course;
 };
 
 /* Create a transport; it does not connect. Returns NULL if out of memory. */

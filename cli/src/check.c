@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c - tote check: starts an SDK as a program would, and sends one span
+ *
+ * The SDK and the exporters are those of programs, so what works here works there. Differences:
+ * every span is sampled, and there is no disk queue.
+ *
+ * Tests: tests/cli/test_check.sh
+ */
+#include "check.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "otlp/attempt.h"
+#include "settings.h"
+#include "tote/tote.h"
+
+/* Written by callbacks on any thread, under the lock. */
+static struct check_result checked;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned timeout_ms;
+
+static char *keep(const char *text) {
+    char *kept = strdup(text);
+
+    checked.is_out_of_memory |= !kept;
+    return kept;
+}
+
+static char *format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *format(const char *format, ...) {
+    char text[1200];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return keep(text);
+}
+
+/* Return a new element at the end of an array. Returns NULL if out of memory. */
+static void *append(void *array, size_t *count, size_t size) {
+    void **items = array;
+    void *grown = realloc(*items, (*count + 1) * size);
+
+    if (!grown) {
+        checked.is_out_of_memory = true;
+        return NULL;
+    }
+    *items = grown;
+    return memset((char *)grown + (*count)++ * size, 0, size);
+}
+
+static void keep_setting(void *self, const char *name, const char *value, const char *origin) {
+    (void)self;
+    pthread_mutex_lock(&lock);
+    struct check_setting *setting =
+        append(&checked.settings, &checked.setting_count, sizeof *setting);
+    if (setting) {
+        *setting = (struct check_setting){keep(name), keep(value), keep(origin)};
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void keep_report(tote_level level, const char *component, const char *message, void *self) {
+    (void)self;
+    pthread_mutex_lock(&lock);
+    struct check_report *report = append(&checked.reports, &checked.report_count, sizeof *report);
+    if (report) {
+        *report = (struct check_report){level, format("%s: %s", component, message)};
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static const char *protocol_of(const struct tote__otlp_settings *settings) {
+    return settings->protocol == TOTE_OTLP_PROTOCOL_GRPC        ? "OTLP/gRPC"
+           : settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON ? "OTLP/HTTP in JSON"
+                                                                : "OTLP/HTTP in protobuf";
+}
+
+/* Steps are added in their order. A step after one that failed is not reached. */
+static void add_step(struct check_receiver *receiver, const char *name, bool is_good, uint64_t us,
+                     char *text) {
+    const struct check_step *last =
+        receiver->step_count ? &receiver->steps[receiver->step_count - 1] : NULL;
+    enum check_state state = last && last->state != CHECK_OK ? CHECK_NOT_REACHED
+                             : is_good                       ? CHECK_OK
+                                                             : CHECK_FAILED;
+
+    receiver->steps[receiver->step_count++] = (struct check_step){name, state, us, text};
+}
+
+/* What failed, and the cure. */
+static char *describe_failure(const struct tote__response *response,
+                              const struct tote__export_result *result) {
+    const char *message = result->export_response.message;
+    const char *detail = result->detail ? result->detail : "";
+
+    if (response->outcome == TOTE__INTERRUPTED) {
+        return format("no result within %u ms", timeout_ms);
+    }
+    return format("%s%s%s%s%s%s%s", result->reason, *detail ? " (" : "", detail, *detail ? ")" : "",
+                  message && *message ? ": " : "", message ? message : "",
+                  result->advice ? result->advice : "");
+}
+
+static char *describe_response(const struct tote__otlp_settings *settings,
+                               const struct tote__response *response,
+                               const struct tote__export_result *result) {
+    const struct tote__export_response *body = &result->export_response;
+    char status[64];
+
+    if (settings->protocol == TOTE_OTLP_PROTOCOL_GRPC && *response->grpc_status) {
+        snprintf(status, sizeof status, "HTTP %ld, gRPC status %s", response->status,
+                 response->grpc_status);
+    } else if (response->status) {
+        snprintf(status, sizeof status, "HTTP %ld", response->status);
+    } else {
+        return describe_failure(response, result);
+    }
+    if (result->kind != TOTE__SUCCESS) {
+        char *failure = describe_failure(response, result);
+        char *text = format("%s: %s", status, failure ? failure : "");
+        free(failure);
+        return text;
+    }
+    if (body->rejected) {
+        return format("%s, partial success: %llu span rejected: %s", status,
+                      (unsigned long long)body->rejected,
+                      *body->message ? body->message : "no reason given");
+    }
+    return format("%s%s%s%s", status, result->is_readable ? "" : ", unreadable body",
+                  *body->message ? ", message: " : "", body->message);
+}
+
+static uint64_t between(uint64_t from, uint64_t to) {
+    return to > from ? to - from : 0;
+}
+
+/* Derive the steps from the times of libcurl, which count from the beginning of the transfer. */
+static void add_steps(struct check_receiver *receiver, const struct tote__otlp_settings *settings,
+                      const struct tote__response *response,
+                      const struct tote__export_result *result) {
+    const struct tote__course *course = &response->course;
+    bool has_proxy = settings->proxy && *settings->proxy;
+    bool is_connected =
+        course->connected_us || response->status || response->outcome == TOTE__TLS_FAILED;
+    bool is_found = is_connected || course->curl_code == CURLE_COULDNT_CONNECT ||
+                    (course->looked_up_us && course->curl_code != CURLE_COULDNT_RESOLVE_HOST &&
+                     course->curl_code != CURLE_COULDNT_RESOLVE_PROXY);
+    uint64_t last = 0;
+
+    if (!settings->unix_path) {
+        add_step(receiver, has_proxy ? "proxy look-up" : "name look-up", is_found,
+                 is_found ? course->looked_up_us : course->ended_us,
+                 is_found ? keep(course->address) : describe_failure(response, result));
+        last = course->looked_up_us;
+    }
+    add_step(receiver, has_proxy ? "connect (proxy)" : "connect", is_connected,
+             between(last, is_connected ? course->connected_us : course->ended_us),
+             is_connected ? keep(settings->unix_path ? settings->unix_path : "")
+                          : describe_failure(response, result));
+    last = course->connected_us ? course->connected_us : last;
+    if (settings->is_tls) {
+        bool is_secure = course->secured_us || response->status;
+        add_step(receiver, "TLS", is_secure,
+                 between(last, is_secure ? course->secured_us : course->ended_us),
+                 is_secure ? keep("") : describe_failure(response, result));
+        last = course->secured_us ? course->secured_us : last;
+    }
+    receiver->is_delivered = result->kind == TOTE__SUCCESS && !result->export_response.rejected;
+    add_step(receiver, "response", receiver->is_delivered,
+             between(last, course->responded_us ? course->responded_us : course->ended_us),
+             describe_response(settings, response, result));
+}
+
+static void keep_attempt(const struct tote__otlp_settings *settings,
+                         const struct tote__response *response,
+                         const struct tote__export_result *result) {
+    bool is_known = false;
+
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < checked.receiver_count; i++) {
+        is_known |= checked.receivers[i].exporter == settings;
+    }
+    if (!is_known && checked.receiver_count < CHECK_MOST_RECEIVERS) {
+        struct check_receiver *receiver = &checked.receivers[checked.receiver_count++];
+        *receiver = (struct check_receiver){
+            .exporter = settings,
+            .url = keep(settings->shown_url),
+            .protocol = protocol_of(settings),
+        };
+        add_steps(receiver, settings, response, result);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* Return whether each exporter has exported the span, or failed to at its first attempt. */
+static bool is_settled(const tote_sdk *sdk) {
+    tote_stats stats = TOTE_STATS_INIT;
+    uint64_t failed = 0;
+
+    tote_sdk_get_stats(sdk, &stats);
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < checked.receiver_count; i++) {
+        failed += !checked.receivers[i].is_delivered;
+    }
+    checked.ended = stats.ended;
+    checked.exported = stats.exported;
+    pthread_mutex_unlock(&lock);
+    return stats.ended <= stats.exported + failed || !(stats.queued + stats.in_flight);
+}
+
+static void send_canary(tote_sdk *sdk) {
+    static const struct timespec pause = {0, 2000000};
+    tote_span *span =
+        tote_tracer_start_span(tote_get_tracer("tote check", tote_version()), "tote check", NULL);
+
+    checked.is_sent = tote_span_is_recording(span);
+    tote_trace_id_to_hex(tote_span_context_get_trace_id(tote_span_get_context(span)),
+                         checked.trace_id);
+    tote_span_close(&span);
+    tote_sdk_force_flush(sdk, 0);
+    for (unsigned waited = 0; waited < timeout_ms && !is_settled(sdk); waited += 2) {
+        nanosleep(&pause, NULL);
+    }
+    is_settled(sdk);
+}
+
+/* What a program applies when it starts, and this program must not do in its place. */
+static void change_environment(void) {
+    static const char *const names[] = {"OTEL_LOG_LEVEL", "OTEL_C_DISK_QUEUE_DIRECTORY",
+                                        "OTEL_C_CRASH_SAFE"};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        unsetenv(names[i]);
+    }
+}
+
+static void free_result(void) {
+    for (size_t i = 0; i < checked.setting_count; i++) {
+        free(checked.settings[i].name);
+        free(checked.settings[i].value);
+        free(checked.settings[i].origin);
+    }
+    for (size_t i = 0; i < checked.report_count; i++) {
+        free(checked.reports[i].text);
+    }
+    for (size_t i = 0; i < checked.receiver_count; i++) {
+        free(checked.receivers[i].url);
+        for (size_t step = 0; step < CHECK_STEPS; step++) {
+            free(checked.receivers[i].steps[step].text);
+        }
+    }
+    free(checked.settings);
+    free(checked.reports);
+}
+
+int check_run(const struct check_options *options) {
+    static const struct tote__check check = {keep_setting, NULL};
+    tote_sdk_options sdk_options = TOTE_SDK_OPTIONS_INIT;
+
+    timeout_ms = options->timeout_ms;
+    tote_diagnostics_set_handler(keep_report, TOTE_LEVEL_INFO, NULL);
+    tote__settings_describe_environment(keep_setting, NULL);
+    change_environment();
+    tote__check = &check;
+    tote__observe_attempts(keep_attempt);
+    tote_sdk *sdk = tote_sdk_start(&sdk_options);
+    checked.is_started = sdk;
+    for (size_t i = 0; i < checked.report_count; i++) {
+        checked.has_error |= checked.reports[i].level == TOTE_LEVEL_ERROR;
+    }
+    if (sdk && options->sends && !checked.has_error) {
+        send_canary(sdk);
+    }
+    tote_sdk_shutdown(sdk, 0);
+    tote_sdk_close(&sdk, 0);
+    tote__observe_attempts(NULL);
+    (options->is_json ? check_print_json : check_print_text)(&checked);
+    int code = checked.has_error                                  ? EXIT_NOT_CONFIGURED
+               : checked.is_sent && !check_is_delivered(&checked) ? EXIT_NOT_DELIVERED
+                                                                  : EXIT_SUCCESS;
+    free_result();
+    return code;
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# test_check.sh - tote check prints the configuration in effect, and the way of one span
+#
+# test_check.sh TOTE
+set -uo pipefail
+
+tote=$1
+work=$(mktemp -d)
+viewer=
+failed=0
+export LC_ALL=C.UTF-8 no_proxy='*'
+
+finish() {
+    [ -z "$viewer" ] || kill -KILL "$viewer" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# expect WHAT IS WANTED
+expect() {
+    [ "$2" = "$3" ] && { echo "ok - $1"; return; }
+    printf 'not ok - %s\n--- is\n%s\n--- wanted\n%s\n' "$1" "$2" "$3"
+    failed=1
+}
+
+# start_viewer COUNT: a receiver for COUNT traces, at $port and $grpc_port
+start_viewer() {
+    "$tote" view --port 0 --count "$1" >"$work/view" 2>&1 &
+    viewer=$!
+    for _ in $(seq 500); do
+        port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
+        grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/view")
+        [ -z "$port" ] || [ -z "$grpc_port" ] || break
+        sleep 0.02
+    done
+}
+
+# steps FILE: the steps without times and texts, in one line
+steps() {
+    sed -nE 's/^    (.{16})(ok|FAILED|not reached).*/\1 \2/p' "$1" | tr -s ' ' | tr '\n' ';'
+}
+
+result() {
+    sed -n 's/^Result: //p' "$1"
+}
+
+# value FILE NAME: the value and the origin of a setting
+value() {
+    grep -A1 "^ *$2 " "$1" | tr -s ' \n' ' ' | cut -d' ' -f3,4
+}
+
+start_viewer 2
+OTEL_EXPORTER_OTLP_ENDPOINT=http://user:secret@127.0.0.1:$port OTEL_BSP_SCHEDULE_DELAY=70 \
+    OTEL_EXPORTER_OTLP_HEADERS=authorization=secret OTEL_SERVICE_NAME=shop \
+    OTEL_TRACES_SAMPLER=always_off "$tote" check >"$work/http"
+expect "over HTTP the exit status is 0" "$? $(result "$work/http")" "0 the span was exported"
+expect "each step is reported" "$(steps "$work/http")" "name look-up ok;connect ok;response ok;"
+expect "the address and the status are named" \
+    "$(grep -c 'look-up.*127.0.0.1' "$work/http") $(grep -c 'response.* HTTP 200' "$work/http")" "1 1"
+expect "a value of a variable has its origin" "$(value "$work/http" OTEL_BSP_SCHEDULE_DELAY)" "70 set"
+expect "a default has its origin" "$(value "$work/http" OTEL_BSP_MAX_QUEUE_SIZE)" "2048 default"
+expect "the variable for all signals is an origin" \
+    "$(value "$work/http" OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)" \
+    "http://***@127.0.0.1:$port OTEL_EXPORTER_OTLP_ENDPOINT"
+expect "secrets are not printed" "$(grep -c secret "$work/http")" 0
+expect "no line has more than 80 columns" "$(grep -cE '^.{81}' "$work/http")" 0
+
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$grpc_port OTEL_EXPORTER_OTLP_PROTOCOL=grpc \
+    "$tote" check >"$work/grpc"
+expect "over gRPC the exit status is 0" "$? $(result "$work/grpc")" "0 the span was exported"
+expect "the gRPC status is named" "$(grep -c 'response.*HTTP 200, gRPC status 0' "$work/grpc")" 1
+timeout 30 tail --pid="$viewer" -f /dev/null
+expect "the receiver has both spans, the service included" \
+    "$(grep -c 'tote check' "$work/view") $(grep -c shop "$work/view")" "2 1"
+
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" check >"$work/dead"
+expect "at a dead port the exit status is 1" "$? $(result "$work/dead")" "1 the span was not exported"
+expect "the connection fails" "$(steps "$work/dead")" \
+    "name look-up ok;connect FAILED;response not reached;"
+expect "the cure is named" "$(grep -c 'start a collector' "$work/dead")" 1
+
+OTEL_EXPORTER_OTLP_ENDPOINT=http://nowhere.invalid:4318 "$tote" check >"$work/host"
+expect "with a bad host name the exit status is 1" "$? $(result "$work/host")" "1 the span was not exported"
+expect "the look-up fails" "$(steps "$work/host")" \
+    "name look-up FAILED;connect not reached;response not reached;"
+
+OTEL_EXPORTER_OTLP_ENDPOINT=unix:$work/no.sock "$tote" check >"$work/unix"
+expect "a missing Unix socket fails" "$? $(steps "$work/unix")" "1 connect FAILED;response not reached;"
+
+start_viewer 1
+OTEL_EXPORTER_OTLP_ENDPOINT=https://127.0.0.1:$port "$tote" check >"$work/tls"
+expect "TLS at a port without TLS fails" "$? $(steps "$work/tls")" \
+    "1 name look-up ok;connect ok;TLS FAILED;response not reached;"
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:$port/elsewhere "$tote" check >"$work/path"
+expect "a wrong path fails at the response" "$? $(steps "$work/path")" \
+    "1 name look-up ok;connect ok;response FAILED;"
+expect "with the HTTP status" "$(grep -c 'HTTP 404' "$work/path")" 1
+OTEL_EXPORTER_OTLP_ENDPOINT=http://nowhere.invalid http_proxy=http://127.0.0.1:1 no_proxy='' "$tote" check >"$work/proxy"
+expect "a dead proxy is named" "$? $(steps "$work/proxy")" \
+    "1 proxy look-up ok;connect (proxy) FAILED;response not reached;"
+
+OTEL_C_DISK_QUEUE_DIRECTORY=$work/queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 \
+    "$tote" check >"$work/disk"
+expect "the disk queue is shown and not used" \
+    "$(value "$work/disk" OTEL_C_DISK_QUEUE_DIRECTORY) $(ls "$work/queue" 2>/dev/null | wc -l)" \
+    "$work/queue set 0"
+
+OTEL_EXPORTER_OTLP_ENDPOINT=ftp://127.0.0.1 "$tote" check >"$work/bad"
+expect "an unusable endpoint is an error of the configuration" "$? $(result "$work/bad")" \
+    "2 the configuration cannot be used"
+expect "that is reported" "$(grep -c 'error: otlp: OTEL_EXPORTER_OTLP_ENDPOINT' "$work/bad")" 1
+OTEL_BSP_SCHEDULE_DELAY=soon "$tote" check --no-send >"$work/warning"
+expect "a variable that is not valid counts as unset, with a warning" \
+    "$? $(value "$work/warning" OTEL_BSP_SCHEDULE_DELAY) $(grep -c "warning: OTEL_BSP_SCHEDULE_DELAY: 'soon'" "$work/warning")" \
+    "0 5000 default 1"
+expect "with --no-send nothing is sent" "$(result "$work/warning") $(grep -c response "$work/warning")" \
+    "the configuration can be used; no span was sent 0"
+OTEL_SDK_DISABLED=true "$tote" check >"$work/disabled"
+expect "a disabled SDK sends nothing" "$? $(result "$work/disabled")" \
+    "0 no span was sent: the SDK is disabled"
+
+if command -v python3 >/dev/null; then
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" check --json >"$work/json"
+    expect "the result can be JSON" "$? $(python3 -c '
+import json, sys
+result = json.load(open(sys.argv[1]))
+steps = result["receivers"][0]["steps"]
+print([step["state"] for step in steps], result["result"])' "$work/json")" \
+        "1 ['ok', 'FAILED', 'not reached'] the span was not exported"
+    python3 - >"$work/server" 2>/dev/null <<'END' &
+import http.server
+
+class Partial(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b"\x0a\x08\x08\x01\x12\x04full"  # partial_success: 1 rejected, "full"
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Partial)
+print(server.server_port, flush=True)
+server.handle_request()
+END
+    partial=$!
+    for _ in $(seq 500); do
+        [ ! -s "$work/server" ] || break
+        sleep 0.02
+    done
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/server") "$tote" check >"$work/partial"
+    expect "a partial success is not a success" "$? $(steps "$work/partial")" \
+        "1 name look-up ok;connect ok;response FAILED;"
+    expect "it is named" "$(grep -c 'HTTP 200, partial success: 1 span rejected: full' "$work/partial")" 1
+    wait "$partial"
+fi
+
+"$tote" check --timeout-ms 0 2>"$work/usage" >&2
+expect "a timeout out of range is wrong usage" "$? $(head -1 "$work/usage")" \
+    "2 tote: check: --timeout-ms needs a number from 1 to 86400000, not '0'"
+exit "$failed"
