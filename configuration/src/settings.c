@@ -2,7 +2,7 @@
 /*
  * settings.c - each setting by its environment variable, its key in a file and its field
  *
- * Tests: tests/unit/test_configuration_settings.c, tests/cli/test_check.sh
+ * Tests: tests/cli/test_check.sh, tests/docs/check_configuration.py
  */
 #include "settings.h"
 

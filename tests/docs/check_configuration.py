@@ -44,9 +44,30 @@ COMPUTED = {
     "sdk/src/env.c": (None, 3),                         # the readers themselves
     "configuration/src/configuration.c": (None, 4),     # choose() and its like; limits without one
     "configuration/src/environment.c": (None, 2),       # tote__environment_number()
+    "configuration/src/settings.c": (None, 1),          # the table: see settings()
     "exporters/otlp/options.c": (otlp_variables, 4),
     "exporters/otlp/transport/proxy.c": (proxy_variables, 1),
 }
+
+
+SETTINGS = ROOT / "configuration/src/settings.c"
+# Variables of programs and instrumentation: the SDK reads none of them, so the table has none.
+NO_SETTINGS = {"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "COLUMNS", "NO_COLOR", "TERM"}
+
+
+def settings(problems):
+    """The variables of the table that maps variables, keys of a file and fields."""
+    found = set()
+    for row in re.findall(r"^    \{(.*)\},$", SETTINGS.read_text(), flags=re.M):
+        traces = re.match(r'FOR_TRACES\("(\w+)"\), (.*)', row)
+        names = re.match(r'(?:NULL|"(\w+)"), (?:NULL|"(\w+)"), (.*)', row)
+        if traces:
+            found |= {f"OTEL_EXPORTER_OTLP_{form}{traces[1]}" for form in ("", "TRACES_")}
+        elif names:
+            found |= {name for name in names.groups()[:2] if name}
+            if (names[1] or "").startswith("OTEL_C_") and not names[3].startswith('"'):
+                problems.append(f"{names[1]} has no key in a configuration file")
+    return found
 
 
 def without_comments(text):
@@ -138,6 +159,7 @@ def main():
     compare("variable", in_code, variables, problems)
     problems += [f"variable {name} is mentioned, and the code does not read it"
                  for name in sorted(mentioned - in_code - variables)]
+    compare(f"variable in {SETTINGS.name}", settings(problems), variables - NO_SETTINGS, problems)
     for struct, header in STRUCTS.items():
         compare(f"field {struct}", fields(struct, header, problems), options.pop(struct, set()),
                 problems)
