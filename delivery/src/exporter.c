@@ -328,10 +328,19 @@ static tote_result delivery_prepare(void *self, uint32_t timeout_ms, bool may_ma
     return result;
 }
 
+static void delivery_identify(void *self, struct tote__exporter_identity *identity) {
+    const tote_span_exporter *receiver = ((const struct exporter *)self)->receiver;
+
+    if (receiver->extras && receiver->extras->identify) {
+        receiver->extras->identify(receiver->self, identity);
+    }
+}
+
 static const struct tote__exporter_extras delivery_extras = {
     .prepare = delivery_prepare,
     .add_counts = delivery_add_counts,
     .begin_crash_safe = delivery_begin_crash_safe,
+    .identify = delivery_identify,
 };
 
 static bool is_exporting(struct exporter *exporter) {

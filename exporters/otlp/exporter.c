@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "options.h"
 #include "otlp/attempt.h"
@@ -93,6 +94,8 @@ static tote_export_state end_attempt(struct exporter *exporter,
     const char *message = export_result->export_response.message;
 
     tote__otlp_judge(&exporter->settings, response, export_result);
+    outcome->http_status_code = (uint32_t)response->status;
+    outcome->rpc_status_code = export_result->rpc_status;
     const char *detail = export_result->detail ? export_result->detail : "";
     if (export_result->kind == TOTE__SUCCESS) {
         count_accepted(exporter, outcome);
@@ -193,7 +196,21 @@ static tote_result otlp_prepare(void *self, uint32_t timeout_ms, bool may_make_t
                                    tote__deadline_in(timeout_ms), may_make_thread);
 }
 
-static const struct tote__exporter_extras otlp_extras = {.prepare = otlp_prepare};
+static void otlp_identify(void *self, struct tote__exporter_identity *identity) {
+    static const char *const types[] = {
+        [TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF] = "otlp_http_span_exporter",
+        [TOTE_OTLP_PROTOCOL_HTTP_JSON] = "otlp_http_json_span_exporter",
+        [TOTE_OTLP_PROTOCOL_GRPC] = "otlp_grpc_span_exporter",
+    };
+    const struct tote__otlp_settings *settings = &((const struct exporter *)self)->settings;
+
+    identity->type = types[settings->protocol];
+    identity->server_address = settings->unix_path ? settings->unix_path : settings->host;
+    identity->server_port = settings->unix_path ? 0 : (uint32_t)strtoul(settings->port, NULL, 10);
+}
+
+static const struct tote__exporter_extras otlp_extras = {.prepare = otlp_prepare,
+                                                         .identify = otlp_identify};
 
 /* Interrupt only a step in progress: otherwise the interrupt would keep the descriptor readable. */
 static tote_result otlp_shutdown(void *self, uint32_t timeout_ms) {

@@ -42,7 +42,8 @@ struct core_config {
     bool has_on_start;
     bool has_on_ending;
     _Atomic(bool) is_shut_down;
-    uint64_t early; /* spans that were started before, while no SDK was running */
+    _Atomic(uint64_t) counts_since; /* real time from which the counts of this process are */
+    uint64_t early;                 /* spans that were started before, while no SDK was running */
     _Atomic(uint64_t) unrecorded_at_shutdown; /* tote__unrecorded_count() at the shutdown;
                                              UINT64_MAX before, and if private */
     tote_sampler *sampler;
@@ -141,11 +142,28 @@ static inline uint64_t tote__core_now(const struct core_config *config) {
     return now ? now : tote__clock_realtime();
 }
 
+/* Return the time of the program's clock, or of the system's. */
+static inline uint64_t tote__core_clock(const struct core_config *config) {
+    return config->now_unix_nano ? tote__core_now(config) : tote__clock_realtime();
+}
+
 /* Increment a counter. Only the owner of the state writes it. */
 static inline void tote__count(_Atomic(uint64_t) *counter) {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
                           memory_order_relaxed);
 }
+
+/* Sums of span_counters over all threads. */
+struct counter_sums {
+    uint64_t started[PARENT_ORIGINS][SAMPLING_DECISIONS];
+    uint64_t finished[2];
+    uint64_t never_ended[2];
+    uint64_t late;
+    uint64_t lost_to_memory;
+};
+
+/* metrics.c: add up the counts of a run. A span may end on another thread than it started on. */
+void tote__core_sum_counters(uint32_t slot, uint32_t run, struct counter_sums *sums);
 
 /* Return whether the options allow an entry of a store to be exported. */
 bool tote__core_exports(const struct core_config *config, const struct tote__entry *entry);

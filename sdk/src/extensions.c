@@ -94,6 +94,8 @@ void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outc
     tote_export_outcome added = *outcome;
 
     sum->span_count += added.span_count;
+    sum->http_status_code = added.http_status_code;
+    sum->rpc_status_code = added.rpc_status_code;
     for (size_t i = 0; i < TOTE__OUTCOME_COUNTS; i++) {
         *counts_of(sum, i) += *counts_of(&added, i);
     }

@@ -80,3 +80,17 @@ void tote__add_saved(const tote_span_exporter *exporter, uint64_t saved, tote_st
     stats->recovered += counts.recovered;
     stats->not_crash_safe += counts.not_crash_safe;
 }
+
+void tote__add_saved_metrics(const tote_span_exporter *exporter, uint64_t saved,
+                             struct tote__exporter_metrics *metrics) {
+    struct tote__saved_counts counts = {0};
+
+    if (exporter->extras && exporter->extras->add_counts) {
+        exporter->extras->add_counts(exporter->self, &counts);
+    }
+    tote__metrics_add_exported(metrics, "", counts.delivered);
+    tote__metrics_add_exported(metrics, "rejected", counts.rejected);
+    tote__metrics_add_exported(metrics, "evicted", counts.lost);
+    uint64_t finished = counts.delivered + counts.rejected + counts.lost;
+    metrics->in_flight += saved > finished ? saved - finished : 0;
+}

@@ -27,9 +27,13 @@ static struct tote__lock cores_lock; /* protects the allocation of cores */
 _Atomic(bool) tote__core_needs_fence;
 
 void tote__core_reset_counters(struct span_counters *counters, uint32_t run) {
-    atomic_store_explicit(&counters->started, 0, memory_order_relaxed);
-    atomic_store_explicit(&counters->finished, 0, memory_order_relaxed);
-    atomic_store_explicit(&counters->never_ended, 0, memory_order_relaxed);
+    for (size_t i = 0; i < PARENT_ORIGINS * SAMPLING_DECISIONS; i++) {
+        atomic_store_explicit(&counters->started[0][0] + i, 0, memory_order_relaxed);
+    }
+    for (size_t is_sampled = 0; is_sampled < 2; is_sampled++) {
+        atomic_store_explicit(&counters->finished[is_sampled], 0, memory_order_relaxed);
+        atomic_store_explicit(&counters->never_ended[is_sampled], 0, memory_order_relaxed);
+    }
     atomic_store_explicit(&counters->late, 0, memory_order_relaxed);
     atomic_store_explicit(&counters->lost_to_memory, 0, memory_order_relaxed);
     atomic_store_explicit(&counters->run, run, memory_order_release);
@@ -80,6 +84,8 @@ void tote__core_renew_resource(struct core_config *config) {
     tote__lock_take(&config->resource_lock);
     if (atomic_load(&config->resource_generation) != tote__generation()) {
         config->origin.resource = renewed;
+        atomic_store_explicit(&config->counts_since, tote__core_clock(config),
+                              memory_order_relaxed);
         atomic_store_explicit(&config->resource_generation, tote__generation(),
                               memory_order_release);
     }
@@ -105,26 +111,21 @@ static uint64_t read_count(const _Atomic(uint64_t) *count) {
     return atomic_load_explicit(count, memory_order_relaxed);
 }
 
-/* Add the threads' counts of this run. A span may end on another thread than it started on. */
+/* Add the threads' counts of this run. */
 static void add_thread_counts(const tote_sdk *sdk, const struct core_config *config,
                               tote_stats *stats) {
-    uint64_t finished = 0;
+    struct counter_sums sums;
 
-    for (struct thread_state *state = tote__thread_states(); state;
-         state = tote__thread_state_next(state)) {
-        const struct span_counters *counters = &state->counters[sdk->slot];
-        if (atomic_load_explicit(&counters->run, memory_order_acquire) != config->origin.run) {
-            continue;
-        }
-        uint64_t memory = read_count(&counters->lost_to_memory);
-        finished += read_count(&counters->finished);
-        stats->never_ended += read_count(&counters->never_ended);
-        stats->started += read_count(&counters->started);
-        stats->started_after_shutdown += read_count(&counters->late);
-        stats->ended += memory;
-        stats->dropped_out_of_memory += memory;
+    tote__core_sum_counters(sdk->slot, config->origin.run, &sums);
+    for (size_t origin = 0; origin < PARENT_ORIGINS; origin++) {
+        stats->started += sums.started[origin][TOTE_SAMPLING_DECISION_RECORD_ONLY] +
+                          sums.started[origin][TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE];
     }
-    uint64_t done = finished + stats->never_ended;
+    stats->never_ended += sums.never_ended[0] + sums.never_ended[1];
+    stats->started_after_shutdown += sums.late;
+    stats->ended += sums.lost_to_memory;
+    stats->dropped_out_of_memory += sums.lost_to_memory;
+    uint64_t done = sums.finished[0] + sums.finished[1] + stats->never_ended;
     stats->open = stats->started > done ? stats->started - done : 0;
     stats->started_before_sdk = config->early;
     uint64_t unrecorded = tote__unrecorded_count();
@@ -337,6 +338,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->store_export = settings->store_export;
     config->now_unix_nano = settings->now_unix_nano;
     config->clock = settings->clock;
+    atomic_init(&config->counts_since, tote__core_clock(config));
     config->processors = processors;
     config->processor_count = count;
     for (size_t i = 0; i < count; i++) {

@@ -12,6 +12,7 @@
 #include "span.h"
 #include "tote/context.h"
 #include "tote/internal/cancel.h"
+#include "tote/internal/clock.h"
 #include "tote/internal/context.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
@@ -25,6 +26,7 @@ enum result_kind {
     TOO_LARGE,
     NOT_DELIVERED,
     SHUT_DOWN,
+    ENDED_LATE, /* after the shutdown */
     SAVED,
     INSIDE_EXPORT,
     RESULT_KINDS
@@ -38,6 +40,8 @@ struct simple_processor {
     struct tote__lock lock;       /* held during an export and a reset of inherited counts */
     _Atomic(uint32_t) generation; /* the process that the counts belong to */
     _Atomic(uint64_t) counts[RESULT_KINDS];
+    struct tote__lock metrics_lock; /* protects `metrics`; not held during an export */
+    struct tote__exporter_metrics metrics;
 };
 
 struct export {
@@ -60,16 +64,34 @@ static void forget_inherited_counts(struct simple_processor *processor) {
     for (size_t i = 0; i < RESULT_KINDS && is_inherited(processor); i++) {
         atomic_store_explicit(&processor->counts[i], 0, memory_order_relaxed);
     }
+    tote__lock_take(&processor->metrics_lock);
+    processor->metrics = (struct tote__exporter_metrics){.in_flight = 0};
+    tote__lock_drop(&processor->metrics_lock);
     atomic_store_explicit(&processor->generation, tote__generation(), memory_order_release);
     tote__lock_drop(&processor->lock);
 }
 
+/* Count the outcome for the metrics. */
+static void measure(struct export *export, uint64_t start) {
+    struct simple_processor *processor = export->processor;
+    uint64_t duration = tote__clock_monotonic() - start;
+
+    tote__lock_take(&processor->metrics_lock);
+    tote__metrics_add_outcome(&processor->metrics, &export->outcome, duration);
+    tote__lock_drop(&processor->metrics_lock);
+}
+
 static int run_export(void *arg) {
     struct export *export = arg;
-    const struct simple_processor *processor = export->processor;
+    struct simple_processor *processor = export->processor;
+    uint64_t start = tote__clock_monotonic();
 
+    tote__lock_take(&processor->metrics_lock);
+    processor->metrics.in_flight++;
+    tote__lock_drop(&processor->metrics_lock);
     tote_span_exporter_export(processor->exporter, &export->span, 1, processor->export_timeout_ms,
                               &export->outcome);
+    measure(export, start);
     return 0;
 }
 
@@ -103,7 +125,7 @@ static bool is_refused(struct simple_processor *processor, const tote_span_data 
         return true;
     }
     if (atomic_load(&processor->is_shut_down)) {
-        count(processor, SHUT_DOWN);
+        count(processor, ENDED_LATE);
         return true;
     }
     return false;
@@ -155,9 +177,32 @@ static void simple_add_stats(void *self, tote_stats *stats) {
     stats->rejected += counts[REJECTED];
     stats->dropped_too_large += counts[TOO_LARGE];
     stats->dropped_retries_exhausted += counts[NOT_DELIVERED];
-    stats->dropped_shutdown += counts[SHUT_DOWN];
+    stats->dropped_shutdown += counts[SHUT_DOWN] + counts[ENDED_LATE];
     stats->dropped_queue_full += counts[INSIDE_EXPORT];
     tote__add_saved(processor->exporter, counts[SAVED], stats);
+}
+
+static void simple_read_metrics(void *self, struct tote__processor_metrics *metrics) {
+    struct simple_processor *processor = self;
+    uint64_t *processed = metrics->processed;
+
+    *metrics = (struct tote__processor_metrics){.type = "simple_span_processor"};
+    if (is_inherited(processor)) {
+        return;
+    }
+    for (size_t i = 0; i < RESULT_KINDS; i++) {
+        size_t kind = i == ENDED_LATE      ? TOTE__PROCESSED_ALREADY_SHUTDOWN
+                      : i == INSIDE_EXPORT ? TOTE__PROCESSED_INSIDE_EXPORT
+                                           : TOTE__PROCESSED;
+        processed[kind] += atomic_load_explicit(&processor->counts[i], memory_order_relaxed);
+    }
+    tote__lock_take(&processor->metrics_lock);
+    metrics->exporter = processor->metrics;
+    tote__lock_drop(&processor->metrics_lock);
+    processed[TOTE__PROCESSED] += metrics->exporter.in_flight;
+    tote__add_saved_metrics(processor->exporter,
+                            atomic_load_explicit(&processor->counts[SAVED], memory_order_relaxed),
+                            &metrics->exporter);
 }
 
 static tote_result simple_shutdown(void *self, uint32_t timeout_ms) {
@@ -207,7 +252,10 @@ tote_span_processor *tote__simple_processor_new(tote_span_exporter *exporter,
     processor->export_timeout_ms = export_timeout_ms;
     processor->suppressed = tote_context_with_suppression(tote_context_root());
     atomic_init(&processor->generation, tote__generation());
-    *made = (tote_span_processor){
-        .ops = simple_ops, .self = processor, .add_stats = simple_add_stats, .exporter = exporter};
+    *made = (tote_span_processor){.ops = simple_ops,
+                                  .self = processor,
+                                  .add_stats = simple_add_stats,
+                                  .read_metrics = simple_read_metrics,
+                                  .exporter = exporter};
     return made;
 }

@@ -318,7 +318,9 @@ static void finish(struct span *span, struct thread_state *thread) {
     const tote_store *not_counted = config ? config->root_store : NULL;
 
     if (config) {
-        tote__count(&tote__core_counters(thread, span->origin.slot, span->origin.run)->finished);
+        struct span_counters *counters =
+            tote__core_counters(thread, span->origin.slot, span->origin.run);
+        tote__count(&counters->finished[tote__span_is_sampled(span)]);
         add_store_attributes(span, config);
         run_processors(span, config);
     } else {
@@ -393,7 +395,9 @@ tote__rarely_called static void abandon(struct span *span) {
     atomic_store_explicit(&span->state, SPAN_ENDED, memory_order_release);
     tote__span_lock_drop(&span->lock);
     if (enter_core(span, thread)) {
-        tote__count(&tote__core_counters(thread, span->origin.slot, span->origin.run)->never_ended);
+        struct span_counters *counters =
+            tote__core_counters(thread, span->origin.slot, span->origin.run);
+        tote__count(&counters->never_ended[tote__span_is_sampled(span)]);
     }
     leave_core(thread);
     tote_diagnostics_report(TOTE_LEVEL_WARN, "span",

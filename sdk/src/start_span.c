@@ -255,14 +255,23 @@ tote__always_inline tote_store *store_of(const struct start *start) {
     return start->store == start->config->root_store ? start->store : tote_store_ref(start->store);
 }
 
+/* Return the index into span_counters.started. */
+tote__always_inline unsigned parent_origin(const struct start *start) {
+    return !start->parent_context             ? PARENT_NONE
+           : start->parent_context->is_remote ? PARENT_REMOTE
+                                              : PARENT_LOCAL;
+}
+
 /* Create the span of a decision. Returns NULL if out of memory. */
 tote__always_inline tote_span *make_span(const struct start *start, const tote_context *parent) {
+    struct span_counters *counters =
+        tote__core_counters(start->thread, start->config->origin.slot, start->config->origin.run);
+    _Atomic(uint64_t) *started = &counters->started[parent_origin(start)][start->decision];
     if (start->decision == TOTE_SAMPLING_DECISION_DROP) {
+        tote__count(started);
         return begin_span(start, tote__pool_take(&tote__plain_span_pool), NULL);
     }
     struct span *span = begin_span(start, take_block(), &tote__recording_ops);
-    struct span_counters *counters =
-        tote__core_counters(start->thread, start->config->origin.slot, start->config->origin.run);
     if (!span) {
         if (start->decision == TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE) {
             tote__count(&counters->lost_to_memory);
@@ -281,7 +290,7 @@ tote__always_inline tote_span *make_span(const struct start *start, const tote_c
         span->store = store_of(start);
     }
     atomic_store_explicit(&span->state, SPAN_OPEN, memory_order_release);
-    tote__count(&counters->started);
+    tote__count(started);
     call_on_start(start->config, &span->base, parent);
     return &span->base;
 }

@@ -19,12 +19,19 @@ enum {
     TOTE__PROCESSOR_SLOTS = 16 /* largest number of batch processors at a time */
 };
 
-/* Counts of one run of an SDK; written by the owner of the state, read by any thread. */
+/* Where the parent of a span is, and the sampling decision: both select a counter. */
+enum { PARENT_NONE, PARENT_LOCAL, PARENT_REMOTE, PARENT_ORIGINS };
+enum { SAMPLING_DECISIONS = 3 }; /* by tote_sampling_decision */
+
+/*
+ * Counts of one run of an SDK; written by the owner of the state, read by any thread. Those of
+ * ended spans are by whether the span is sampled.
+ */
 struct span_counters {
     _Atomic(uint32_t) run; /* the run that the counts belong to */
-    _Atomic(uint64_t) started;
-    _Atomic(uint64_t) finished;       /* recording spans that were ended */
-    _Atomic(uint64_t) never_ended;    /* released while open */
+    _Atomic(uint64_t) started[PARENT_ORIGINS][SAMPLING_DECISIONS];
+    _Atomic(uint64_t) finished[2];    /* recording spans that were ended */
+    _Atomic(uint64_t) never_ended[2]; /* released while open */
     _Atomic(uint64_t) late;           /* started after the shutdown, not recorded */
     _Atomic(uint64_t) lost_to_memory; /* sampled, but not created */
 };

@@ -202,6 +202,11 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #endif
 
+#ifdef TOTE__OFF_SDK_METRICS
+#define tote_sdk_read_metrics(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_sdk_read_metrics)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_INSTRUMENTATION_MICROHTTPD
 #define tote_microhttpd_getter(...) \
     TOTE__OFF_POINTER(const tote_text_map_getter *, (tote_microhttpd_getter)(__VA_ARGS__))

@@ -143,7 +143,7 @@ static void judge_failure(const struct tote__otlp_settings *settings,
               "receiver; for OTLP/HTTP set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
             : row->advice;
     if (is_grpc) {
-        export_result->reason = grpc_codes[row->code].name;
+        export_result->reason = export_result->rpc_status = grpc_codes[row->code].name;
     }
     if (export_result->kind == TOTE__RETRYABLE) {
         read_retry_after(response, &export_result->export_response);
@@ -237,7 +237,7 @@ static void judge_grpc(const struct tote__otlp_settings *settings,
         judge_failure(settings, response, export_result);
         return;
     }
-    export_result->reason = grpc_codes[code].name;
+    export_result->reason = export_result->rpc_status = grpc_codes[code].name;
     export_result->kind = grpc_codes[code].kind;
     export_result->advice = grpc_codes[code].advice;
     if (export_result->kind == TOTE__SUCCESS) {

@@ -22,14 +22,15 @@ enum tote__result_kind {
 
 struct tote__export_result {
     enum tote__result_kind kind;
-    bool is_late;         /* timed out */
-    bool is_reset;        /* the stream was reset; a large request may be too large */
-    bool has_lost_status; /* gRPC: libcurl lost the trailers or all of the response */
-    bool is_readable;     /* the body of a success is empty or readable */
-    const char *reason;   /* "503", "UNAVAILABLE", "no connection" */
-    const char *detail;   /* curl's error text; "" */
-    const char *advice;   /* the cure; "" if the reason includes it */
-    char digits[12];      /* memory of `reason` */
+    bool is_late;           /* timed out */
+    bool is_reset;          /* the stream was reset; a large request may be too large */
+    bool has_lost_status;   /* gRPC: libcurl lost the trailers or all of the response */
+    bool is_readable;       /* the body of a success is empty or readable */
+    const char *rpc_status; /* the name of the gRPC status; NULL: none */
+    const char *reason;     /* "503", "UNAVAILABLE", "no connection" */
+    const char *detail;     /* curl's error text; "" */
+    const char *advice;     /* the cure; "" if the reason includes it */
+    char digits[12];        /* memory of `reason` */
     struct tote__export_response export_response; /* has a retry time only if retryable */
 };
 

@@ -189,12 +189,30 @@ static uint32_t export_timeout(struct batch_queue *queue) {
     return left < timeout ? left : timeout;
 }
 
+/* Count spans that are passed to the exporter. */
+static void note_handed_over(struct batch_queue *queue, size_t count) {
+    tote__lock_take(&queue->lock);
+    queue->counts.handed_over += count;
+    queue->exporter.in_flight += count;
+    tote__lock_drop(&queue->lock);
+}
+
+/* Count an outcome for the metrics. `start` is that of the first attempt; 0: there was none. */
+static void measure(struct batch_queue *queue, const tote_export_outcome *outcome, uint64_t start) {
+    uint64_t duration = start ? tote__clock_monotonic() - start : UINT64_MAX;
+
+    tote__lock_take(&queue->lock);
+    tote__metrics_add_outcome(&queue->exporter, outcome, duration);
+    tote__lock_drop(&queue->lock);
+}
+
 /* Complete an export: the memory of its records can be reused. */
 static void end_export(struct batch_queue *queue, const tote_export_outcome *outcome,
                        uint64_t start) {
     static const char *const results[] = {[TOTE_RESULT_SUCCESS] = "success",
                                           [TOTE_RESULT_FAILURE] = "failure",
                                           [TOTE_RESULT_TIMEOUT] = "timed out"};
+    measure(queue, outcome, start);
     settle(queue, outcome);
     start_delay(queue);
     release_taken(queue, outcome->span_count);
@@ -209,6 +227,7 @@ static void export_directly(struct batch_queue *queue) {
     uint64_t start = tote__clock_monotonic();
     size_t count = batch_left(queue);
 
+    note_handed_over(queue, count);
     tote_span_exporter_export(queue->processor->exporter, queue->spans + queue->batch_from, count,
                               export_timeout(queue), &outcome);
     skip_spans(queue, count);
@@ -229,6 +248,7 @@ static bool deliver_some(struct batch_queue *queue) {
     outcome.span_count = tote__min(outcome.span_count, batch.count);
     tote__span_batch_clear(&batch);
     if (count) {
+        note_handed_over(queue, count);
         skip_spans(queue, count);
         queue->kept++;
         return true;
@@ -243,6 +263,8 @@ static bool deliver_some(struct batch_queue *queue) {
                                 outcome.span_count);
     }
     tote__outcome_complete(&outcome, outcome.span_count);
+    note_handed_over(queue, outcome.span_count);
+    measure(queue, &outcome, 0);
     skip_spans(queue, outcome.span_count);
     settle(queue, &outcome);
     release_range(queue, queue->taken_to - batch_left(queue) - outcome.span_count,
@@ -468,6 +490,7 @@ static bool save_kept(struct batch_queue *queue) {
 
     queue->kept = 0;
     queue->is_sending = false;
+    measure(queue, &outcome, 0);
     settle(queue, &outcome);
     release_taken(queue, saved);
     return saved == kept;
@@ -512,10 +535,22 @@ static void save_or_drop(struct batch_queue *queue) {
     leave_taken(queue);
 }
 
+/* Count the spans that the shutdown drops: the exporter has some of them. */
+static void note_lost(struct batch_queue *queue, size_t lost) {
+    tote__lock_take(&queue->lock);
+    uint64_t in_flight = queue->exporter.in_flight;
+    uint64_t by_exporter = in_flight < lost ? in_flight : lost;
+    tote__metrics_add_exported(&queue->exporter, "shutdown", by_exporter);
+    queue->exporter.in_flight = 0;
+    queue->counts.not_handed_over += lost - by_exporter;
+    tote__lock_drop(&queue->lock);
+}
+
 void tote__batch_leave(struct batch_queue *queue) {
     finish_sending(queue);
     save_or_drop(queue);
     size_t lost = (size_t)queue->counts.in_flight;
+    note_lost(queue, lost);
     if (lost) {
         settle(queue, &(tote_export_outcome){
                           .span_count = lost, .result = TOTE_RESULT_FAILURE, .shut_down = lost});

@@ -54,7 +54,9 @@ struct batch_counts {
     uint64_t shut_down;
     uint64_t in_disk_queue;
     uint64_t in_flight;
-    uint64_t failures; /* failed exports and flushes, not spans */
+    uint64_t handed_over;     /* passed to the exporter */
+    uint64_t not_handed_over; /* dropped by the shutdown before that */
+    uint64_t failures;        /* failed exports and flushes, not spans */
 };
 
 /* A pending flush, on its caller's stack. It is removed from the list before the caller returns. */
@@ -123,6 +125,7 @@ struct batch_queue {
     struct tote__lock lock; /* protects the next fields and the queues' heads */
     bool is_over;           /* no span is taken any more: queued spans are lost */
     struct batch_counts counts;
+    struct tote__exporter_metrics exporter;
     struct flush_call *flush_calls;
 };
 
@@ -157,6 +160,9 @@ void tote__batch_close_thread_queues(struct batch_queue *queue);
 void tote__batch_count_lost(struct batch_processor *processor, uint64_t lost);
 
 void tote__batch_add_stats(void *self, tote_stats *stats);
+
+/* batch/metrics.c: read the figures of the processor and its exporter. */
+void tote__batch_read_metrics(void *self, struct tote__processor_metrics *metrics);
 
 /* Create the eventfd for host-driven export. Returns false with errno set. */
 bool tote__batch_make_event(struct batch_queue *queue);

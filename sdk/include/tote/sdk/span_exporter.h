@@ -87,12 +87,16 @@ typedef struct tote_export_outcome {
     const char *reason;
     /** Appended to a diagnostic: "; check the port". Borrowed until the next call; may be NULL */
     const char *advice;
+
+    /* For metrics, also on success: of the last response. */
+    uint32_t http_status_code;   /**< 0: none */
+    const char *rpc_status_code; /**< A string literal, for example "UNAVAILABLE"; NULL: none */
 } tote_export_outcome;
 
 #define TOTE_EXPORT_OUTCOME_INIT                                                                   \
     {                                                                                              \
         sizeof(tote_export_outcome), 0, TOTE_RESULT_SUCCESS, 0, 0, 0, 0, 0,                        \
-            TOTE_EXPORT_FAILURE_UNKNOWN, false, 0, false, NULL, NULL                               \
+            TOTE_EXPORT_FAILURE_UNKNOWN, false, 0, false, NULL, NULL, 0, NULL                      \
     }
 
 /** Parameters of one step, filled by Tote. */

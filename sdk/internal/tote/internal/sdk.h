@@ -5,6 +5,7 @@
 #ifndef TOTE_INTERNAL_SDK_H
 #define TOTE_INTERNAL_SDK_H
 
+#include "tote/internal/metrics.h"
 #include "tote/internal/safe_memory.h"
 #include "tote/internal/wire.h"
 #include "tote/sdk.h"
@@ -107,6 +108,9 @@ struct tote__exporter_extras {
      * of a queue, never concurrently. The memory is valid until `destroy`.
      */
     const struct tote__crash_safe_memory *(*begin_crash_safe)(void *self);
+
+    /* Describe the exporter, for metrics. The texts are valid until `destroy`. */
+    void (*identify)(void *self, struct tote__exporter_identity *identity);
 };
 
 /* An exporter: a copy of its functions, zero behind the end of the caller's struct. */
@@ -153,6 +157,7 @@ struct tote_span_processor {
     tote_span_processor_ops ops;
     void *self;
     void (*add_stats)(void *self, tote_stats *stats); /* NULL for one of the program */
+    void (*read_metrics)(void *self, struct tote__processor_metrics *metrics); /* the same */
     tote_span_exporter *exporter;      /* the exporter; NULL for a processor of the program */
     const struct tote__loop_ops *loop; /* NULL: no host-driven export */
     /* See tote_sdk_after_fork_child(). Returns false if no worker could be created. May be NULL. */
