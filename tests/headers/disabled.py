@@ -54,6 +54,8 @@ values = {
     "tote_context_get_baggage": "tote__off_text(buffer, size), tote__off_number(-1)",
     "tote_log_fields": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_sampler_get_description": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
+    "tote_configuration_node_get_path":
+        "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_http_span_name": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_http_redact_query": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_curl_inject": "(headers)",
@@ -242,6 +244,7 @@ special = {
     "tote_store_get": (text, "returned == -1 && !*text", "buffer size"),
     "tote_context_get_baggage": (text, "returned == -1 && !*text", "buffer size"),
     "tote_log_fields": (text, "returned == 0 && !*text", "buffer size"),
+    "tote_configuration_node_get_path": (text, "returned == 0 && !*text", "buffer size"),
     "tote_sampler_get_description": (text, "returned == 0 && !*text", "buffer size"),
     "tote_http_span_name": (text, "returned == 0 && !*text", "buffer size"),
     "tote_http_redact_query": (text, "returned == 0 && !*text", "buffer size"),

@@ -44,6 +44,44 @@ static inline void tote__off_text(char *buffer, size_t size) {
     TOTE__OFF_POINTER(tote_entries *, (tote_context_get_all_baggage)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_CONFIGURATION
+#define tote_configuration_parse_file(...) \
+    TOTE__OFF_POINTER(tote_configuration *, (tote_configuration_parse_file)(__VA_ARGS__))
+#define tote_configuration_parse(...) \
+    TOTE__OFF_POINTER(tote_configuration *, (tote_configuration_parse)(__VA_ARGS__))
+#define tote_configuration_ref(...) \
+    TOTE__OFF_POINTER(tote_configuration *, (tote_configuration_ref)(__VA_ARGS__))
+#define tote_configuration_unref(...) TOTE__OFF((tote_configuration_unref)(__VA_ARGS__))
+#define tote_configuration_get_root(...) \
+    TOTE__OFF_POINTER(const tote_configuration_node *, (tote_configuration_get_root)(__VA_ARGS__))
+#define tote_configuration_node_get_type(...) \
+    TOTE__OFF_NUMBER(tote_configuration_type, (tote_configuration_node_get_type)(__VA_ARGS__))
+#define tote_configuration_node_get(...) \
+    TOTE__OFF_POINTER(const tote_configuration_node *, (tote_configuration_node_get)(__VA_ARGS__))
+#define tote_configuration_node_get_count(...) \
+    TOTE__OFF_NUMBER(size_t, (tote_configuration_node_get_count)(__VA_ARGS__))
+#define tote_configuration_node_get_at(...) \
+    TOTE__OFF_POINTER(const tote_configuration_node *, (tote_configuration_node_get_at)(__VA_ARGS__))
+#define tote_configuration_node_get_key(...) \
+    TOTE__OFF_POINTER(const char *, (tote_configuration_node_get_key)(__VA_ARGS__))
+#define tote_configuration_node_read_bool(...) \
+    TOTE__OFF_BOOL((tote_configuration_node_read_bool)(__VA_ARGS__))
+#define tote_configuration_node_read_int(...) \
+    TOTE__OFF_BOOL((tote_configuration_node_read_int)(__VA_ARGS__))
+#define tote_configuration_node_read_double(...) \
+    TOTE__OFF_BOOL((tote_configuration_node_read_double)(__VA_ARGS__))
+#define tote_configuration_node_read_string(...) \
+    TOTE__OFF_BOOL((tote_configuration_node_read_string)(__VA_ARGS__))
+#define tote_configuration_node_get_line(...) \
+    TOTE__OFF_NUMBER(uint32_t, (tote_configuration_node_get_line)(__VA_ARGS__))
+#define tote_configuration_node_get_column(...) \
+    TOTE__OFF_NUMBER(uint32_t, (tote_configuration_node_get_column)(__VA_ARGS__))
+#define tote_configuration_node_get_path(node, buffer, size) \
+    (TOTE__OFF((tote_configuration_node_get_path)(node, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_configuration_node_report(...) TOTE__OFF((tote_configuration_node_report)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_EXPORTERS_CONSOLE
 #define tote_span_exporter_console_new(...) \
     TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_console_new)(__VA_ARGS__))
