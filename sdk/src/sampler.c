@@ -24,6 +24,36 @@ size_t tote__put_description(const char *text, char *buffer, size_t size) {
     return length < 0 ? 0 : (size_t)length;
 }
 
+/* Return the part of the buffer that is left; NULL if there is none. */
+static char *rest(const struct tote__description *description, size_t *size) {
+    bool has_rest = description->buffer && description->length < description->size;
+
+    *size = has_rest ? description->size - description->length : 0;
+    return has_rest ? description->buffer + description->length : NULL;
+}
+
+void tote__describe(struct tote__description *description, const char *text) {
+    size_t size;
+    char *at = rest(description, &size);
+
+    description->length += tote__put_description(text, at, size);
+}
+
+void tote__describe_sampler(struct tote__description *description, const tote_sampler *sampler) {
+    size_t size;
+    char *at = rest(description, &size);
+
+    description->length += tote_sampler_get_description(sampler, at, size);
+}
+
+void tote__describe_composable(struct tote__description *description,
+                               const tote_composable_sampler *sampler) {
+    size_t size;
+    char *at = rest(description, &size);
+
+    description->length += tote_composable_sampler_get_description(sampler, at, size);
+}
+
 static tote_sampling_decision sample(void *self, const tote_sampling_parameters *parameters,
                                      tote_sampling_result *result) {
     (void)parameters, (void)result;
@@ -36,13 +66,13 @@ static size_t describe(void *self, char *buffer, size_t size) {
 }
 
 static struct tote_sampler always_on = {
-    .ops = {sizeof(tote_sampler_ops), sample, describe, NULL},
+    .ops = {sizeof(tote_sampler_ops), sample, describe, NULL, NULL},
     .self = &always_on,
     .known = {TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE,
               TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE,
               TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE}};
 static struct tote_sampler always_off = {
-    .ops = {sizeof(tote_sampler_ops), sample, describe, NULL},
+    .ops = {sizeof(tote_sampler_ops), sample, describe, NULL, NULL},
     .known = {TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP,
               TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP,
               TOTE_SAMPLING_DECISION_DROP}};
@@ -105,13 +135,19 @@ size_t tote_sampler_get_description(const tote_sampler *sampler, char *buffer, s
     return sampler->ops.get_description(sampler->self, buffer, size);
 }
 
-/* Copy an attribute with all values, by encoding and decoding it. */
-static bool copy_attribute(struct tote__arena *memory, tote_attribute attribute,
-                           tote_attribute *copy) {
+tote_result tote_sampler_shutdown(tote_sampler *sampler, uint32_t timeout_ms) {
+    return sampler && sampler->ops.shutdown ? sampler->ops.shutdown(sampler->self, timeout_ms)
+                                            : TOTE_RESULT_SUCCESS;
+}
+
+/* By encoding and decoding it. */
+bool tote__sampling_copy_attribute(struct tote__arena *memory, tote_attribute attribute,
+                                   tote_attribute *copy) {
     struct tote__slice fields;
     tote_attribute *unpacked = NULL;
     size_t count = 0;
     bool is_copied =
+        attribute.key && *attribute.key &&
         tote__encode_attributes(memory, TOTE__TAG_RESOURCE_ATTRIBUTE, &attribute, 1, &fields) &&
         tote__unpack_attributes(fields, TOTE__TAG_RESOURCE_ATTRIBUTE >> 3, memory, &unpacked,
                                 &count) &&
@@ -130,10 +166,16 @@ void tote_sampling_result_set_attribute(tote_sampling_result *result, const char
     if (!result) {
         return;
     }
-    struct tote__attribute_list *attributes = &result->attributes;
-    bool is_usable =
-        key && *key && copy_attribute(&attributes->memory, (tote_attribute){key, value}, &copy);
-    if (!is_usable || !tote__attribute_list_set(attributes, copy)) {
+    if (tote__sampling_copy_attribute(&result->attributes.memory, (tote_attribute){key, value},
+                                      &copy)) {
+        tote__sampling_result_add_borrowed(result, copy);
+    } else {
+        result->dropped_attribute_count++;
+    }
+}
+
+void tote__sampling_result_add_borrowed(tote_sampling_result *result, tote_attribute attribute) {
+    if (result && !tote__attribute_list_set(&result->attributes, attribute)) {
         result->dropped_attribute_count++;
     }
 }
@@ -145,5 +187,6 @@ void tote_sampling_result_set_trace_state(tote_sampling_result *result,
     }
     tote_trace_state *replaced = result->trace_state;
     result->trace_state = tote_trace_state_ref(trace_state);
+    result->has_threshold = true;
     tote_trace_state_unref(replaced);
 }

@@ -12,6 +12,7 @@
 #include "tote/internal/sdk.h"
 #include "tote/internal/span.h"
 #include "tote/internal/tracer.h"
+#include "wait.h"
 
 struct parent_based {
     tote_sampler *samplers[TOTE__PARENT_KINDS];
@@ -25,14 +26,36 @@ static const char *const names[TOTE__PARENT_KINDS] = {"root",
                                                       "localParentNotSampled",
                                                       "remoteParentUndecided"};
 
+/*
+ * State the probability of a span that is sampled like its parent, or only if its parent is, by a
+ * sampler of its own. Spec: trace/tracestate-probability-sampling.md#parent-based-threshold
+ */
+static void follow_parent(const struct parent_based *parent_based, enum tote__parent_kind kind,
+                          const tote_span_context *parent, tote_sampling_result *result) {
+    enum tote__parent_kind opposite =
+        kind == TOTE__REMOTE_SAMPLED ? TOTE__REMOTE_NOT_SAMPLED : TOTE__LOCAL_NOT_SAMPLED;
+
+    if (parent_based->samplers[kind]->known[kind] != TOTE__ASK_SAMPLER) {
+        result->has_threshold = true;
+    } else if (parent_based->samplers[opposite]->known[opposite] == TOTE_SAMPLING_DECISION_DROP) {
+        tote__sampling_raise(result, parent);
+    }
+}
+
 static tote_sampling_decision parent_based_should_sample(void *self,
                                                          const tote_sampling_parameters *parameters,
                                                          tote_sampling_result *result) {
     struct parent_based *parent_based = self;
-    enum tote__parent_kind kind =
-        tote__parent_kind_of(tote_span_get_context(tote_context_get_span(parameters->parent)));
+    const tote_span_context *parent = tote__sampling_parent(parameters);
+    enum tote__parent_kind kind = tote__parent_kind_of(parent);
+    tote_sampling_decision decision =
+        tote_sampler_should_sample(parent_based->samplers[kind], parameters, result);
 
-    return tote_sampler_should_sample(parent_based->samplers[kind], parameters, result);
+    if (result && decision == TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE &&
+        (kind == TOTE__REMOTE_SAMPLED || kind == TOTE__LOCAL_SAMPLED)) {
+        follow_parent(parent_based, kind, parent, result);
+    }
+    return decision;
 }
 
 /* Return the number of different samplers. */
@@ -40,28 +63,31 @@ static size_t own_count(const struct parent_based *parent_based) {
     return parent_based->has_undecided ? TOTE__PARENT_KINDS : TOTE__REMOTE_UNDECIDED;
 }
 
-/* Append to a text of `length` bytes like snprintf(). Returns the whole length. */
-static size_t append(char *buffer, size_t size, size_t length, const char *text) {
-    bool has_room = buffer && length < size;
-
-    return length + tote__put_description(text, has_room ? buffer + length : NULL,
-                                          has_room ? size - length : 0);
-}
-
 static size_t parent_based_get_description(void *self, char *buffer, size_t size) {
     const struct parent_based *parent_based = self;
-    size_t length = append(buffer, size, 0, "ParentBased{");
+    struct tote__description description = {buffer, size, 0};
+
+    tote__describe(&description, "ParentBased{");
+    for (size_t i = 0; i < own_count(parent_based); i++) {
+        tote__describe(&description, i ? "," : "");
+        tote__describe(&description, names[i]);
+        tote__describe(&description, ":");
+        tote__describe_sampler(&description, parent_based->samplers[i]);
+    }
+    tote__describe(&description, "}");
+    return description.length;
+}
+
+static tote_result parent_based_shutdown(void *self, uint32_t timeout_ms) {
+    const struct parent_based *parent_based = self;
+    uint64_t deadline = tote__deadline_in(timeout_ms);
+    tote_result result = TOTE_RESULT_SUCCESS;
 
     for (size_t i = 0; i < own_count(parent_based); i++) {
-        length = append(buffer, size, length, i ? "," : "");
-        length = append(buffer, size, length, names[i]);
-        length = append(buffer, size, length, ":");
-        bool has_room = buffer && length < size;
-        length += tote_sampler_get_description(parent_based->samplers[i],
-                                               has_room ? buffer + length : NULL,
-                                               has_room ? size - length : 0);
+        result = tote__worse(result, tote_sampler_shutdown(parent_based->samplers[i],
+                                                           tote__deadline_left_ms(deadline)));
     }
-    return append(buffer, size, length, "}");
+    return result;
 }
 
 static void free_samplers(struct parent_based *parent_based) {
@@ -77,7 +103,7 @@ static void parent_based_destroy(void *self) {
 
 static const tote_sampler_ops parent_based_ops = {
     sizeof parent_based_ops, parent_based_should_sample, parent_based_get_description,
-    parent_based_destroy};
+    parent_based_destroy, parent_based_shutdown};
 
 static tote_sampler *on_unless(tote_sampler *given) {
     return given ? given : tote_sampler_always_on_new();
@@ -115,8 +141,11 @@ tote_sampler *tote_sampler_parent_based_new(const tote_parent_based_options *opt
     }
     *self = chosen;
     tote_sampler *sampler = tote_sampler_new(&parent_based_ops, self);
-    for (size_t i = 0; sampler->self == self && i < TOTE__PARENT_KINDS; i++) {
-        sampler->known[i] = chosen.samplers[i]->known[i];
+    if (sampler->self == self) {
+        for (size_t i = 0; i < TOTE__PARENT_KINDS; i++) {
+            sampler->known[i] = chosen.samplers[i]->known[i];
+        }
+        sampler->follows_parent = true;
     }
     return sampler;
 }

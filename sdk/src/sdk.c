@@ -463,14 +463,6 @@ void tote_sdk_unref(tote_sdk *sdk) {
     }
 }
 
-/* Return the worse result: failure, then timeout. */
-static tote_result worse(tote_result a, tote_result b) {
-    if (a == TOTE_RESULT_FAILURE || b == TOTE_RESULT_FAILURE) {
-        return TOTE_RESULT_FAILURE;
-    }
-    return a == TOTE_RESULT_TIMEOUT ? a : b;
-}
-
 /* Flush or shut down all processors, with one deadline. */
 static tote_result for_all_processors(struct core_config *config, bool is_shutdown,
                                       uint32_t timeout_ms) {
@@ -480,7 +472,7 @@ static tote_result for_all_processors(struct core_config *config, bool is_shutdo
         is_shutdown ? tote_span_processor_shutdown : tote_span_processor_force_flush;
 
     for (size_t i = 0; i < config->processor_count; i++) {
-        result = worse(result, call(config->processors[i], tote__deadline_left_ms(deadline)));
+        result = tote__worse(result, call(config->processors[i], tote__deadline_left_ms(deadline)));
     }
     return result;
 }
@@ -500,7 +492,10 @@ tote_result tote_sdk_shutdown(tote_sdk *sdk, uint32_t timeout_ms) {
     if (!config || !end_starting(sdk, config)) {
         return TOTE_RESULT_SUCCESS;
     }
+    uint64_t deadline = tote__deadline_in(timeout_ms);
     tote_result result = for_all_processors(config, true, timeout_ms);
+    result = tote__worse(result,
+                         tote_sampler_shutdown(config->sampler, tote__deadline_left_ms(deadline)));
     report_end(sdk, config);
     return result;
 }
@@ -531,9 +526,9 @@ tote_result tote_sdk_prepare(tote_sdk *sdk, uint32_t timeout_ms) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
         tote_span_exporter *exporter = processor->exporter;
         if (exporter && exporter->extras && exporter->extras->prepare) {
-            result = worse(result, exporter->extras->prepare(exporter->self,
-                                                             tote__deadline_left_ms(deadline),
-                                                             processor->loop == NULL));
+            result = tote__worse(result, exporter->extras->prepare(exporter->self,
+                                                                   tote__deadline_left_ms(deadline),
+                                                                   processor->loop == NULL));
         }
         if (processor->loop && tote_sdk_get_poll_fd(sdk) < 0) {
             result = TOTE_RESULT_FAILURE;

@@ -72,6 +72,14 @@ tote__always_inline void new_span_id(const struct start *start, tote_span_id *id
     tote__random_span_id(&start->thread->random, id);
 }
 
+/* Return whether the trace id is new, from a generator whose ids are not random. */
+static bool has_nonrandom_trace_id(const struct start *start) {
+    const tote_id_generator *generator = start->config->id_generator;
+
+    return generator && !generator->ops.is_random && !start->parent_context &&
+           !start->has_remote_trace_id;
+}
+
 /*
  * A child has its parent's random flag; a root span that of its generator. Spec: w3c/trace-context
  */
@@ -79,11 +87,19 @@ static uint8_t random_flag(const struct start *start) {
     if (start->parent_context) {
         return start->parent_context->trace_flags & TOTE_TRACE_FLAG_RANDOM;
     }
-    if (start->has_remote_trace_id) {
-        return 0;
+    return start->has_remote_trace_id || has_nonrandom_trace_id(start) ? 0 : TOTE_TRACE_FLAG_RANDOM;
+}
+
+/* Return whether a `th` of the trace state is that of this decision. */
+static bool has_threshold(const struct start *start) {
+    if (start->decision != TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE) {
+        return false;
     }
-    const tote_id_generator *generator = start->config->id_generator;
-    return !generator || generator->ops.is_random ? TOTE_TRACE_FLAG_RANDOM : 0;
+    if (start->result) {
+        return start->result->has_threshold;
+    }
+    return start->config->sampler->follows_parent &&
+           (start->parent_context->trace_flags & TOTE_TRACE_FLAG_SAMPLED);
 }
 
 static tote_trace_state *trace_state_of(const struct start *start) {
@@ -94,7 +110,7 @@ static tote_trace_state *trace_state_of(const struct start *start) {
     } else if (start->parent_context) {
         state = start->parent_context->trace_state;
     }
-    return state ? tote_trace_state_ref(state) : NULL;
+    return state ? tote__sampling_settle(state, &start->trace_id, has_threshold(start)) : NULL;
 }
 
 tote__always_inline void set_up_context(const struct start *start,
@@ -315,6 +331,7 @@ tote__apart static tote_span *make_asked_span(struct start *start, const tote_co
         .attribute_count = start->options->attribute_count,
         .links = start->options->links,
         .link_count = start->options->link_count,
+        .has_nonrandom_trace_id = has_nonrandom_trace_id(start),
     };
     tote__sampling_result_init(&result,
                                start->parent_context ? start->parent_context->trace_state : NULL);

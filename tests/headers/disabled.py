@@ -22,6 +22,7 @@ stay = {"tote_" + name for name in """
     trace_id_to_hex span_id_to_hex trace_id_from_hex span_id_from_hex
     trace_state_from_header trace_state_to_header trace_state_get trace_state_with
     trace_state_without trace_state_ref trace_state_unref
+    trace_state_get_ot trace_state_with_ot trace_state_without_ot
     propagator_new text_map_getter_get_all propagator_register
     id_generator_new id_generator_free
     span_data_get_name span_data_get_kind span_data_get_status_code
@@ -55,6 +56,8 @@ values = {
     "tote_log_fields": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_sampler_get_description": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_configuration_node_get_path":
+        "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
+    "tote_composable_sampler_get_description":
         "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_http_span_name": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
     "tote_http_redact_query": "tote__off_text(buffer, size), (size_t)tote__off_number(0)",
@@ -246,6 +249,7 @@ special = {
     "tote_log_fields": (text, "returned == 0 && !*text", "buffer size"),
     "tote_configuration_node_get_path": (text, "returned == 0 && !*text", "buffer size"),
     "tote_sampler_get_description": (text, "returned == 0 && !*text", "buffer size"),
+    "tote_composable_sampler_get_description": (text, "returned == 0 && !*text", "buffer size"),
     "tote_http_span_name": (text, "returned == 0 && !*text", "buffer size"),
     "tote_http_redact_query": (text, "returned == 0 && !*text", "buffer size"),
     "tote_curl_inject": (

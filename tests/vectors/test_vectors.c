@@ -7,19 +7,10 @@
 
 #include "carrier.h"
 #include "tote/baggage.h"
-#include "tote/diagnostics.h"
 #include "tote/propagators.h"
 #include "vectors.h"
 
 static const char good_traceparent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-
-static unsigned reports;
-
-static void count_report(tote_level level, const char *component, const char *message,
-                         void *user_data) {
-    (void)level, (void)component, (void)message, (void)user_data;
-    reports++;
-}
 
 /* The lines of a column, each a header with that name. */
 static void add_lines(struct carrier *carrier, const char *name, char *column) {
@@ -122,57 +113,6 @@ static bool check_tracestate(const struct vector_row *row) {
 static void every_row_of_tracestate_has_the_expected_result(void **state) {
     (void)state;
     vectors_check("tracestate.tsv", check_tracestate);
-}
-
-static tote_trace_state *change(const tote_trace_state *list, char *operation) {
-    char *verb = vectors_word(&operation);
-    char *key = vectors_word(&operation);
-
-    if (strcmp(verb, "set") == 0) {
-        return tote_trace_state_with(list, key, vectors_unescape(operation).at);
-    }
-    assert_string_equal(verb, "delete");
-    return tote_trace_state_without(list, key);
-}
-
-/* Rows that change sub-keys of `ot` are skipped: the API has no function for that. */
-static unsigned passed_over;
-
-static bool check_operation(const struct vector_row *row) {
-    char *parts[VECTORS_MOST_PARTS];
-    char header[2048];
-    char *expected = row->columns[1];
-    bool is_error = strncmp(expected, "ERROR ", 6) == 0;
-
-    if (vectors_split(row->columns[0], '|', parts) != 2) {
-        return false;
-    }
-    if (strncmp(parts[1], "ot-set ", 7) == 0 || strncmp(parts[1], "ot-unset ", 9) == 0) {
-        passed_over++;
-        return true;
-    }
-    reports = 0;
-    tote_diagnostics_set_handler(count_report, TOTE_LEVEL_WARN, NULL);
-    struct text initial = vectors_unescape(parts[0]);
-    tote_trace_state *before = tote_trace_state_from_header(initial.at, initial.length);
-    tote_trace_state *after = change(before, parts[1]);
-    tote_trace_state_to_header(after, header, sizeof header);
-    expected += is_error ? 6 : 0;
-    bool is_good = strcmp(vectors_word(&expected), "KEEP") == 0 && equals(header, expected) &&
-                   is_error == (reports > 0);
-    tote_trace_state_unref(after);
-    tote_trace_state_unref(before);
-    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
-    return is_good;
-}
-
-/* Spec: trace/api.md#tracestate */
-static void every_row_of_tracestate_ops_has_the_expected_result(void **state) {
-    (void)state;
-    passed_over = 0;
-    vectors_check("tracestate_ops.tsv", check_operation);
-    print_message("%u rows about ot-set and ot-unset passed over\n", passed_over);
-    assert_int_equal(passed_over, 4);
 }
 
 /* name\=value\;metadata */
@@ -290,7 +230,6 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(every_row_of_traceparent_has_the_expected_result),
         TEST(every_row_of_tracestate_has_the_expected_result),
-        TEST(every_row_of_tracestate_ops_has_the_expected_result),
         TEST(every_row_of_baggage_has_the_expected_result),
         TEST(every_row_of_baggage_inject_has_the_expected_result),
     };

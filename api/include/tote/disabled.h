@@ -333,8 +333,12 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_on_new)(__VA_ARGS__))
 #define tote_sampler_always_off_new(...) \
     TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_off_new)(__VA_ARGS__))
+#define tote_sampler_probability_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_probability_new)(__VA_ARGS__))
 #define tote_sampler_trace_id_ratio_new(...) \
     TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_trace_id_ratio_new)(__VA_ARGS__))
+#define tote_sampler_always_record_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_always_record_new)(__VA_ARGS__))
 #define tote_sampler_parent_based_new(...) \
     TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_parent_based_new)(__VA_ARGS__))
 #define tote_sampler_should_sample(...) \
@@ -342,7 +346,41 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #define tote_sampler_get_description(sampler, buffer, size) \
     (TOTE__OFF((tote_sampler_get_description)(sampler, buffer, size)), \
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_sampler_shutdown(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_sampler_shutdown)(__VA_ARGS__))
 #define tote_sampler_free(...) TOTE__OFF((tote_sampler_free)(__VA_ARGS__))
+#define tote_sampling_intent_set_threshold(...) \
+    TOTE__OFF((tote_sampling_intent_set_threshold)(__VA_ARGS__))
+#define tote_sampling_intent_get_threshold(...) \
+    TOTE__OFF_NUMBER(uint64_t, (tote_sampling_intent_get_threshold)(__VA_ARGS__))
+#define tote_sampling_intent_is_reliable(...) \
+    TOTE__OFF_BOOL((tote_sampling_intent_is_reliable)(__VA_ARGS__))
+#define tote_sampling_intent_add_provider(...) \
+    TOTE__OFF((tote_sampling_intent_add_provider)(__VA_ARGS__))
+#define tote_composable_sampler_new(...) \
+    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_new)(__VA_ARGS__))
+#define tote_composable_sampler_always_on_new(...) \
+    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_always_on_new)(__VA_ARGS__))
+#define tote_composable_sampler_always_off_new(...) \
+    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_always_off_new)(__VA_ARGS__))
+#define tote_composable_sampler_probability_new(...) \
+    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_probability_new)(__VA_ARGS__))
+#define tote_composable_sampler_parent_threshold_new(...) \
+    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_parent_threshold_new)(__VA_ARGS__))
+#define tote_composable_sampler_rule_based_new(...) \
+    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_rule_based_new)(__VA_ARGS__))
+#define tote_composable_sampler_annotating_new(...) \
+    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_annotating_new)(__VA_ARGS__))
+#define tote_composable_sampler_get_sampling_intent(...) \
+    TOTE__OFF((tote_composable_sampler_get_sampling_intent)(__VA_ARGS__))
+#define tote_composable_sampler_get_description(sampler, buffer, size) \
+    (TOTE__OFF((tote_composable_sampler_get_description)(sampler, buffer, size)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_composable_sampler_shutdown(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_composable_sampler_shutdown)(__VA_ARGS__))
+#define tote_composable_sampler_free(...) TOTE__OFF((tote_composable_sampler_free)(__VA_ARGS__))
+#define tote_sampler_composite_new(...) \
+    TOTE__OFF_POINTER(tote_sampler *, (tote_sampler_composite_new)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_SCOPE

@@ -18,6 +18,7 @@ enum {
     MOST_MEMBERS = 32,
     MOST_KEY = 256,
     MOST_VALUE = 256,
+    HEX_DIGITS = 14,
     MOST_BYTES = MOST_MEMBERS * (MOST_KEY + 1 + MOST_VALUE + 1) - 1
 };
 
@@ -117,6 +118,81 @@ static bool read_member(const char *text, size_t length, struct member *member) 
     return is_key(member->key, member->key_length) && is_value(member->value, member->value_length);
 }
 
+static bool is_named(const struct member *member, const char *name) {
+    return member->key_length == strlen(name) && memcmp(member->key, name, strlen(name)) == 0;
+}
+
+static bool is_letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* `th` has 1 to 14 lower-case hexadecimal digits, `rv` exactly 14. */
+static bool is_sampling_value(const struct member *sub_key) {
+    size_t least = is_named(sub_key, "rv") ? HEX_DIGITS : 1;
+
+    return sub_key->value_length >= least && sub_key->value_length <= HEX_DIGITS &&
+           strspn(sub_key->value, "0123456789abcdef") >= sub_key->value_length;
+}
+
+/* Return whether a sub-key of the member `ot` is valid. Spec: trace/tracestate-handling.md */
+static bool is_sub_key(const struct member *sub_key) {
+    bool is_valid = sub_key->key_length && sub_key->key[0] >= 'a' && sub_key->key[0] <= 'z';
+
+    for (size_t i = 0; i < sub_key->key_length; i++) {
+        is_valid &= is_letter_or_digit(sub_key->key[i]);
+    }
+    for (size_t i = 0; i < sub_key->value_length; i++) {
+        char c = sub_key->value[i];
+        is_valid &=
+            is_letter_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-';
+    }
+    if (is_named(sub_key, "th") || is_named(sub_key, "rv")) {
+        is_valid &= is_sampling_value(sub_key);
+    }
+    return is_valid;
+}
+
+/* Split `key:value`. Returns false if it is not a valid sub-key. */
+static bool read_sub_key(const struct tote__part *part, struct member *sub_key) {
+    const char *colon = memchr(part->at, ':', part->length);
+
+    if (!colon) {
+        return false;
+    }
+    size_t key_length = (size_t)(colon - part->at);
+    *sub_key = (struct member){part->at, key_length, colon + 1, part->length - key_length - 1};
+    return is_sub_key(sub_key);
+}
+
+/* Find the first valid sub-key with the key of `wanted` in an `ot` value. */
+static bool find_sub_key(const char *value, size_t length, const struct member *wanted,
+                         struct member *found) {
+    struct tote__part list = {value, length};
+    struct tote__part part;
+
+    while (tote__next_part(&list, ';', &part)) {
+        if (read_sub_key(&part, found) && has_key(found, 1, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Return whether all sub-keys of an `ot` value are valid and unique. */
+static bool is_ot_value(const char *value, size_t length) {
+    struct tote__part list = {value, length};
+    struct tote__part part;
+    bool is_valid = length > 0 && value[length - 1] != ';';
+
+    while (is_valid && tote__next_part(&list, ';', &part)) {
+        struct member sub_key;
+        struct member other;
+        is_valid = read_sub_key(&part, &sub_key) &&
+                   !find_sub_key(value, (size_t)(part.at - value), &sub_key, &other);
+    }
+    return is_valid;
+}
+
 tote_trace_state *tote_trace_state_from_header(const char *header, size_t length) {
     struct member members[MOST_MEMBERS];
     size_t count = 0;
@@ -196,13 +272,15 @@ tote_trace_state *tote_trace_state_with(const tote_trace_state *state, const cha
     size_t key_length = key ? strnlen(key, MOST_KEY + 1) : 0;
     size_t value_length = value ? strnlen(value, MOST_VALUE + 1) : 0;
 
-    if (!is_key(key, key_length) || !is_value(value, value_length)) {
+    members[0] = (struct member){key, key_length, value, value_length};
+    bool is_valid = is_key(key, key_length) && is_value(value, value_length) &&
+                    (!is_named(&members[0], "ot") || is_ot_value(value, value_length));
+    if (!is_valid) {
         tote_diagnostics_report(TOTE_LEVEL_WARN, "trace_state",
                                 "member \"%.64s\" not set: its %s is not allowed in a tracestate",
                                 key ? key : "", is_key(key, key_length) ? "value" : "key");
-        return tote_trace_state_ref((tote_trace_state *)state);
+        return tote_trace_state_ref(state);
     }
-    members[0] = (struct member){key, key_length, value, value_length};
     size_t count = 1 + copy_others(state, &members[0], members + 1, MOST_MEMBERS - 1);
     tote_trace_state *made = make(members, count);
     return made ? made : tote_trace_state_ref((tote_trace_state *)state);
@@ -218,6 +296,92 @@ tote_trace_state *tote_trace_state_without(const tote_trace_state *state, const 
     size_t count = copy_others(state, &member, members, MOST_MEMBERS);
     tote_trace_state *made = count ? make(members, count) : NULL;
     return made || !count ? made : tote_trace_state_ref((tote_trace_state *)state);
+}
+
+const char *tote_trace_state_get_ot(const tote_trace_state *state, const char *key,
+                                    size_t *length) {
+    const char *ot = tote_trace_state_get(state, "ot");
+    const struct member wanted = {key, key ? strlen(key) : 0, NULL, 0};
+    struct member found;
+
+    if (!ot || !find_sub_key(ot, strlen(ot), &wanted, &found)) {
+        return NULL;
+    }
+    if (length) {
+        *length = found.value_length;
+    }
+    return found.value;
+}
+
+/* Append `key:value`, and a separator if it is not the first. Returns false if it does not fit. */
+static bool append_sub_key(char ot[MOST_VALUE + 1], size_t *length, const struct member *sub_key) {
+    size_t separator = *length > 0;
+    size_t size = separator + sub_key->key_length + 1 + sub_key->value_length;
+
+    if (size > MOST_VALUE - *length) {
+        return false;
+    }
+    char *at = ot + *length;
+    if (separator) {
+        *at++ = ';';
+    }
+    memcpy(at, sub_key->key, sub_key->key_length);
+    at += sub_key->key_length;
+    *at++ = ':';
+    memcpy(at, sub_key->value, sub_key->value_length);
+    at[sub_key->value_length] = '\0';
+    *length += size;
+    return true;
+}
+
+/* Copy the valid sub-keys of a list, each once, except the one with the key of `sub_key`. */
+static size_t copy_other_sub_keys(const tote_trace_state *state, const struct member *sub_key,
+                                  char ot[MOST_VALUE + 1]) {
+    const char *old = tote_trace_state_get(state, "ot");
+    struct tote__part list = {old ? old : "", old ? strlen(old) : 0};
+    struct tote__part part;
+    struct member other;
+    struct member copied;
+    size_t length = 0;
+
+    ot[0] = '\0';
+    while (tote__next_part(&list, ';', &part)) {
+        if (read_sub_key(&part, &other) && !has_key(&other, 1, sub_key) &&
+            !find_sub_key(ot, length, &other, &copied)) {
+            append_sub_key(ot, &length, &other);
+        }
+    }
+    return length;
+}
+
+tote_trace_state *tote_trace_state_with_ot(const tote_trace_state *state, const char *key,
+                                           const char *value) {
+    char ot[MOST_VALUE + 1];
+    const struct member sub_key = {key, key ? strnlen(key, MOST_VALUE) : 0, value,
+                                   value ? strnlen(value, MOST_VALUE) : 0};
+    size_t length = copy_other_sub_keys(state, &sub_key, ot);
+    bool is_valid = value && is_sub_key(&sub_key);
+
+    if (!is_valid || !append_sub_key(ot, &length, &sub_key)) {
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "trace_state",
+                                "sub-key \"%.64s\" of the member \"ot\" not set: %s",
+                                key ? key : "",
+                                is_valid ? "the member would exceed 256 characters"
+                                         : "its key or value is not allowed");
+        return tote_trace_state_ref(state);
+    }
+    return tote_trace_state_with(state, "ot", ot);
+}
+
+tote_trace_state *tote_trace_state_without_ot(const tote_trace_state *state, const char *key) {
+    char ot[MOST_VALUE + 1];
+    const struct member sub_key = {key, key ? strlen(key) : 0, NULL, 0};
+
+    if (!tote_trace_state_get_ot(state, key, NULL)) {
+        return tote_trace_state_ref(state);
+    }
+    return copy_other_sub_keys(state, &sub_key, ot) ? tote_trace_state_with(state, "ot", ot)
+                                                    : tote_trace_state_without(state, "ot");
 }
 
 tote_trace_state *tote_trace_state_ref(const tote_trace_state *state) {

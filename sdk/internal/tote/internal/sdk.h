@@ -167,6 +167,14 @@ struct tote_span_processor {
     tote_span_processor *inner; /* the wrapped processor, owned; NULL: none */
 };
 
+/* Return the worse result: failure, then timeout. */
+static inline tote_result tote__worse(tote_result a, tote_result b) {
+    if (a == TOTE_RESULT_FAILURE || b == TOTE_RESULT_FAILURE) {
+        return TOTE_RESULT_FAILURE;
+    }
+    return a == TOTE_RESULT_TIMEOUT ? a : b;
+}
+
 /* Return the innermost processor, which exports. Returns NULL for NULL. */
 static inline tote_span_processor *tote__innermost(tote_span_processor *processor) {
     while (processor && processor->inner) {
@@ -203,6 +211,12 @@ struct tote_sampler {
     void *self;
     int known[TOTE__PARENT_KINDS]; /* the constant decision for this kind of parent, without changes
                                       to the result; or TOTE__ASK_SAMPLER */
+    bool follows_parent; /* if a constant decision samples a span like its parent, the parent's `th`
+                            is valid for the span, too */
+};
+struct tote_composable_sampler {
+    tote_composable_sampler_ops ops;
+    void *self;
 };
 struct tote_id_generator {
     tote_id_generator_ops ops;
