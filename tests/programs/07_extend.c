@@ -53,7 +53,8 @@ static void pass_errors(void *self, const tote_span_data *span) {
 int main(void) {
     static const tote_span_exporter_ops printer = {.struct_size = sizeof printer,
                                                    .export_spans = print_spans};
-    static const tote_sampler_ops sampler = {sizeof sampler, no_health, NULL, free_inner};
+    static const tote_sampler_ops sampler = {
+        .struct_size = sizeof sampler, .should_sample = no_health, .destroy = free_inner};
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_span_exporter *exporter = tote_span_exporter_new(&printer, stderr);
 

@@ -122,7 +122,8 @@ static void fill(struct everything *all) {
         .struct_size = sizeof exporter, .export_spans = export_spans, .destroy = count_destroyed};
     static const tote_span_processor_ops processor = {
         sizeof processor, NULL, NULL, NULL, NULL, NULL, count_destroyed};
-    static const tote_sampler_ops sampler = {sizeof sampler, sample, NULL, count_destroyed};
+    static const tote_sampler_ops sampler = {
+        .struct_size = sizeof sampler, .should_sample = sample, .destroy = count_destroyed};
     static const tote_id_generator_ops generator = {sizeof generator, false, new_trace_id,
                                                     new_span_id, count_destroyed};
 
