@@ -743,19 +743,31 @@ static void sdks_start_and_close_while_threads_use_the_others(void **state) {
     }
 }
 
-/* The last test, because the table of tracers is full afterwards. */
-static void beyond_1024_tracers_spans_still_reach_their_own_sdk(void **state) {
+/* Return the tracer whose name is a mebibyte that begins with the number. */
+static tote_tracer *large_tracer_of(tote_sdk *sdk, int number) {
+    enum { SIZE = 1 << 20 };
+    char *name = malloc(SIZE);
+
+    assert_non_null(name);
+    memset(name, 'x', SIZE);
+    name[snprintf(name, SIZE, "%d", number)] = ' ';
+    name[SIZE - 1] = '\0';
+    tote_tracer *tracer = tracer_of(sdk, name);
+    free(name);
+    return tracer;
+}
+
+/* The last test, because the memory of tracers is full afterwards. */
+static void over_the_limit_of_tracers_spans_still_reach_their_own_sdk(void **state) {
     (void)state;
     start_two();
     units[2].options.skip_global_registration = false;
     start(&units[2]);
-    for (int i = 0; i < 1100; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "tracer %d", i);
-        units[0].tracer = tracer_of(units[0].sdk, name);
+    for (int i = 0; i < 20; i++) {
+        units[0].tracer = large_tracer_of(units[0].sdk, i);
     }
-    units[1].tracer = tracer_of(units[1].sdk, "another");
-    assert_ptr_equal(units[1].tracer, tracer_of(units[1].sdk, "and another"));
+    units[1].tracer = large_tracer_of(units[1].sdk, 1);
+    assert_ptr_equal(units[1].tracer, large_tracer_of(units[1].sdk, 2));
     for (size_t i = 0; i < 2; i++) {
         end_one(&units[i], "span");
         assert_int_equal(count_of(&units[i]), 1);
@@ -793,7 +805,7 @@ int main(int argc, char **argv) {
         UNITS_TEST(each_sdk_has_its_own_disk_queue_and_a_shared_directory_is_refused),
         UNITS_TEST(a_forked_child_exports_by_each_of_its_sdks),
         UNITS_TEST(sdks_start_and_close_while_threads_use_the_others),
-        UNITS_TEST(beyond_1024_tracers_spans_still_reach_their_own_sdk),
+        UNITS_TEST(over_the_limit_of_tracers_spans_still_reach_their_own_sdk),
     };
 
     return RUN_TESTS(tests, argc, argv);

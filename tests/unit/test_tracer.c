@@ -350,22 +350,64 @@ static void threads_that_get_the_same_tracers_get_the_same_objects(void **state)
     assert_int_equal(fake.references, 0);
 }
 
-/* The last test, because the table is full afterwards. */
-static void beyond_1024_tracers_one_unnamed_tracer_is_shared(void **state) {
-    (void)state;
-    tote_tracer *tracer = NULL;
+/* Spec: trace/api.md#get-a-tracer. Compliance: TR-04 */
+static void thousands_of_tracers_keep_their_identity(void **state) {
+    enum { TRACERS = 5000 };
+    static tote_tracer *seen[TRACERS];
+    const tote_attribute attribute = {"shard", tote_int(7)};
+    tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
+    options.version = "1.2";
+    options.schema_url = "https://example.com/schema";
+    options.attributes = &attribute;
+    options.attribute_count = 1;
     char name[32];
 
-    for (int i = 0; i < 1100; i++) {
-        snprintf(name, sizeof name, "tracer %d", i);
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < TRACERS; i++) {
+            snprintf(name, sizeof name, "tracer %d", i);
+            tote_tracer *tracer =
+                tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, name, &options);
+            assert_true(round == 0 || tracer == seen[i]);
+            assert_ptr_equal(tote__tracer_at(tracer->index), tracer);
+            assert_string_equal(tracer->scope.name, name);
+            assert_string_equal(tracer->scope.version, "1.2");
+            assert_string_equal(tracer->scope.schema_url, "https://example.com/schema");
+            assert_int_equal(tracer->scope.attribute_count, 1);
+            seen[i] = tracer;
+        }
+    }
+    assert_int_equal(diagnostics, 0);
+}
+
+/* Return a name of a mebibyte that begins with the number. */
+static char *large_name(int number) {
+    enum { SIZE = 1 << 20 };
+    char *name = malloc(SIZE);
+
+    assert_non_null(name);
+    memset(name, 'x', SIZE);
+    name[snprintf(name, SIZE, "%d", number)] = ' ';
+    name[SIZE - 1] = '\0';
+    return name;
+}
+
+/* The last test, because the memory of tracers is full afterwards. */
+static void tracers_over_the_memory_limit_share_one_without_a_name(void **state) {
+    tote_tracer *tracer = NULL;
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        char *name = large_name(i);
         tracer = tote_get_tracer(name, NULL);
+        free(name);
         assert_ptr_equal(tote__tracer_at(tracer->index), tracer);
     }
     assert_string_equal(tracer->scope.name, "");
     assert_int_equal(diagnostics, 1);
     assert_ptr_equal(tote__tracer_at(UINT32_MAX), tracer);
     assert_string_equal(tote_get_tracer("tracer 7", NULL)->scope.name, "tracer 7");
-    assert_string_equal(tote__tracer_at(1024)->scope.version, "");
+    assert_string_equal(tote__tracer_at(60000)->scope.version, "");
 }
 
 #define TRACER_TEST(test) cmocka_unit_test_setup(test, set_up)
@@ -387,7 +429,8 @@ int main(int argc, char **argv) {
         TRACER_TEST(the_global_provider_is_referenced_while_it_is_global),
         TRACER_TEST(null_and_out_of_memory_are_harmless),
         TRACER_TEST(threads_that_get_the_same_tracers_get_the_same_objects),
-        TRACER_TEST(beyond_1024_tracers_one_unnamed_tracer_is_shared),
+        TRACER_TEST(thousands_of_tracers_keep_their_identity),
+        TRACER_TEST(tracers_over_the_memory_limit_share_one_without_a_name),
     };
     use_fake_allocator();
     return RUN_TESTS(tests, argc, argv);

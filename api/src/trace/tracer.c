@@ -3,8 +3,8 @@
  * tracer.c - tracers and the global provider
  *
  * Tracers are interned in a hash table of lists that only grow at their heads. Lookup takes no
- * lock, adding takes one, and tracers are never freed. A tracer is stored in `by_index` before it
- * is added to a list.
+ * lock, adding takes one, and tracers are never freed. A tracer is stored in the table of its index
+ * before it is added to a list. Index 0 is the tracer without a name.
  */
 #include "tote/internal/tracer.h"
 
@@ -20,16 +20,27 @@
 #include "tote/internal/unrecorded.h"
 #include "tote/internal/wire.h"
 
-enum { MOST_TRACERS = 1024, LISTS = 256 };
+enum {
+    TRACERS_PER_TABLE = 1024,
+    MOST_TABLES = 64,
+    MOST_BYTES = 16 << 20, /* of all tracers */
+    LISTS = 1024
+};
 
 /* The global provider's tracer without a name. Used if the table is full or out of memory. */
 static tote_tracer nameless = {.scope = {.name = "", .version = "", .schema_url = ""}};
 
+struct table {
+    _Atomic(tote_tracer *) tracers[TRACERS_PER_TABLE];
+};
+
 static struct {
     struct tote__lock lock; /* guards adding tracers and changing the provider */
     uint32_t count;
-    _Atomic(tote_tracer *) by_index[MOST_TRACERS + 1]; /* index 0: the tracer without a name */
+    size_t bytes;
     _Atomic(tote_tracer *) lists[LISTS];
+    struct table first_table;
+    _Atomic(struct table *) more_tables[MOST_TABLES]; /* by index; the first element is unused */
 } tracers;
 
 static _Atomic(tote_tracer_provider *) global_provider;
@@ -44,24 +55,34 @@ static const char *valid_text(struct tote__arena *arena, const char *text) {
     return length ? tote__utf8_valid_text(arena, text, &length) : "";
 }
 
-/*
- * Copy the attributes by encoding and decoding them in the wire format. This repairs invalid UTF-8
- * and drops invalid attributes.
- */
-static bool copy_attributes(tote_tracer *tracer, const tote_attribute *given, size_t count) {
-    struct tote__slice wire;
-    tote_attribute *copies;
+/* The identity of a tracer to be found or created, and its attributes in the wire format. */
+struct wanted {
+    tote_tracer tracer;
+    struct tote__slice attributes;
+    struct tote__arena memory;
+};
 
-    if (!given || !count) {
-        return true;
-    }
-    if (!tote__encode_attributes(&tracer->memory, TOTE__TAG_SCOPE_ATTRIBUTE, given, count, &wire) ||
-        !tote__unpack_attributes(wire, TOTE__TAG_SCOPE_ATTRIBUTE >> 3, &tracer->memory, &copies,
-                                 &tracer->scope.attribute_count)) {
+static bool decode_attributes(const struct wanted *wanted, struct tote__arena *memory,
+                              tote_instrumentation_scope *scope) {
+    tote_attribute *attributes;
+
+    if (!tote__unpack_attributes(wanted->attributes, TOTE__TAG_SCOPE_ATTRIBUTE >> 3, memory,
+                                 &attributes, &scope->attribute_count)) {
         return false;
     }
-    tracer->scope.attributes = copies;
+    scope->attributes = attributes;
     return true;
+}
+
+/*
+ * Encode the attributes, and decode them to compare them. This repairs invalid UTF-8 and drops
+ * invalid attributes.
+ */
+static bool take_attributes(struct wanted *wanted, const tote_attribute *given, size_t count) {
+    return !given || !count ||
+           (tote__encode_attributes(&wanted->memory, TOTE__TAG_SCOPE_ATTRIBUTE, given, count,
+                                    &wanted->attributes) &&
+            decode_attributes(wanted, &wanted->memory, &wanted->tracer.scope));
 }
 
 static bool has_same_attributes(const tote_instrumentation_scope *a,
@@ -98,27 +119,84 @@ static bool keep_text(struct tote__arena *arena, const char **text) {
     return *text != NULL;
 }
 
-/*
- * Return a copy that is not in the table yet. Takes ownership of the memory of `wanted`. Returns
- * NULL if out of memory.
- */
-static tote_tracer *tracer_new(tote_tracer *wanted) {
-    tote_tracer *tracer = tote__allocate(sizeof *tracer);
+/* Return how much memory the tracer needs; nested attributes may need more. */
+static size_t size_for(const struct wanted *wanted) {
+    enum { ALIGNMENT = _Alignof(max_align_t), ALLOCATIONS = 3, TEXTS_PER_ATTRIBUTE = 2 };
+    const tote_instrumentation_scope *scope = &wanted->tracer.scope;
 
-    if (!tracer || !keep_text(&wanted->memory, &wanted->scope.name) ||
-        !keep_text(&wanted->memory, &wanted->scope.version) ||
-        !keep_text(&wanted->memory, &wanted->scope.schema_url)) {
-        tote__release(tracer, sizeof *tracer);
+    return sizeof wanted->tracer + strlen(scope->name) + strlen(scope->version) +
+           strlen(scope->schema_url) + (size_t)ALLOCATIONS * (ALIGNMENT + 1) +
+           wanted->attributes.size +
+           scope->attribute_count *
+               (sizeof *scope->attributes + (size_t)TEXTS_PER_ATTRIBUTE * (ALIGNMENT + 1));
+}
+
+static void tracer_free(tote_tracer *tracer) {
+    if (tracer) {
+        tote__arena_clear(&tracer->memory);
+        tote__release(tracer, tracer->bytes);
+    }
+}
+
+/* Return a new tracer that is not in the table yet. Returns NULL if out of memory. */
+static tote_tracer *tracer_new(const struct wanted *wanted) {
+    size_t bytes = size_for(wanted);
+    tote_tracer *tracer = tote__allocate(bytes);
+
+    if (!tracer) {
         return NULL;
     }
-    *tracer = *wanted;
+    *tracer = wanted->tracer;
+    tracer->bytes = bytes;
+    tracer->memory = tote__arena_over(tracer + 1, bytes - sizeof *tracer);
+    tote_instrumentation_scope *scope = &tracer->scope;
+    if (!keep_text(&tracer->memory, &scope->name) || !keep_text(&tracer->memory, &scope->version) ||
+        !keep_text(&tracer->memory, &scope->schema_url) ||
+        !decode_attributes(wanted, &tracer->memory, scope)) {
+        tracer_free(tracer);
+        return NULL;
+    }
     return tracer;
+}
+
+/* Return the table of an index; NULL if there is none. */
+static struct table *table_of(uint32_t index) {
+    uint32_t number = index / TRACERS_PER_TABLE;
+
+    if (!number) {
+        return &tracers.first_table;
+    }
+    return number < MOST_TABLES
+               ? atomic_load_explicit(&tracers.more_tables[number], memory_order_acquire)
+               : NULL;
+}
+
+/* Store the tracer at the next index. The lock is held. Returns false if there is no space. */
+static bool store_at_next_index(tote_tracer *tracer) {
+    uint32_t index = tracers.count + 1;
+    struct table *table = table_of(index);
+
+    if (tracers.bytes + tracer->bytes > MOST_BYTES || index >= MOST_TABLES * TRACERS_PER_TABLE) {
+        return false;
+    }
+    if (!table) {
+        table = tote__allocate_zeroed(sizeof *table);
+        if (!table) {
+            return false;
+        }
+        atomic_store_explicit(&tracers.more_tables[index / TRACERS_PER_TABLE], table,
+                              memory_order_release);
+    }
+    tracer->index = tracers.count = index;
+    tracers.bytes += tracer->bytes;
+    atomic_store_explicit(&table->tracers[index % TRACERS_PER_TABLE], tracer, memory_order_release);
+    return true;
 }
 
 /*
  * Insert `tracer`, unless another thread inserted an equal one first. Returns the tracer in the
- * table; NULL if the table is full. A fork in between leaves an index unused. A tracer without a
- * name has index 0 and uses no slot of `by_index`.
+ * table; NULL if there is no space. A fork in between leaves an index unused. A tracer without a
+ * name has index 0 and is in no table.
  */
 static tote_tracer *add(tote_tracer *tracer, bool is_nameless) {
     _Atomic(tote_tracer *) *list = list_of(tracer);
@@ -126,12 +204,8 @@ static tote_tracer *add(tote_tracer *tracer, bool is_nameless) {
     tote__lock_take(&tracers.lock);
     tote_tracer *head = atomic_load_explicit(list, memory_order_relaxed);
     tote_tracer *result = find(tracer, head);
-    if (!result && (is_nameless || tracers.count < MOST_TRACERS)) {
-        tracer->index = is_nameless ? 0 : ++tracers.count;
+    if (!result && (is_nameless || store_at_next_index(tracer))) {
         tracer->next = head;
-        if (!is_nameless) {
-            atomic_store_explicit(&tracers.by_index[tracer->index], tracer, memory_order_release);
-        }
         atomic_store_explicit(list, tracer, memory_order_release);
         result = tracer;
     }
@@ -140,20 +214,21 @@ static tote_tracer *add(tote_tracer *tracer, bool is_nameless) {
 }
 
 /*
- * Return the interned tracer that `wanted` describes. Takes ownership of the memory of `wanted`.
- * Returns NULL if out of memory, or if the table is full: then sets `is_full`.
+ * Return the interned tracer that `wanted` describes. Returns NULL if out of memory, or if there is
+ * no space: then sets `is_full`.
  */
-static tote_tracer *intern(tote_tracer *wanted, bool is_nameless, bool *is_full) {
-    tote_tracer *result = find(wanted, atomic_load_explicit(list_of(wanted), memory_order_acquire));
+static tote_tracer *intern(const struct wanted *wanted, bool is_nameless, bool *is_full) {
+    const tote_tracer *identity = &wanted->tracer;
+    tote_tracer *result =
+        find(identity, atomic_load_explicit(list_of(identity), memory_order_acquire));
     tote_tracer *tracer = result ? NULL : tracer_new(wanted);
 
     if (tracer) {
         result = add(tracer, is_nameless);
         *is_full = !result;
     }
-    if (!tracer || result != tracer) {
-        tote__arena_clear(&wanted->memory);
-        tote__release(tracer, sizeof *tracer);
+    if (result != tracer) {
+        tracer_free(tracer);
     }
     return result;
 }
@@ -163,10 +238,11 @@ static tote_tracer *intern(tote_tracer *wanted, bool is_nameless, bool *is_full)
  * global one. Returns NULL if out of memory.
  */
 static tote_tracer *nameless_like(const tote_tracer *given) {
-    tote_tracer wanted = {.scope = nameless.scope, .provider = given->provider, .run = given->run};
+    const struct wanted wanted = {
+        .tracer = {.scope = nameless.scope, .provider = given->provider, .run = given->run}};
     bool is_full = false;
 
-    return wanted.provider ? intern(&wanted, true, &is_full) : &nameless;
+    return given->provider ? intern(&wanted, true, &is_full) : &nameless;
 }
 
 /* Report why `name` is not interned. */
@@ -174,10 +250,9 @@ static void report_nameless(const char *name, bool is_full) {
     if (is_full) {
         tote_diagnostics_report(
             TOTE_LEVEL_WARN, "tracer",
-            "more than %d different tracers: \"%.64s\" and others share one without "
-            "a name. Do not put what varies into a tracer's name, version or "
-            "attributes",
-            MOST_TRACERS, name);
+            "the tracers take %d MiB: \"%.64s\" and others share one without a name. Do not put "
+            "what varies into a tracer's name, version or attributes",
+            MOST_BYTES >> 20, name);
     } else {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "tracer",
@@ -207,31 +282,36 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
             TOTE_LEVEL_WARN, "tracer",
             "tracer without a name: give it the name of the library that traces");
     }
-    tote_tracer wanted = {
-        .provider = provider,
-        .run = provider ? atomic_load_explicit(&provider->run, memory_order_acquire) : 0,
+    unsigned char buffer[512];
+    struct wanted wanted = {
+        .tracer = {.provider = provider,
+                   .run =
+                       provider ? atomic_load_explicit(&provider->run, memory_order_acquire) : 0},
+        .memory = tote__arena_over(buffer, sizeof buffer),
     };
-    tote_instrumentation_scope *scope = &wanted.scope;
+    tote_instrumentation_scope *scope = &wanted.tracer.scope;
     scope->name = valid_text(&wanted.memory, name);
     scope->version = valid_text(&wanted.memory, options.version);
     scope->schema_url = valid_text(&wanted.memory, options.schema_url);
     bool is_complete = scope->name && scope->version && scope->schema_url &&
-                       copy_attributes(&wanted, options.attributes, options.attribute_count);
+                       take_attributes(&wanted, options.attributes, options.attribute_count);
     bool is_full = false;
     tote_tracer *tracer = is_complete ? intern(&wanted, false, &is_full) : NULL;
+    tote__arena_clear(&wanted.memory);
     if (!tracer) {
-        tote__arena_clear(&wanted.memory);
         report_nameless(name ? name : "", is_full);
-        tracer = nameless_like(&wanted);
+        tracer = nameless_like(&wanted.tracer);
     }
     errno = error;
     return tracer;
 }
 
 const tote_tracer *tote__tracer_at(uint32_t index) {
+    const struct table *table = table_of(index);
     const tote_tracer *tracer =
-        index <= MOST_TRACERS ? atomic_load_explicit(&tracers.by_index[index], memory_order_acquire)
-                              : NULL;
+        table
+            ? atomic_load_explicit(&table->tracers[index % TRACERS_PER_TABLE], memory_order_acquire)
+            : NULL;
 
     return tracer ? tracer : &nameless;
 }

@@ -53,6 +53,7 @@ struct tote_tracer {
     uint32_t index;                 /* among all tracers */
     /* Version of the rules that were last applied, times 2, plus 1 if they disable the tracer. */
     _Atomic(uint32_t) rules_result;
+    size_t bytes; /* of memory, about */
     tote_tracer *next;
     struct tote__arena memory; /* holds its strings and attributes */
 };
