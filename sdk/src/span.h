@@ -29,7 +29,7 @@ enum span_state {
 };
 
 /* Why an attribute, event or link was dropped. */
-enum span_loss { LOST_TO_LIMIT = 1, LOST_TO_KEY = 2, LOST_TO_MEMORY = 4 };
+enum span_loss { LOST_TO_LIMIT = 1, LOST_TO_KEY = 2, LOST_TO_MEMORY = 4, LOST_EMPTY_LINK = 8 };
 
 /*
  * A growing part of a span's bytes. Offsets below SPAN_BUFFER_BYTES are in the block's inline

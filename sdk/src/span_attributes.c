@@ -442,10 +442,8 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
 
     select_attributes(span, &selection, attributes, attribute_count,
                       span->origin.limits.attributes_per_link);
-    if (!tote_span_context_is_valid(context) && !state_length && !selection.size) {
-        tote__arena_clear(&selection.memory);
-        return; /* an empty link. Spec: trace/api.md#add-link */
-    }
+    bool is_empty = !tote_span_context_is_valid(context) && !state_length && !selection.size &&
+                    !selection.dropped; /* Spec: trace/api.md#add-link */
     size_t content = 2 + sizeof context->trace_id + 2 + sizeof context->span_id + selection.size +
                      tote__number_size(selection.dropped) + 1 + sizeof(uint32_t);
     if (state_length) {
@@ -453,11 +451,13 @@ void tote__span_put_link(struct span *span, const tote_span_context *context,
     }
     /* One more byte: the header ends with NUL, which the next field overwrites. */
     bool is_full = span->link_count >= span->origin.limits.links;
-    bool has_room = !is_full && tote__span_reserve(span, &span->links, content + 16);
+    bool has_room = !is_empty && !is_full && tote__span_reserve(span, &span->links, content + 16);
     uint8_t *out = has_room ? open_field(span, &span->links, TOTE__SPAN_LINK, content) : NULL;
     if (!out) {
         tote__span_lose(span, &span->facts.dropped_link_count,
-                        is_full ? LOST_TO_LIMIT : LOST_TO_MEMORY);
+                        is_empty  ? LOST_EMPTY_LINK
+                        : is_full ? LOST_TO_LIMIT
+                                  : LOST_TO_MEMORY);
         tote__arena_clear(&selection.memory);
         return;
     }

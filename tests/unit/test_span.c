@@ -194,6 +194,9 @@ static void links_without_ids_are_kept_only_with_attributes_or_a_trace_state(voi
     const tote_link *links = tote_span_data_get_links(sdk_fixture_only_span(f), &count);
     char header[16];
     assert_int_equal(count, 2);
+    assert_int_equal(tote_span_data_get_dropped_link_count(f->spans[0]), 1);
+    assert_int_equal(f->diagnostics, 1);
+    assert_non_null(strstr(f->last_diagnostic, "1 links were dropped: without a span context"));
     assert_string_equal(links[0].attributes[0].value.as.string, "batch");
     assert_true(tote_span_context_is_remote(links[1].context));
     assert_memory_equal(tote_span_context_get_trace_id(links[1].context), &trace_id, 16);
@@ -241,6 +244,24 @@ static void a_link_at_start_keeps_its_attributes_without_a_span_context(void **s
     assert_int_equal(count, 1);
     assert_false(tote_span_context_is_valid(kept[0].context));
     assert_string_equal(kept[0].attributes[0].value.as.string, "batch");
+}
+
+/* The link has attributes, though none is kept. Spec: trace/api.md#add-link */
+static void a_link_without_ids_counts_its_dropped_attributes(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count_per_link = 0;
+    sdk_fixture_start(state);
+    const tote_attribute why = {"why", tote_string("batch")};
+    size_t count = 0;
+
+    tote_span *span = start(f);
+    tote_span_add_link(span, NULL, &why, 1);
+    tote_span_close(&span);
+    const tote_link *links = tote_span_data_get_links(sdk_fixture_only_span(f), &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(links[0].attribute_count, 0);
+    assert_int_equal(links[0].dropped_attribute_count, 1);
+    assert_int_equal(tote_span_data_get_dropped_link_count(f->spans[0]), 0);
 }
 
 /* Undefined bits are reserved. Spec: opentelemetry-proto trace/v1/trace.proto, SpanFlags */
@@ -564,6 +585,7 @@ int main(int argc, char **argv) {
         SDK_TEST(events_keep_their_order_and_times_and_have_unique_keys),
         SDK_TEST(links_without_ids_are_kept_only_with_attributes_or_a_trace_state),
         SDK_TEST(a_link_at_start_keeps_its_attributes_without_a_span_context),
+        SDK_TEST(a_link_without_ids_counts_its_dropped_attributes),
         SDK_TEST(a_link_leaves_out_trace_flags_that_are_not_defined),
         SDK_TEST(a_repeated_key_of_an_event_does_not_replace_another_key),
         SDK_TEST(dropped_data_is_reported_with_the_span_and_the_cause),
