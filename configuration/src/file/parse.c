@@ -60,7 +60,9 @@ static tote_configuration *parse(struct tote__file *file, const char *text, size
         if (length >= strlen(bom) && memcmp(text, bom, strlen(bom)) == 0) {
             skipped = strlen(bom);
         }
-        tote__yaml_read(text + skipped, length - skipped, configuration, file);
+        if (tote__yaml_read(text + skipped, length - skipped, configuration, file)) {
+            tote__validate(&configuration->root, file);
+        }
     }
     bool is_usable = configuration && !file->is_refused && !file->is_out_of_memory;
     tote__file_report(file, options);

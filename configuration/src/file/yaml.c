@@ -239,7 +239,7 @@ static void read_scalar(struct builder *builder, const yaml_event_t *event) {
     if (!node) {
         return;
     }
-    node->type = TOTE_CONFIGURATION_TYPE_NULL;
+    node->type = TOTE_CONFIGURATION_TYPE_MISSING; /* without a text: already reported */
     check_tag(builder, event, event->data.scalar.tag);
     add_anchor(builder, event->data.scalar.anchor, node);
     text = substituted_text(builder, node, event, &length);
@@ -422,7 +422,7 @@ static void build(struct builder *builder, yaml_parser_t *parser) {
     }
 }
 
-void tote__yaml_read(const char *text, size_t length, tote_configuration *configuration,
+bool tote__yaml_read(const char *text, size_t length, tote_configuration *configuration,
                      struct tote__file *file) {
     struct builder builder = {
         .file = file, .text = text, .memory = &configuration->memory, .root = &configuration->root};
@@ -430,19 +430,21 @@ void tote__yaml_read(const char *text, size_t length, tote_configuration *config
 
     if (!yaml_parser_initialize(&parser)) {
         file->is_out_of_memory = true;
-        return;
+        return false;
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
     build(&builder, &parser);
     yaml_parser_delete(&parser);
     if (builder.is_stopped) {
-        return;
+        return false;
     }
-    if (configuration->root.type != TOTE_CONFIGURATION_TYPE_MAPPING) {
+    bool is_mapping = configuration->root.type == TOTE_CONFIGURATION_TYPE_MAPPING;
+    if (!is_mapping) {
         tote__file_problem(file, TOTE_LEVEL_ERROR, 0, 0, NULL,
                            builder.document_count
                                ? "the file must contain a mapping that begins with file_format"
                                : "the file is empty");
     }
+    return is_mapping;
 }

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * validate.c - compares a tree with the tables of schema.c, and reports all differences
+ *
+ * Messages contain names of keys, never values of texts, which may be secret. The depth of the
+ * recursion is the depth of the tree, which is limited.
+ *
+ * Tests: tests/unit/test_configuration_schema.c
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "file.h"
+#include "schema.h"
+
+enum { TEXT_BYTES = 512 };
+
+/* A text that is built in pieces, and cut at its size. */
+struct text {
+    char at[TEXT_BYTES];
+    struct tote__writer writer;
+};
+
+static void add(struct text *text, const char *more) {
+    tote__write(&text->writer, more, strlen(more));
+}
+
+static void begin(struct text *text) {
+    text->writer = (struct tote__writer){text->at, sizeof text->at - 1, 0};
+}
+
+static const char *finish(struct text *text) {
+    text->at[tote__min(text->writer.length, text->writer.size)] = '\0';
+    return text->at;
+}
+
+static void add_names(struct text *text, const void *names, size_t stride) {
+    const char *separator = "";
+
+    for (const char *at = names; at && *(const char *const *)at; at += stride) {
+        add(text, separator);
+        add(text, *(const char *const *)at);
+        separator = ", ";
+    }
+}
+
+/* Add " from 0 to 1". */
+static void add_bounds(struct text *text, const struct tote__schema *schema) {
+    char bound[64];
+
+    if (isfinite(schema->least)) {
+        snprintf(bound, sizeof bound, " from %.0f", schema->least);
+        add(text, bound);
+    }
+    if (isfinite(schema->most)) {
+        snprintf(bound, sizeof bound, " to %.0f", schema->most);
+        add(text, bound);
+    }
+}
+
+/* Describe the values that are right, for example "an integer from 0, or null". */
+static const char *describe(struct text *text, const struct tote__schema *schema) {
+    static const struct {
+        unsigned type;
+        const char *name;
+    } types[] = {
+        {TOTE__IS_BOOL, "true or false"}, {TOTE__IS_INTEGER, "an integer"},
+        {TOTE__IS_NUMBER, "a number"},    {TOTE__IS_STRING, "a text"},
+        {TOTE__IS_SEQUENCE, "a list"},    {TOTE__IS_MAPPING, "a mapping"},
+        {TOTE__OR_NULL, "null"},
+    };
+    const char *separator = "";
+
+    begin(text);
+    for (size_t i = 0; i < TOTE_COUNT_OF(types); i++) {
+        if (!(schema->types & types[i].type)) {
+            continue;
+        }
+        add(text, separator);
+        if (types[i].type == TOTE__IS_STRING && schema->names) {
+            add(text, "one of ");
+            add_names(text, schema->names, sizeof *schema->names);
+        } else {
+            add(text, types[i].name);
+        }
+        if (types[i].type & (TOTE__IS_INTEGER | TOTE__IS_NUMBER)) {
+            add_bounds(text, schema);
+        }
+        separator = ", or ";
+    }
+    return finish(text);
+}
+
+static const char *type_name(const tote_configuration_node *node) {
+    static const char *const names[] = {
+        [TOTE_CONFIGURATION_TYPE_MISSING] = "nothing",
+        [TOTE_CONFIGURATION_TYPE_NULL] = "null",
+        [TOTE_CONFIGURATION_TYPE_BOOL] = "a boolean",
+        [TOTE_CONFIGURATION_TYPE_INT] = "an integer",
+        [TOTE_CONFIGURATION_TYPE_DOUBLE] = "a number",
+        [TOTE_CONFIGURATION_TYPE_STRING] = "a text",
+        [TOTE_CONFIGURATION_TYPE_SEQUENCE] = "a list",
+        [TOTE_CONFIGURATION_TYPE_MAPPING] = "a mapping",
+    };
+    return names[node->type];
+}
+
+/* Return the types of the schema that the node has. */
+static unsigned types_of(const tote_configuration_node *node) {
+    int64_t integer;
+
+    switch (node->type) {
+    case TOTE_CONFIGURATION_TYPE_NULL:
+        return TOTE__OR_NULL;
+    case TOTE_CONFIGURATION_TYPE_BOOL:
+        return TOTE__IS_BOOL;
+    case TOTE_CONFIGURATION_TYPE_INT:
+    case TOTE_CONFIGURATION_TYPE_DOUBLE:
+        return TOTE__IS_NUMBER |
+               (tote_configuration_node_read_int(node, &integer) ? TOTE__IS_INTEGER : 0);
+    case TOTE_CONFIGURATION_TYPE_STRING:
+        return TOTE__IS_STRING;
+    case TOTE_CONFIGURATION_TYPE_SEQUENCE:
+        return TOTE__IS_SEQUENCE;
+    default:
+        return TOTE__IS_MAPPING;
+    }
+}
+
+/* Return a cure for a value of the wrong type. */
+static const char *cure_of(const tote_configuration_node *node, const struct tote__schema *schema) {
+    tote_configuration_node unquoted;
+
+    if ((schema->types & TOTE__IS_STRING) && (types_of(node) & (TOTE__IS_NUMBER | TOTE__IS_BOOL))) {
+        return "; put it in quotes";
+    }
+    if (node->type == TOTE_CONFIGURATION_TYPE_STRING) {
+        tote__scalar_resolve(&unquoted, node->as.text.at, node->as.text.length);
+        return types_of(&unquoted) & schema->types ? "; remove the quotes" : "";
+    }
+    if (node->type == TOTE_CONFIGURATION_TYPE_NULL) {
+        return "; or remove the key";
+    }
+    return "";
+}
+
+static void check_text(struct tote__file *file, const tote_configuration_node *node,
+                       const struct tote__schema *schema) {
+    const char *const *names = schema->names;
+    struct text expected;
+
+    while (names && *names && strcmp(*names, node->as.text.at) != 0) {
+        names++;
+    }
+    if (names && !*names) {
+        const char *nearest =
+            tote__nearest_name(node->as.text.at, schema->names, sizeof *schema->names);
+        tote__file_error(file, node, "unknown value; %s%s%sexpected %s",
+                         nearest ? "did you mean \"" : "", nearest ? nearest : "",
+                         nearest ? "\"? " : "", describe(&expected, schema));
+    }
+}
+
+static void check(struct tote__file *file, const tote_configuration_node *node,
+                  const struct tote__schema *schema);
+
+static void check_sequence(struct tote__file *file, const tote_configuration_node *node,
+                           const struct tote__schema *schema) {
+    const tote_configuration_node *first = node->as.children.first;
+
+    if (node->as.children.count < schema->least_count) {
+        tote__file_error(file, node, "the list is empty; give at least %zu item, or remove the key",
+                         schema->least_count);
+    }
+    for (const tote_configuration_node *item = first; item; item = item->next) {
+        check(file, item, schema->items);
+        if (schema->is_uniform && (types_of(item) & types_of(first) & schema->items->types) == 0 &&
+            (types_of(item) & schema->items->types) && (types_of(first) & schema->items->types)) {
+            tote__file_error(file, item,
+                             "this is %s, but the list begins with %s; give all items "
+                             "the same type",
+                             type_name(item), type_name(first));
+        }
+    }
+}
+
+static const struct tote__schema_key *find_key(const struct tote__schema *schema,
+                                               const char *name) {
+    const struct tote__schema_key *key = schema->keys;
+
+    while (key && key->name && strcmp(key->name, name) != 0) {
+        key++;
+    }
+    return key && key->name ? key : NULL;
+}
+
+static void report_unknown_key(struct tote__file *file, const tote_configuration_node *node,
+                               const struct tote__schema *schema) {
+    const char *nearest = tote__nearest_name(node->key, schema->keys, sizeof *schema->keys);
+    tote_level level = schema->warns_of_others ? TOTE_LEVEL_WARN : TOTE_LEVEL_ERROR;
+    const char *effect = schema->warns_of_others ? ", which has no effect" : "";
+    struct text known;
+
+    begin(&known);
+    add_names(&known, schema->keys, sizeof *schema->keys);
+    finish(&known);
+    if (nearest) {
+        tote__file_key_problem(file, level, node, "unknown key%s; did you mean \"%s\"?", effect,
+                               nearest);
+    } else if (schema->keys) {
+        tote__file_key_problem(file, level, node, "unknown key%s; known keys are %s", effect,
+                               known.at);
+    } else {
+        tote__file_key_problem(file, level, node, "unknown key%s; there are no keys here", effect);
+    }
+}
+
+/* Check that a choice has exactly one key. */
+static void check_choice(struct tote__file *file, const tote_configuration_node *node,
+                         const struct tote__schema *schema) {
+    size_t count = node->as.children.count;
+    struct text known;
+
+    if (count == 1) {
+        return;
+    }
+    begin(&known);
+    add_names(&known, schema->keys, sizeof *schema->keys);
+    tote__file_error(file, node, "there are %zu keys, expected exactly one of %s%s", count,
+                     finish(&known), schema->others ? ", or the name of a plug-in" : "");
+}
+
+static void check_mapping(struct tote__file *file, const tote_configuration_node *node,
+                          const struct tote__schema *schema) {
+    if (schema->is_choice) {
+        check_choice(file, node, schema);
+    } else if (node->as.children.count < schema->least_count) {
+        tote__file_error(file, node, "the mapping is empty; give at least %zu key, or remove it",
+                         schema->least_count);
+    }
+    for (const tote_configuration_node *child = node->as.children.first; child;
+         child = child->next) {
+        const struct tote__schema_key *key = find_key(schema, child->key);
+        if (!key && (schema->warns_of_others || !schema->others)) {
+            report_unknown_key(file, child, schema);
+        }
+        if (key || schema->others) {
+            check(file, child, key ? key->schema : schema->others);
+        }
+    }
+    for (const struct tote__schema_key *key = schema->keys; key && key->name; key++) {
+        if (key->is_required && !tote_configuration_node_get(node, key->name)) {
+            tote__file_error(file, node, "the key \"%s\" is missing", key->name);
+        }
+    }
+}
+
+static void check(struct tote__file *file, const tote_configuration_node *node,
+                  const struct tote__schema *schema) {
+    unsigned types = types_of(node) & schema->types;
+    struct text expected;
+    double number;
+
+    if (node->type == TOTE_CONFIGURATION_TYPE_MISSING) {
+        return; /* its text was refused */
+    }
+    if (!types) {
+        tote__file_error(file, node, "this is %s; expected %s%s", type_name(node),
+                         describe(&expected, schema), cure_of(node, schema));
+    } else if (tote_configuration_node_read_double(node, &number)) {
+        if (!(number >= schema->least && number <= schema->most)) {
+            tote__file_error(file, node, "out of bounds; expected %s", describe(&expected, schema));
+        }
+    } else if (types & TOTE__IS_STRING) {
+        check_text(file, node, schema);
+    } else if (types & TOTE__IS_SEQUENCE) {
+        check_sequence(file, node, schema);
+    } else if (types & TOTE__IS_MAPPING) {
+        check_mapping(file, node, schema);
+    }
+}
+
+/* Spec: opentelemetry-configuration/VERSIONING.md */
+static void check_version(struct tote__file *file, const tote_configuration_node *node) {
+    enum { MAJOR = 1, LAST_MINOR = 2 };
+    static const char digits[] = "0123456789";
+    const char *text;
+
+    if (!tote_configuration_node_read_string(node, &text)) {
+        return; /* reported by the table */
+    }
+    size_t major = strspn(text, digits);
+    size_t minor = text[major] == '.' ? strspn(text + major + 1, digits) : 0;
+    if (!major || !minor || text[major + 1 + minor] || strtoul(text, NULL, 10) != MAJOR) {
+        tote__file_error(file, node,
+                         "unknown version; this libtote reads versions \"%d.0\" to "
+                         "\"%d.%d\"",
+                         MAJOR, MAJOR, LAST_MINOR);
+    } else if (strtoul(text + major + 1, NULL, 10) > LAST_MINOR) {
+        tote__file_key_problem(file, TOTE_LEVEL_WARN, node,
+                               "the version is newer than \"%d.%d\"; keys that it adds are errors "
+                               "or have no effect",
+                               MAJOR, LAST_MINOR);
+    }
+}
+
+void tote__validate(const tote_configuration_node *root, struct tote__file *file) {
+    check(file, root, &tote__file_schema);
+    check_version(file, tote_configuration_node_get(root, "file_format"));
+}
