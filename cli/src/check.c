@@ -268,8 +268,15 @@ int check_run(const struct check_options *options) {
 
     timeout_ms = options->timeout_ms;
     tote_diagnostics_set_handler(keep_report, TOTE_LEVEL_INFO, NULL);
-    tote__settings_describe_environment(keep_setting, NULL);
+    checked.file = options->file ? options->file : getenv("OTEL_CONFIG_FILE");
+    if (checked.file && !checked.file[strspn(checked.file, " \t\r\n")]) {
+        checked.file = NULL;
+    }
+    if (!checked.file) {
+        tote__settings_describe_environment(keep_setting, NULL);
+    }
     change_environment();
+    sdk_options.config_file = checked.file;
     tote__check = &check;
     tote__observe_attempts(keep_attempt);
     tote_sdk *sdk = tote_sdk_start(&sdk_options);

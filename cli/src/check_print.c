@@ -15,8 +15,8 @@
 enum {
     WIDTH = 80,
     VARIABLE_COLUMNS = 40, /* of a name without a group */
-    KEY_COLUMNS = 28,      /* of a key in a group */
-    VALUE_COLUMNS = 24,
+    KEY_COLUMNS = 30,      /* of a key in a group */
+    VALUE_COLUMNS = 22,
     STEP_COLUMNS = 16,
     STATE_COLUMNS = 12,
     TIME_COLUMNS = 12,
@@ -108,6 +108,16 @@ static void print_setting(const struct terminal *terminal, struct tote__arena *a
     fputc('\n', terminal->out);
 }
 
+/* A group that is too long begins at a later key. */
+static void print_group(const char *name, size_t length) {
+    const char *from = name;
+
+    while (length - (size_t)(from - name) > WIDTH - INDENT - 4) {
+        from += strcspn(from, ".") + 1;
+    }
+    printf("  %s%.*s\n", from > name ? "... " : "", (int)(length - (size_t)(from - name)), from);
+}
+
 static void print_settings(const struct terminal *terminal, struct tote__arena *arena,
                            const struct check_result *result) {
     const char *group = "";
@@ -119,7 +129,7 @@ static void print_settings(const struct terminal *terminal, struct tote__arena *
         const char *name = result->settings[i].name ? result->settings[i].name : "";
         size_t own = group_of(name);
         if (own && (own != length || strncmp(name, group, own) != 0)) {
-            printf("  %.*s\n", (int)own, name);
+            print_group(name, own);
             group = name;
             length = own;
         }

@@ -6,6 +6,7 @@
  */
 #include "configuration.h"
 
+#include "create.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
 #include "tote/internal/tracer.h"
@@ -166,12 +167,8 @@ static void resolve_sampler(const tote_sdk_options *options, struct tote__config
     }
 }
 
-/*
- * Return whether a processor of the program exports. A processor that could not be created counts,
- * so that no exporter gets spans that it would have filtered.
- */
-static bool has_exporting_processor(const tote_sdk_options *options) {
-    bool has_one = false;
+bool tote__options_export(const tote_sdk_options *options) {
+    bool has_one = options->exporters && options->exporter_count;
 
     for (size_t i = 0; options->processors && i < options->processor_count && !has_one; i++) {
         const tote_span_processor *innermost = tote__innermost(options->processors[i]);
@@ -181,7 +178,7 @@ static bool has_exporting_processor(const tote_sdk_options *options) {
 }
 
 static void resolve_exporters(const tote_sdk_options *options, struct tote__configuration *result) {
-    if ((options->exporters && options->exporter_count) || has_exporting_processor(options)) {
+    if (result->file || tote__options_export(options)) {
         return;
     }
     if (result->reads_environment) {
@@ -215,26 +212,15 @@ static void resolve_propagators(const tote_sdk_options *options,
     }
 }
 
-static void report_config_file(const struct tote__configuration *result) {
-    const char *file = result->reads_environment ? tote__env("OTEL_CONFIG_FILE") : NULL;
-
-    if (file) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, "configuration",
-            "OTEL_CONFIG_FILE='%s' is ignored: this version does not read configuration files; "
-            "options and the other OTEL_* variables apply",
-            file);
-    }
-}
-
-void tote__configuration_resolve(const tote_sdk_options *options,
+void tote__configuration_resolve(const tote_sdk_options *options, const struct tote__creation *file,
                                  struct tote__configuration *result) {
     *result = (struct tote__configuration){
         .reads_environment = !options->ignore_environment,
         .is_global = !options->skip_global_registration,
+        .file = file,
     };
-    report_config_file(result);
-    result->is_disabled = result->reads_environment && tote__env_boolean("OTEL_SDK_DISABLED");
+    result->is_disabled = (file && file->is_disabled) ||
+                          (result->reads_environment && tote__env_boolean("OTEL_SDK_DISABLED"));
     resolve_resource(options, result);
     resolve_sampler(options, result);
     resolve_propagators(options, result);

@@ -9,6 +9,7 @@
 #define TOTE_CONFIGURATION_CONFIGURATION_H
 
 #include "tote/internal/sdk.h"
+#include "tote/internal/text.h"
 #include "tote/start.h"
 
 enum { TOTE__MOST_EXPORTERS = 3 };
@@ -26,10 +27,11 @@ struct tote__configuration {
 
     const char
         *sampler; /* a name of OTEL_TRACES_SAMPLER in lower case; NULL: the program's sampler */
-    double sampler_ratio;      /* 1 if the sampler has none */
-    const char *propagators;   /* list of names; NULL: the program's propagator */
-    const char *allowed_hosts; /* of the propagators, hosts in a list; NULL: all */
-    tote_span_limits limits;   /* UINT32_MAX is no limit, 0 is 0 */
+    double sampler_ratio;              /* 1 if the sampler has none */
+    const char *propagators;           /* list of names; NULL: the program's propagator */
+    const char *allowed_hosts;         /* of the propagators, hosts in a list; NULL: all */
+    const struct tote__creation *file; /* NULL: none */
+    tote_span_limits limits;           /* UINT32_MAX is no limit, 0 is 0 */
 
     tote_export_mode mode;
     struct tote__batch_settings batch;
@@ -39,9 +41,20 @@ struct tote__configuration {
     size_t exporter_count;
 };
 
-/* Resolve all options. `options` is complete and of this version. */
-void tote__configuration_resolve(const tote_sdk_options *options,
+struct tote__creation;
+
+/*
+ * Resolve all options. `options` is complete and of this version; with a file, the file has filled
+ * it. `file` may be NULL.
+ */
+void tote__configuration_resolve(const tote_sdk_options *options, const struct tote__creation *file,
                                  struct tote__configuration *result);
+
+/*
+ * Return whether an exporter or a processor of the program exports. A processor that could not be
+ * created counts, so that no exporter gets spans that it would have filtered.
+ */
+bool tote__options_export(const tote_sdk_options *options);
 
 /* Resolve `mode` and `batch` of a result in which `reads_environment` is set. */
 void tote__configuration_resolve_batch(const tote_batch_options *options,
@@ -65,6 +78,13 @@ const char *tote__environment_propagators(void);
 /* Return the number of a variable, else of `general`, else `fallback`. Names may be NULL. */
 uint32_t tote__environment_number(const char *name, const char *general, uint32_t least,
                                   uint32_t fallback);
+
+/*
+ * Parse a list `key=value,key=value` into the arena. Returns NULL, or what is wrong with an entry,
+ * which is `entry`, and no attributes.
+ */
+const char *tote__parse_list(const char *text, struct tote__arena *arena,
+                             tote_attribute **attributes, size_t *count, struct tote__part *entry);
 
 /*
  * Parse OTEL_RESOURCE_ATTRIBUTES into the arena. Returns false and no attributes, with a

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resource_attributes.c - parses OTEL_RESOURCE_ATTRIBUTES
+ * resource_attributes.c - parses OTEL_RESOURCE_ATTRIBUTES, and such lists in a file
  *
  * The variable is used as a whole or not at all, so that missing attributes are noticed. Spec:
  * resource/sdk.md#specifying-resource-information-via-an-environment-variable
@@ -69,33 +69,39 @@ static const char *take_member(struct tote__arena *arena, const char *member, si
     return NULL;
 }
 
-bool tote__parse_resource_attributes(const char *text, struct tote__arena *arena,
-                                     tote_attribute **attributes, size_t *count) {
+const char *tote__parse_list(const char *text, struct tote__arena *arena,
+                             tote_attribute **attributes, size_t *count, struct tote__part *entry) {
     size_t most = count_members(text);
     tote_attribute *taken = tote__arena_allocate(arena, most * sizeof *taken);
+    struct tote__part rest = {text, strlen(text)};
     const char *problem = taken ? NULL : "out of memory";
-    const char *member = text;
-    size_t length = 0;
 
+    *entry = rest;
     *attributes = taken;
     *count = 0;
-    for (const char *next = text; !problem && next;) {
-        const char *comma = strchr(next, ',');
-        member = next;
-        length = comma ? (size_t)(comma - next) : strlen(next);
-        next = comma ? comma + 1 : NULL;
-        tote__trim(&member, &length);
-        if (length) { /* "$OTEL_RESOURCE_ATTRIBUTES,a=b" may begin with a comma */
-            problem = take_member(arena, member, length, &taken[*count]);
+    while (!problem && tote__next_part(&rest, ',', entry)) {
+        tote__trim(&entry->at, &entry->length);
+        if (entry->length) { /* "$OTEL_RESOURCE_ATTRIBUTES,a=b" may begin with a comma */
+            problem = take_member(arena, entry->at, entry->length, &taken[*count]);
             *count += !problem;
         }
     }
     if (problem) {
         *attributes = NULL;
         *count = 0;
+    }
+    return problem;
+}
+
+bool tote__parse_resource_attributes(const char *text, struct tote__arena *arena,
+                                     tote_attribute **attributes, size_t *count) {
+    struct tote__part entry;
+    const char *problem = tote__parse_list(text, arena, attributes, count, &entry);
+
+    if (problem) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "OTEL_RESOURCE_ATTRIBUTES",
                                 "the variable is ignored, because of its entry '%.*s': %s",
-                                (int)tote__min(length, 256), member, problem);
+                                (int)tote__min(entry.length, 256), entry.at, problem);
     }
     return !problem;
 }

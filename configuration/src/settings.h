@@ -22,14 +22,19 @@ enum tote__setting_kind {
     TOTE__SETTING_TEXTS, /* a list; in a file a sequence of strings */
 };
 
+struct tote__texts {
+    const char *const *items;
+    size_t count;
+};
+
 /* Options of Tote that the schema of the file does not have: `distribution: tote:`. */
 struct tote__own_settings {
     tote_delivery_options delivery; /* of OTLP exporters */
     size_t max_queue_bytes;
     uint32_t poll_budget_us;
     uint32_t store_export; /* a position in `words` */
-    const char *store_export_keys;
-    const char *allowed_hosts;
+    struct tote__texts store_export_keys;
+    struct tote__texts allowed_hosts;
 };
 
 struct tote__setting {

@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "configuration.h"
-#include "settings.h"
+#include "create.h"
+#include "file/file.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/console.h"
 #include "tote/exporters/otlp.h"
@@ -29,12 +30,6 @@ static void release_exporters(const tote_sdk_options *options) {
     }
 }
 
-static void release_detectors(const tote_sdk_options *options) {
-    for (size_t i = 0; i < options->own_resource_detector_count; i++) {
-        tote_resource_detector_free(options->own_resource_detectors[i]);
-    }
-}
-
 /* Release everything the options own. */
 static void release_options(const tote_sdk_options *options) {
     tote_sampler_free(options->sampler);
@@ -44,7 +39,6 @@ static void release_options(const tote_sdk_options *options) {
         tote_span_processor_free(options->processors[i]);
     }
     release_exporters(options);
-    release_detectors(options);
 }
 
 static tote_sampler *make_sampler(const char *name, double ratio) {
@@ -76,7 +70,6 @@ static tote_sampler *choose_sampler(const tote_sdk_options *options,
     return sampler;
 }
 
-/* Return the index of the resource. */
 static uint32_t make_resource(const tote_sdk_options *options,
                               const struct tote__configuration *configuration) {
     const char *variable = configuration->environment_resource_attributes;
@@ -84,21 +77,10 @@ static uint32_t make_resource(const tote_sdk_options *options,
     tote_attribute *attributes = NULL;
     size_t count = 0;
 
-    if (options->resource) {
-        if (options->service_name || options->resource_attribute_count ||
-            options->own_resource_detector_count) {
-            tote_diagnostics_report(
-                TOTE_LEVEL_WARN, "configuration",
-                "tote_sdk_options.resource is used as it is: service_name, resource_attributes and "
-                "own_resource_detectors are ignored; merge them into it with "
-                "tote_resource_merge()");
-        }
-        return tote__resource_intern(options->resource);
-    }
     if (variable) {
         tote__parse_resource_attributes(variable, &arena, &attributes, &count);
     }
-    tote_resource *resource = tote__resource_build(&(struct tote__resource_sources){
+    uint32_t resource = tote__resource_build(&(struct tote__resource_sources){
         .service_name = configuration->service_name,
         .attributes = options->resource_attributes,
         .attribute_count = options->resource_attribute_count,
@@ -107,16 +89,9 @@ static uint32_t make_resource(const tote_sdk_options *options,
         .environment_attributes = attributes,
         .environment_attribute_count = count,
         .detectors = configuration->resource_detectors,
-        .own_detectors = options->own_resource_detectors,
-        .own_detector_count = options->own_resource_detector_count,
-        .detected_service_name = configuration->service_name
-                                     ? configuration->service_name
-                                     : configuration->environment_service_name,
     });
-    uint32_t index = tote__resource_intern(resource);
-    tote_resource_unref(resource);
     tote__arena_clear(&arena);
-    return index;
+    return resource;
 }
 
 static tote_result lose_spans(void *self, const tote_span_data *const *spans, size_t count,
@@ -239,6 +214,10 @@ static void set_propagator(const tote_sdk_options *options,
         propagator = tote__propagator_allow_hosts("OTEL_C_PROPAGATION_ALLOWED_HOSTS", propagator,
                                                   configuration->allowed_hosts);
     }
+    if (configuration->file && configuration->file->own.allowed_hosts.count) {
+        const struct tote__texts *hosts = &configuration->file->own.allowed_hosts;
+        propagator = tote_propagator_allowed_hosts_new(propagator, hosts->items, hosts->count);
+    }
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);
 }
@@ -286,15 +265,12 @@ static void report_started(const tote_sdk_options *options,
         batch->schedule_delay_ms, batch->export_timeout_ms);
 }
 
-static tote_sdk *start(const tote_sdk_options *options) {
+static tote_sdk *start_resolved(const tote_sdk_options *options,
+                                const struct tote__creation *file) {
     struct tote__configuration configuration;
     struct processors processors = {NULL, 0};
 
-    if (!options->ignore_environment) {
-        tote__environment_set_log_level(); /* first, because it applies to the following diagnostics
-                                            */
-    }
-    tote__configuration_resolve(options, &configuration);
+    tote__configuration_resolve(options, file, &configuration);
     size_t most = options->processor_count + options->exporter_count + TOTE__MOST_EXPORTERS;
     processors.items = tote__allocate_zeroed(most * sizeof(*processors.items));
     if (!processors.items) {
@@ -309,8 +285,47 @@ static tote_sdk *start(const tote_sdk_options *options) {
         report_started(options, &configuration);
     }
     tote_propagator_unref(options->propagator);
-    release_detectors(options);
     return sdk;
+}
+
+/* The file fills the options that the program has not set. An error in it starts nothing. */
+static tote_sdk *start_file(tote_sdk_options *options, const tote_configuration *file,
+                            const char *name) {
+    struct tote__creation creation = {.name = name};
+    tote_sdk *sdk = NULL;
+
+    if (file && tote__create(file, &creation, options)) {
+        sdk = start_resolved(options, &creation);
+    } else {
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "configuration",
+                                "no SDK is started, because %s has an error: correct the file; "
+                                "'tote check %s' shows the configuration",
+                                name, name);
+        release_options(options);
+    }
+    tote__creation_clear(&creation);
+    return sdk;
+}
+
+static tote_sdk *start(tote_sdk_options *options) {
+    const char *path = options->config_file          ? options->config_file
+                       : options->ignore_environment ? NULL
+                                                     : tote__env("OTEL_CONFIG_FILE");
+
+    if (options->configuration) {
+        return start_file(options, options->configuration, options->configuration->name);
+    }
+    if (path) {
+        tote_configuration *file = tote_configuration_parse_file(path, NULL);
+        tote_sdk *sdk = start_file(options, file, path);
+        tote_configuration_unref(file);
+        return sdk;
+    }
+    if (!options->ignore_environment && !tote__check) {
+        tote__environment_set_log_level(); /* first, because it applies to the following diagnostics
+                                            */
+    }
+    return start_resolved(options, NULL);
 }
 
 /* Return the options of this version. Arrays that are NULL have no elements. */
@@ -319,7 +334,6 @@ static tote_sdk_options complete(const tote_sdk_options *given) {
 
     TOTE__COPY_OPTIONS(tote_sdk_options, &options, given);
     options.resource_attribute_count *= options.resource_attributes != NULL;
-    options.own_resource_detector_count *= options.own_resource_detectors != NULL;
     options.store_export_key_count *= options.store_export_keys != NULL;
     options.processor_count *= options.processors != NULL;
     options.exporter_count *= options.exporters != NULL;

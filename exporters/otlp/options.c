@@ -150,7 +150,8 @@ static void take_environment(struct tote__otlp_settings *settings, const tote_ot
 
 static void take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     if (options->endpoint) {
-        take_endpoint(settings, "tote_otlp_options.endpoint", options->endpoint, true);
+        take_endpoint(settings, "tote_otlp_options.endpoint", options->endpoint,
+                      !options->is_complete_endpoint);
     }
     if (options->headers && options->header_count) {
         tote__otlp_take_header_attributes(settings, "tote_otlp_options.headers", options->headers,

@@ -46,7 +46,7 @@ static const struct {
     {"none", tote__propagator_of_nothing},
 };
 
-static tote_propagator_constructor find(const char *name, size_t length) {
+tote_propagator_constructor tote__propagator_constructor(const char *name, size_t length) {
     for (size_t i = 0; i < TOTE_COUNT_OF(built_in); i++) {
         if (tote__equals_ignoring_case(name, length, built_in[i].name, strlen(built_in[i].name))) {
             return built_in[i].make;
@@ -64,7 +64,7 @@ struct selection {
 /* Returns false, with a diagnostic, if the name is unknown or exceeds the limit. */
 static bool select_name(struct selection *selection, const char *component, const char *name,
                         size_t length) {
-    tote_propagator_constructor make = find(name, length);
+    tote_propagator_constructor make = tote__propagator_constructor(name, length);
 
     if (!make) {
         tote__diagnose_each(

@@ -43,7 +43,7 @@ static const tote_sdk_options defaults = TOTE_SDK_OPTIONS_INIT;
 static struct tote__configuration resolve(const tote_sdk_options *options) {
     struct tote__configuration result;
 
-    tote__configuration_resolve(options, &result);
+    tote__configuration_resolve(options, NULL, &result);
     return result;
 }
 
@@ -387,16 +387,6 @@ static void a_queue_size_that_is_set_is_a_limit(void **state) {
     assert_false(resolve(&defaults).batch.may_exceed_queue_size);
 }
 
-/* This version does not read the file of OTEL_CONFIG_FILE. */
-static void a_configuration_file_is_reported_and_the_other_variables_apply(void **state) {
-    (void)state;
-    setenv("OTEL_CONFIG_FILE", "/etc/otel.yaml", 1);
-    setenv("OTEL_BSP_SCHEDULE_DELAY", "7", 1);
-    assert_int_equal(resolve(&defaults).batch.schedule_delay_ms, 7);
-    assert_int_equal(reports.count, 1);
-    assert_non_null(strstr(reports.message, "/etc/otel.yaml"));
-}
-
 static void *start_thread(void *self, const char *name, void (*work)(void *arg), void *arg) {
     (void)self, (void)name, (void)work, (void)arg;
     return NULL;
@@ -439,7 +429,6 @@ int main(int argc, char **argv) {
         CONFIGURATION_TEST(an_unsupported_exporter_is_left_out_and_reported),
         CONFIGURATION_TEST(the_log_level_is_a_name),
         CONFIGURATION_TEST(a_queue_size_that_is_set_is_a_limit),
-        CONFIGURATION_TEST(a_configuration_file_is_reported_and_the_other_variables_apply),
         CONFIGURATION_TEST(a_thread_factory_needs_both_functions),
     };
     return RUN_TESTS(tests, argc, argv);

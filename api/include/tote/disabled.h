@@ -80,6 +80,18 @@ static inline void tote__off_text(char *buffer, size_t size) {
     (TOTE__OFF((tote_configuration_node_get_path)(node, buffer, size)), \
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #define tote_configuration_node_report(...) TOTE__OFF((tote_configuration_node_report)(__VA_ARGS__))
+#define tote_configuration_register_exporter(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_exporter)(__VA_ARGS__))
+#define tote_configuration_register_sampler(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_sampler)(__VA_ARGS__))
+#define tote_configuration_register_processor(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_processor)(__VA_ARGS__))
+#define tote_configuration_register_propagator(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_propagator)(__VA_ARGS__))
+#define tote_configuration_register_resource_detector(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_resource_detector)(__VA_ARGS__))
+#define tote_configuration_register_id_generator(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_id_generator)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_CONSOLE
@@ -321,19 +333,6 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_allowed_hosts_new)(__VA_ARGS__))
 #define tote_propagator_from_names(...) \
     TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
-#endif
-
-#ifdef TOTE__OFF_SDK_RESOURCE
-#define tote_resource_new(...) TOTE__OFF_POINTER(tote_resource *, (tote_resource_new)(__VA_ARGS__))
-#define tote_resource_from_entities(...) \
-    TOTE__OFF_POINTER(tote_resource *, (tote_resource_from_entities)(__VA_ARGS__))
-#define tote_resource_merge(...) \
-    TOTE__OFF_POINTER(tote_resource *, (tote_resource_merge)(__VA_ARGS__))
-#define tote_resource_ref(...) TOTE__OFF_POINTER(tote_resource *, (tote_resource_ref)(__VA_ARGS__))
-#define tote_resource_unref(...) TOTE__OFF((tote_resource_unref)(__VA_ARGS__))
-#define tote_resource_detector_new(...) \
-    TOTE__OFF_POINTER(tote_resource_detector *, (tote_resource_detector_new)(__VA_ARGS__))
-#define tote_resource_detector_free(...) TOTE__OFF((tote_resource_detector_free)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_SDK_SAMPLER

@@ -12,9 +12,12 @@
 #ifndef TOTE_CONFIGURATION_H
 #define TOTE_CONFIGURATION_H
 
-#include "tote/common.h"
+#include "tote/propagator.h"
+#include "tote/sdk.h"
 
 TOTE_BEGIN_DECLS
+
+typedef struct tote_resource_detector tote_resource_detector; /**< tote/sdk/resource.h */
 
 /** A parsed, substituted and validated file. Reference-counted. */
 typedef struct tote_configuration tote_configuration;
@@ -131,6 +134,49 @@ TOTE_API size_t tote_configuration_node_get_path(const tote_configuration_node *
 TOTE_API void tote_configuration_node_report(const tote_configuration_node *node, uint32_t level,
                                              const tote_configuration_options *options,
                                              const char *format, ...) TOTE_PRINTF(4, 5);
+
+/**
+ * Components of the program, which a file names: a key that is not built in, with the properties of
+ * the component as its value. Spec: configuration/sdk.md#register-plugincomponentprovider
+ *
+ * A constructor is called by tote_sdk_start(), on its thread, once for each mention of the name in
+ * the file. `properties` is borrowed for the call; a null value has the type
+ * TOTE_CONFIGURATION_TYPE_NULL. A propagator of `composite_list` has NULL. Report an error by
+ * tote_configuration_node_report() at the property, and return NULL: then no SDK is started. The
+ * result becomes the SDK's, which releases it.
+ *
+ * Call the register functions before the start. A name is registered in the whole process, and
+ * permanently: `name` is copied, `create` and `self` must stay valid until the process ends. Names
+ * are case-sensitive. Returns TOTE_RESULT_FAILURE, with a diagnostic, if the name is built in or
+ * registered already, if an argument is missing, or if out of memory.
+ */
+typedef tote_span_exporter *(*tote_configuration_exporter_constructor)(
+    void *self, const tote_configuration_node *properties);
+typedef tote_sampler *(*tote_configuration_sampler_constructor)(
+    void *self, const tote_configuration_node *properties);
+typedef tote_span_processor *(*tote_configuration_processor_constructor)(
+    void *self, const tote_configuration_node *properties);
+typedef tote_propagator *(*tote_configuration_propagator_constructor)(
+    void *self, const tote_configuration_node *properties);
+/** The name of the detector must be the registered one. */
+typedef tote_resource_detector *(*tote_configuration_resource_detector_constructor)(
+    void *self, const tote_configuration_node *properties);
+typedef tote_id_generator *(*tote_configuration_id_generator_constructor)(
+    void *self, const tote_configuration_node *properties);
+
+TOTE_API tote_result tote_configuration_register_exporter(
+    const char *name, tote_configuration_exporter_constructor create, void *self);
+TOTE_API tote_result tote_configuration_register_sampler(
+    const char *name, tote_configuration_sampler_constructor create, void *self);
+TOTE_API tote_result tote_configuration_register_processor(
+    const char *name, tote_configuration_processor_constructor create, void *self);
+/** Precedes a name of tote_propagator_register(), which a file can use, too. */
+TOTE_API tote_result tote_configuration_register_propagator(
+    const char *name, tote_configuration_propagator_constructor create, void *self);
+TOTE_API tote_result tote_configuration_register_resource_detector(
+    const char *name, tote_configuration_resource_detector_constructor create, void *self);
+TOTE_API tote_result tote_configuration_register_id_generator(
+    const char *name, tote_configuration_id_generator_constructor create, void *self);
 
 TOTE_END_DECLS
 

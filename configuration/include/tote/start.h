@@ -16,6 +16,7 @@
 #ifndef TOTE_START_H
 #define TOTE_START_H
 
+#include "tote/configuration.h"
 #include "tote/propagator.h"
 #include "tote/sdk.h"
 
@@ -64,11 +65,7 @@ typedef struct tote_sdk_options {
     const tote_attribute *resource_attributes; /**< Override detected attributes */
     size_t resource_attribute_count;
     const char *resource_schema_url; /**< Default: the detectors' */
-    /**
-     * Names in increasing order of precedence, for example "host,process"; or "none". Default: all.
-     * See docs/resource.md
-     */
-    const char *resource_detectors;
+    const char *resource_detectors;  /**< For example "host,process" or "none". Default: all */
 
     tote_sampler *sampler;           /**< Takes ownership. Default: parent based, always on */
     tote_id_generator *id_generator; /**< Takes ownership. Default: random ids */
@@ -114,24 +111,19 @@ typedef struct tote_sdk_options {
     void *clock;
     const tote_tracer_configurator *tracer_configurator; /**< Default: all tracers are enabled */
     /**
-     * Use this resource as it is, without attributes of the SDK, of the environment, of detectors
-     * and of other options. Only process.pid, process.creation.time and service.instance.id of
-     * detectors change in a forked child. Adds a reference. Default: built from these sources
+     * A configuration file; default: OTEL_CONFIG_FILE. The file replaces the other variables, and
+     * other options override it, field by field. If it has an error, no SDK is started, and each
+     * error is a diagnostic. See docs/configuration-file.md
      */
-    const tote_resource *resource;
-    /**
-     * Detectors besides the built-in ones. Takes ownership of each. They run if
-     * `resource_detectors` is NULL or names them. NULL elements are ignored
-     */
-    tote_resource_detector *const *own_resource_detectors;
-    size_t own_resource_detector_count;
+    const char *config_file;
+    const tote_configuration *configuration; /**< A parsed file, instead of `config_file` */
 } tote_sdk_options;
 
 #define TOTE_SDK_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(tote_sdk_options), false, false, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
             TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,  \
-            NULL, 0                                                                                \
+            NULL                                                                                   \
     }
 
 /**

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * create_read.c - reads the keys of a configuration file, and creates named components
+ *
+ * Tests: tests/unit/test_configuration_create.c
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "create.h"
+#include "tote/internal/diagnostics.h"
+
+enum { PATH_BYTES = 512, VALUE_BYTES = 512 };
+
+void tote__create_error(struct tote__creation *creation, const tote_configuration_node *node,
+                        const char *format, ...) {
+    char message[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    creation->errors++;
+    tote_configuration_node_report(node, TOTE_LEVEL_ERROR, NULL, "%s", message);
+}
+
+void *tote__create_memory(struct tote__creation *creation, size_t size) {
+    void *memory = tote__arena_allocate(&creation->memory, size ? size : 1);
+
+    if (!memory) {
+        creation->errors++;
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "configuration", "out of memory");
+    }
+    return memory;
+}
+
+static void observe(const struct tote__creation *creation, const char *path,
+                    const tote_configuration_node *node, const char *value) {
+    char origin[VALUE_BYTES];
+    const char *slash = strrchr(creation->name, '/');
+
+    snprintf(origin, sizeof origin, "%s:%u", slash ? slash + 1 : creation->name,
+             tote_configuration_node_get_line(node));
+    tote__check->observe(tote__check->self, path, value, node ? origin : "default");
+}
+
+void tote__note(const struct tote__creation *creation, const tote_configuration_node *node,
+                const char *value) {
+    char path[PATH_BYTES];
+
+    if (tote__check) {
+        tote_configuration_node_get_path(node, path, sizeof path);
+        observe(creation, path, node, value);
+    }
+}
+
+/*
+ * Observe a key; `node` is NULL if it has its default. A default of "" is not shown, nor is one of
+ * a missing mapping whose path is not known.
+ */
+static void note_key(const struct tote__creation *creation, const tote_configuration_node *parent,
+                     const char *key, const tote_configuration_node *node, const char *value) {
+    char path[PATH_BYTES];
+
+    if (tote__check && (node || *value) && (parent || creation->missing)) {
+        size_t used = parent ? tote_configuration_node_get_path(parent, path, sizeof path)
+                             : (size_t)snprintf(path, sizeof path, "%s", creation->missing);
+        if (used < sizeof path) {
+            snprintf(path + used, sizeof path - used, "%s%s", used ? "." : "", key);
+        }
+        observe(creation, path, node, value);
+    }
+}
+
+/* Return the node of a key, NULL if it is missing or null. */
+static const tote_configuration_node *find(const tote_configuration_node *parent, const char *key) {
+    const tote_configuration_node *node = tote_configuration_node_get(parent, key);
+
+    return tote_configuration_node_get_type(node) == TOTE_CONFIGURATION_TYPE_NULL ? NULL : node;
+}
+
+const char *tote__read_text(struct tote__creation *creation, const tote_configuration_node *parent,
+                            const char *key, enum tote__setting_kind kind, const char *fallback) {
+    const tote_configuration_node *node = find(parent, key);
+    const char *text = NULL;
+    char shown[VALUE_BYTES];
+
+    if (node && !tote_configuration_node_read_string(node, &text)) {
+        tote__create_error(creation, node, "this must be a string");
+    }
+    if (text) {
+        tote__setting_show(kind, text, shown, sizeof shown);
+    }
+    note_key(creation, parent, key, text ? node : NULL, text ? shown : fallback);
+    return text;
+}
+
+bool tote__read_bool(struct tote__creation *creation, const tote_configuration_node *parent,
+                     const char *key, bool fallback) {
+    const tote_configuration_node *node = find(parent, key);
+    bool value = fallback;
+
+    if (node && !tote_configuration_node_read_bool(node, &value)) {
+        tote__create_error(creation, node, "this must be true or false");
+    }
+    note_key(creation, parent, key, node, value ? "true" : "false");
+    return value;
+}
+
+double tote__read_ratio(struct tote__creation *creation, const tote_configuration_node *parent) {
+    const tote_configuration_node *node = find(parent, "ratio");
+    double ratio = 1;
+    char shown[VALUE_BYTES];
+
+    tote_configuration_node_read_double(node, &ratio);
+    snprintf(shown, sizeof shown, "%g", ratio);
+    note_key(creation, parent, "ratio", node, shown);
+    return ratio;
+}
+
+/* Returns false if the key has its default. */
+static bool read_number(struct tote__creation *creation, const tote_configuration_node *parent,
+                        const char *key, const char *fallback, uint64_t *number) {
+    const tote_configuration_node *node = find(parent, key);
+    int64_t value = 0;
+    char shown[VALUE_BYTES];
+
+    if (node && (!tote_configuration_node_read_int(node, &value) || value < 0)) {
+        tote__create_error(creation, node, "this must be an integer from 0");
+        node = NULL;
+    }
+    snprintf(shown, sizeof shown, "%lld", (long long)value);
+    note_key(creation, parent, key, node, node ? shown : fallback);
+    *number = (uint64_t)value;
+    return node;
+}
+
+uint32_t tote__read_option(struct tote__creation *creation, const tote_configuration_node *parent,
+                           const char *key, uint32_t zero, const char *fallback) {
+    uint64_t number = 0;
+
+    if (!read_number(creation, parent, key, fallback, &number)) {
+        return 0;
+    }
+    return !number ? zero : number >= TOTE_OPTION_ZERO ? TOTE_OPTION_UNLIMITED : (uint32_t)number;
+}
+
+void tote__read_options(struct tote__creation *creation, const tote_configuration_node *parent,
+                        const struct tote__option *table, size_t count, void *options) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t *field = (uint32_t *)(void *)((char *)options + table[i].field);
+        uint32_t value =
+            tote__read_option(creation, parent, table[i].key, table[i].zero, table[i].fallback);
+        if (!*field) { /* the program has not set it */
+            *field = value;
+        }
+    }
+}
+
+struct tote__texts tote__read_texts(struct tote__creation *creation,
+                                    const tote_configuration_node *parent, const char *key) {
+    const tote_configuration_node *node = find(parent, key);
+    size_t count = tote_configuration_node_get_count(node);
+    const char **items = node ? tote__create_memory(creation, count * sizeof *items) : NULL;
+    struct tote__texts texts = {items, 0};
+
+    for (size_t i = 0; items && i < count; i++) {
+        const tote_configuration_node *item = tote_configuration_node_get_at(node, i);
+        if (tote_configuration_node_read_string(item, &items[texts.count])) {
+            tote__note(creation, item, items[texts.count]);
+            texts.count++;
+        } else {
+            tote__create_error(creation, item, "this must be a string");
+        }
+    }
+    if (node && tote_configuration_node_get_type(node) != TOTE_CONFIGURATION_TYPE_SEQUENCE) {
+        tote__create_error(creation, node, "this must be a sequence of strings");
+    }
+    return texts;
+}
+
+void *tote__create_component(struct tote__creation *creation, enum tote__component_kind kind,
+                             const struct tote__builder *table,
+                             const tote_configuration_node *mapping) {
+    const tote_configuration_node *properties = tote_configuration_node_get_at(mapping, 0);
+    const char *name = tote_configuration_node_get_key(properties);
+    unsigned errors = creation->errors;
+    bool is_known = false;
+    void *made = NULL;
+
+    if (!name) {
+        tote__create_error(creation, mapping, "this must be a mapping with one key, the name of %s",
+                           tote__component_kind_name(kind));
+        return NULL;
+    }
+    for (; table->name && !is_known; table++) {
+        if (strcmp(table->name, name) == 0) {
+            is_known = true;
+            made = table->make(creation, properties);
+        }
+    }
+    if (!is_known && tote__component_is_registered(kind, name)) {
+        is_known = true;
+        made = tote__component_create(kind, name, properties);
+    }
+    if (!is_known) {
+        char names[512];
+        tote__component_list(kind, names, sizeof names);
+        tote__create_error(creation, properties, "unknown %s '%s': %s",
+                           tote__component_kind_name(kind), name, names);
+    } else if (!made && creation->errors == errors) {
+        tote__create_error(creation, properties,
+                           "the %s '%s' could not be created from these properties",
+                           tote__component_kind_name(kind), name);
+    } else if (!tote_configuration_node_get_count(properties)) {
+        tote__note(creation, mapping, name);
+    }
+    return made;
+}
+
+/* Read a value of `distribution: tote:` into its field. */
+static void read_own(struct tote__creation *creation, const tote_configuration_node *parent,
+                     const struct tote__setting *setting) {
+    void *field = (char *)&creation->own + setting->field;
+    const tote_configuration_node *node = find(parent, setting->key);
+    const char *text;
+    uint64_t number;
+
+    switch (setting->kind) {
+    case TOTE__SETTING_BOOLEAN:
+        *(bool *)field = tote__read_bool(creation, parent, setting->key, false);
+        break;
+    case TOTE__SETTING_TEXTS:
+        *(struct tote__texts *)field = tote__read_texts(creation, parent, setting->key);
+        break;
+    case TOTE__SETTING_NUMBER:
+    case TOTE__SETTING_SIZE:
+        if (!read_number(creation, parent, setting->key, setting->fallback, &number)) {
+            return;
+        }
+        if (number < setting->least) {
+            tote__create_error(creation, node, "this must be an integer from %u", setting->least);
+        } else if (setting->kind == TOTE__SETTING_SIZE) {
+            *(size_t *)field = (size_t)tote__min(number, SIZE_MAX);
+        } else {
+            *(uint32_t *)field = (uint32_t)tote__min(number, TOTE_OPTION_UNLIMITED);
+        }
+        break;
+    default:
+        text = tote__read_text(creation, parent, setting->key, setting->kind, setting->fallback);
+        size_t position =
+            text && setting->words ? tote__setting_find_word(setting->words, text) : 0;
+        if (position == SIZE_MAX) {
+            tote__create_error(creation, node, "'%s' is none of: %s", text, setting->words);
+        } else if (setting->words) {
+            *(uint32_t *)field = (uint32_t)position;
+        } else {
+            *(const char **)field = text;
+        }
+    }
+}
+
+void tote__create_own(struct tote__creation *creation, const tote_configuration_node *node) {
+    size_t setting_count;
+    const struct tote__setting *settings = tote__settings(&setting_count);
+
+    for (size_t i = 0; i < tote_configuration_node_get_count(node); i++) {
+        const tote_configuration_node *child = tote_configuration_node_get_at(node, i);
+        const char *key = tote_configuration_node_get_key(child);
+        bool is_known = false;
+        for (size_t k = 0; key && k < setting_count; k++) {
+            is_known |= settings[k].field != TOTE__NO_FIELD && strcmp(settings[k].key, key) == 0;
+        }
+        if (!is_known) {
+            tote__create_error(creation, child, "unknown option of Tote '%s'", key ? key : "");
+        }
+    }
+    for (size_t i = 0; i < setting_count; i++) {
+        if (settings[i].field != TOTE__NO_FIELD) {
+            read_own(creation, node, &settings[i]);
+        }
+    }
+}
