@@ -53,6 +53,7 @@ static tote_configuration *parse(struct tote__file *file, const char *text, size
     static const char bom[] = "\xEF\xBB\xBF";
     tote_configuration *configuration = text ? new_configuration(file->name) : NULL;
     size_t skipped = 0;
+    int error = errno;
 
     if (!configuration) {
         file->is_out_of_memory = file->is_out_of_memory || text;
@@ -68,8 +69,9 @@ static tote_configuration *parse(struct tote__file *file, const char *text, size
     tote__file_report(file, options);
     if (!is_usable) {
         tote_configuration_unref(configuration);
-        return NULL;
+        configuration = NULL;
     }
+    errno = error;
     return configuration;
 }
 

@@ -6,7 +6,7 @@
  * properties are not validated. An enum may be null here: its type allows that, although the
  * published schema does not list null among the values. Spec: opentelemetry-configuration/schema
  *
- * Tests: tests/unit/test_configuration_schema.c, tests/oracle
+ * Tests: tests/unit/test_configuration_schema.c, tests/oracle/check_schema.py
  */
 #include "schema.h"
 
