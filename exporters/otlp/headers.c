@@ -51,6 +51,23 @@ static struct tote__otlp_header *place_of(struct tote__otlp_headers *headers, co
     return &headers->items[headers->count++];
 }
 
+/*
+ * Write the header in libcurl's form. "name:" alone would make it omit the header. A user agent is
+ * put in front of the exporter's. Spec: protocol/exporter.md#user-agent
+ */
+static void write_line(char *line, size_t size, const struct tote__otlp_header *header) {
+    static const char user_agent[] = "user-agent";
+    const char *value = header->value;
+
+    if (tote__equals_ignoring_case(header->name, strlen(header->name), user_agent,
+                                   sizeof user_agent - 1)) {
+        snprintf(line, size, "%s: %s%s" TOTE__OTLP_USER_AGENT, header->name, value,
+                 *value ? " " : "");
+    } else {
+        snprintf(line, size, *value ? "%s: %s" : "%s;%s", header->name, value);
+    }
+}
+
 /* Returns NULL, or why the header cannot be sent. */
 static const char *add(struct tote__otlp_settings *settings, const char *name, size_t name_length,
                        const char *value, size_t value_length) {
@@ -63,7 +80,7 @@ static const char *add(struct tote__otlp_settings *settings, const char *name, s
     if (!is_sendable(value, value_length)) {
         return "its value has a control character";
     }
-    size_t size = name_length + value_length + 3;
+    size_t size = name_length + value_length + sizeof TOTE__OTLP_USER_AGENT + 3;
     char *line = tote__arena_allocate(&settings->memory, size);
     struct tote__otlp_header header = {
         .name = tote__arena_text(&settings->memory, name, name_length),
@@ -74,8 +91,7 @@ static const char *add(struct tote__otlp_settings *settings, const char *name, s
         settings->is_incomplete = true;
         return NULL;
     }
-    /* "name:" alone would make curl omit the header */
-    snprintf(line, size, value_length ? "%s: %s" : "%s;%s", header.name, header.value);
+    write_line(line, size, &header);
     *place_of(&settings->headers, header.name) = header;
     return NULL;
 }

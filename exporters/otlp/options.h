@@ -12,6 +12,8 @@
 #include "tote/internal/delivery.h"
 #include "tote/internal/memory.h"
 
+#define TOTE__OTLP_USER_AGENT "OTel-OTLP-Exporter-C/" TOTE_VERSION
+
 struct tote__otlp_header {
     const char *name;
     const char *value;

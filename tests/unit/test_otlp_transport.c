@@ -56,19 +56,40 @@ static void a_request_in_json_has_the_content_type_of_json(void **state) {
     assert_string_equal(receiver_header(f->receiver, 0, "content-type"), "application/json");
 }
 
-/* Spec: protocol/exporter.md#user-agent */
-static void headers_of_the_program_are_sent_and_may_replace_the_user_agent(void **state) {
+static void the_headers_of_the_program_are_sent(void **state) {
     struct fixture *f = *state;
-    const tote_attribute headers[] = {{"User-Agent", tote_string("MyDistro/1")},
-                                      {"authorization", tote_string("Basic eA==")},
+    const tote_attribute headers[] = {{"authorization", tote_string("Basic eA==")},
                                       {"x-empty", tote_string("")}};
 
-    open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 3});
+    open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 2});
 
     assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
-    assert_string_equal(receiver_header(f->receiver, 0, "user-agent"), "MyDistro/1");
     assert_string_equal(receiver_header(f->receiver, 0, "authorization"), "Basic eA==");
     assert_string_equal(receiver_header(f->receiver, 0, "x-empty"), "");
+}
+
+/* Spec: protocol/exporter.md#user-agent. Compliance: EX-17 */
+static void a_user_agent_of_the_program_precedes_that_of_the_exporter(void **state) {
+    struct fixture *f = *state;
+    const tote_attribute headers[] = {{"User-Agent", tote_string("MyDistro/1")}};
+
+    open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 1});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_string_equal(receiver_header(f->receiver, 0, "user-agent"),
+                        "MyDistro/1 OTel-OTLP-Exporter-C/" TOTE_VERSION);
+}
+
+/* Spec: protocol/exporter.md#user-agent */
+static void an_empty_user_agent_leaves_that_of_the_exporter(void **state) {
+    struct fixture *f = *state;
+    const tote_attribute headers[] = {{"user-agent", tote_string("")}};
+
+    open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 1});
+
+    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_string_equal(receiver_header(f->receiver, 0, "user-agent"),
+                        "OTel-OTLP-Exporter-C/" TOTE_VERSION);
 }
 
 /* Spec: protocol/otlp.md#otlphttp-connection */
@@ -641,7 +662,9 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST_WITH_RECEIVER(a_request_has_a_content_type_and_a_user_agent),
         TEST_WITH_RECEIVER(a_request_in_json_has_the_content_type_of_json),
-        TEST_WITH_RECEIVER(headers_of_the_program_are_sent_and_may_replace_the_user_agent),
+        TEST_WITH_RECEIVER(the_headers_of_the_program_are_sent),
+        TEST_WITH_RECEIVER(a_user_agent_of_the_program_precedes_that_of_the_exporter),
+        TEST_WITH_RECEIVER(an_empty_user_agent_leaves_that_of_the_exporter),
         TEST_WITH_RECEIVER(twenty_requests_use_one_connection),
         TEST_WITH_RECEIVER(a_compressed_body_is_the_same_after_inflating),
         TEST_WITH_RECEIVER(a_response_has_status_body_and_headers),

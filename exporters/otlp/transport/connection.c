@@ -279,7 +279,7 @@ static long http_version(const struct tote__otlp_settings *settings) {
     return settings->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 }
 
-/* A configured User-Agent header replaces this one. */
+/* A configured User-Agent header contains this one. */
 static int set_request_options(struct tote__connection *connection,
                                const struct tote__otlp_settings *settings) {
     CURL *easy = connection->easy;
@@ -297,7 +297,7 @@ static int set_request_options(struct tote__connection *connection,
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_USERAGENT, "OTel-OTLP-Exporter-C/" TOTE_VERSION);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_USERAGENT, TOTE__OTLP_USER_AGENT);
     if (settings->ca_file) { /* NULL would mean none instead of the system's */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
     }
