@@ -144,6 +144,22 @@ static bool take_exporter(struct tote__configuration *result, const char *name, 
 }
 
 /*
+ * Report variables of the Zipkin exporter. The specification has deprecated it. Spec:
+ * configuration/sdk-environment-variables.md#zipkin-exporter
+ */
+static void report_zipkin(void) {
+    const char *name = tote__env("OTEL_EXPORTER_ZIPKIN_ENDPOINT")  ? "OTEL_EXPORTER_ZIPKIN_ENDPOINT"
+                       : tote__env("OTEL_EXPORTER_ZIPKIN_TIMEOUT") ? "OTEL_EXPORTER_ZIPKIN_TIMEOUT"
+                                                                   : NULL;
+
+    if (name) {
+        tote_diagnostics_report(TOTE_LEVEL_WARN, name,
+                                "is ignored: there is no Zipkin exporter; export OTLP to an "
+                                "OpenTelemetry Collector, which can export to Zipkin");
+    }
+}
+
+/*
  * Unknown names are ignored; if no known one is left, the default applies. Spec:
  * configuration/common.md#enum
  */
@@ -152,6 +168,7 @@ void tote__environment_exporters(struct tote__configuration *result) {
     bool has_unknown = false;
     bool is_none = false;
 
+    report_zipkin();
     for (const char *next = text; next;) {
         const char *comma = strchr(next, ',');
         const char *name = next;

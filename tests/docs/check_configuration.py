@@ -51,8 +51,10 @@ COMPUTED = {
 
 
 SETTINGS = ROOT / "configuration/src/settings.c"
-# Variables of programs and instrumentation: the SDK reads none of them, so the table has none.
-NO_SETTINGS = {"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "COLUMNS", "NO_COLOR", "TERM"}
+# Variables of programs and instrumentation, which the SDK does not read, and ignored ones: the
+# table has none of them.
+NO_SETTINGS = {"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "COLUMNS", "NO_COLOR", "TERM",
+               "OTEL_EXPORTER_ZIPKIN_ENDPOINT", "OTEL_EXPORTER_ZIPKIN_TIMEOUT"}
 
 
 def settings(problems):

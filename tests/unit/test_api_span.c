@@ -170,6 +170,50 @@ static void null_is_harmless_everywhere(void **state) {
 
 #define SPAN_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* Return the text of a public header of the API. */
+static char *read_header(const char *name) {
+    char path[1024];
+    char *text = NULL;
+    size_t size = 0;
+
+    snprintf(path, sizeof path, "%s/../api/include/tote/%s", TOTE_TEST_SOURCE_DIR, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_true(getdelim(&text, &size, '\0', file) > 0);
+    fclose(file);
+    return text;
+}
+
+/* Spec: trace/api.md#set-attributes. Compliance: TR-12 */
+static void the_header_prefers_attributes_that_are_given_at_the_start(void **state) {
+    char *text = read_header("span.h");
+    const char *comment = strstr(text, "Prefer the attributes of tote_span_options");
+
+    (void)state;
+    assert_non_null(comment);
+    const char *function = strstr(comment, "TOTE_API");
+    assert_non_null(function);
+    assert_ptr_equal(function, strstr(comment, "TOTE_API void tote_span_set_attribute("));
+    free(text);
+}
+
+/* Neither a span nor a span context. Spec: trace/api.md#span-creation. Compliance: TR-23 */
+static void the_parent_of_a_span_is_given_only_by_a_context(void **state) {
+    const tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    char *text = read_header("tracer.h");
+    const char *begin = strstr(text, "typedef struct tote_span_options {");
+
+    (void)state;
+    assert_true(_Generic(options.parent, const tote_context * : true, default : false));
+    assert_non_null(begin);
+    char *end = strstr(begin, "} tote_span_options;");
+    assert_non_null(end);
+    *end = '\0';
+    assert_null(strstr(begin, "tote_span *"));
+    assert_null(strstr(begin, "tote_span_context"));
+    free(text);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SPAN_TEST(calls_on_a_span_reach_the_sdk),
@@ -180,6 +224,8 @@ int main(int argc, char **argv) {
         SPAN_TEST(the_current_span_is_the_span_of_the_current_context),
         SPAN_TEST(out_of_memory_a_wrapped_span_is_the_invalid_span),
         SPAN_TEST(null_is_harmless_everywhere),
+        SPAN_TEST(the_header_prefers_attributes_that_are_given_at_the_start),
+        SPAN_TEST(the_parent_of_a_span_is_given_only_by_a_context),
     };
     use_fake_allocator();
     return RUN_TESTS(tests, argc, argv);

@@ -356,6 +356,38 @@ static void an_unsupported_exporter_is_left_out_and_reported(void **state) {
     assert_non_null(strstr(reports.message, "otlp"));
 }
 
+/*
+ * The exporter is deprecated and the sampler needs a server: both are reported, and the default
+ * applies. Spec: configuration/sdk-environment-variables.md#zipkin-exporter. Compliance: EV-08,
+ * TR-55
+ */
+static void zipkin_and_jaeger_remote_are_reported_and_ignored(void **state) {
+    static const struct {
+        const char *name;
+        const char *value;
+        const char *report;
+    } rows[] = {
+        {"OTEL_EXPORTER_ZIPKIN_ENDPOINT", "http://zipkin:9411/api/v2/spans", "no Zipkin exporter"},
+        {"OTEL_EXPORTER_ZIPKIN_TIMEOUT", "10", "no Zipkin exporter"},
+        {"OTEL_TRACES_EXPORTER", "zipkin,otlp", "'zipkin' is ignored"},
+        {"OTEL_TRACES_SAMPLER", "jaeger_remote", "'jaeger_remote' is ignored"},
+        {"OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote", "'parentbased_jaeger_remote' is"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        reset(NULL);
+        setenv(rows[i].name, rows[i].value, 1);
+        struct tote__configuration result = resolve(&defaults);
+        assert_string_equal(result.sampler, "parentbased_always_on");
+        assert_int_equal(result.exporter_count, 1);
+        assert_string_equal(result.exporters[0], "otlp");
+        assert_int_equal(reports.count, 1);
+        assert_string_equal(reports.component, rows[i].name);
+        assert_non_null(strstr(reports.message, rows[i].report));
+    }
+}
+
 /* OTEL_LOG_LEVEL. Compliance: EV-04 */
 static void the_log_level_is_a_name(void **state) {
     static const struct {
@@ -427,6 +459,7 @@ int main(int argc, char **argv) {
         CONFIGURATION_TEST(the_sampler_argument_is_ignored_without_its_sampler),
         CONFIGURATION_TEST(the_exporter_list_is_deduplicated),
         CONFIGURATION_TEST(an_unsupported_exporter_is_left_out_and_reported),
+        CONFIGURATION_TEST(zipkin_and_jaeger_remote_are_reported_and_ignored),
         CONFIGURATION_TEST(the_log_level_is_a_name),
         CONFIGURATION_TEST(a_queue_size_that_is_set_is_a_limit),
         CONFIGURATION_TEST(a_thread_factory_needs_both_functions),
