@@ -37,6 +37,13 @@ static void start_over(void) {
     reports_reset(TOTE_LEVEL_DEBUG);
 }
 
+static struct tote__configuration resolve(void) {
+    struct tote__configuration result;
+
+    tote__configuration_resolve(&defaults, NULL, &result);
+    return result;
+}
+
 /* What a variable of a row decides, as the text of the row's second column. */
 struct effect {
     char text[256];
@@ -60,16 +67,14 @@ static void add_fields(struct effect *effect, const char *names) {
 }
 
 static void describe_propagators(struct effect *effect) {
-    struct tote__configuration result;
+    const struct tote__configuration result = resolve();
 
-    tote__configuration_resolve(&defaults, &result);
     add_fields(effect, result.propagators);
 }
 
 static void describe_exporters(struct effect *effect) {
-    struct tote__configuration result;
+    const struct tote__configuration result = resolve();
 
-    tote__configuration_resolve(&defaults, &result);
     for (size_t i = 0; i < result.exporter_count; i++) {
         size_t length = strlen(effect->text);
         snprintf(effect->text + length, sizeof effect->text - length, "%s%s", i ? "," : "",
@@ -78,16 +83,14 @@ static void describe_exporters(struct effect *effect) {
 }
 
 static void describe_ratio(struct effect *effect) {
-    struct tote__configuration result;
+    const struct tote__configuration result = resolve();
 
-    tote__configuration_resolve(&defaults, &result);
     snprintf(effect->text, sizeof effect->text, "%.17g", result.sampler_ratio);
 }
 
 static void describe_sampler(struct effect *effect) {
-    struct tote__configuration result;
+    const struct tote__configuration result = resolve();
 
-    tote__configuration_resolve(&defaults, &result);
     snprintf(effect->text, sizeof effect->text, "%s", result.sampler);
 }
 
@@ -101,9 +104,8 @@ static void describe_otlp_timeout(struct effect *effect) {
 
 #define CONFIGURED(name, field)                                                                    \
     static void name(struct effect *effect) {                                                      \
-        struct tote__configuration result;                                                         \
+        const struct tote__configuration result = resolve();                                       \
                                                                                                    \
-        tote__configuration_resolve(&defaults, &result);                                           \
         set_number(effect, result.field);                                                          \
     }
 
@@ -263,7 +265,6 @@ static void every_row_of_env_values_has_its_effect(void **state) {
 }
 
 static bool check_boolean(const struct vector_row *row) {
-    struct tote__configuration result;
     char *expected = row->columns[1];
     bool is_true = vectors_take(&expected, "true");
 
@@ -273,7 +274,7 @@ static bool check_boolean(const struct vector_row *row) {
     bool is_reported = vectors_take(&expected, "+warn");
     start_over();
     setenv("OTEL_SDK_DISABLED", vectors_unescape(row->columns[0]).at, 1);
-    tote__configuration_resolve(&defaults, &result);
+    const struct tote__configuration result = resolve();
     return !*expected && result.is_disabled == is_true && reports.count == is_reported;
 }
 
