@@ -19,6 +19,7 @@
 
 #include "otlp/attempt.h"
 #include "settings.h"
+#include "tote/instrumentation/xray.h"
 #include "tote/tote.h"
 
 /* Written by callbacks on any thread, under the lock. */
@@ -71,7 +72,9 @@ static void keep_setting(void *self, const char *name, const char *value, const 
 static void keep_report(tote_level level, const char *component, const char *message, void *self) {
     (void)self;
     pthread_mutex_lock(&lock);
-    struct check_report *report = append(&checked.reports, &checked.report_count, sizeof *report);
+    struct check_report *report =
+        checked.is_sent ? NULL /* the steps show it */
+                        : append(&checked.reports, &checked.report_count, sizeof *report);
     if (report) {
         *report = (struct check_report){level, format("%s: %s", component, message)};
     }
@@ -279,6 +282,7 @@ int check_run(const struct check_options *options) {
     sdk_options.config_file = checked.file;
     tote__check = &check;
     tote__observe_attempts(keep_attempt);
+    tote_propagator_xray_register();
     tote_sdk *sdk = tote_sdk_start(&sdk_options);
     checked.is_started = sdk;
     for (size_t i = 0; i < checked.report_count; i++) {

@@ -194,7 +194,7 @@ static const char *verdict(const struct check_result *result) {
     return result->has_error            ? "the configuration cannot be used"
            : !result->is_started        ? "no SDK was started"
            : !result->trace_id[0]       ? "the configuration can be used; no span was sent"
-           : !result->is_sent           ? "no span was sent: the SDK is disabled"
+           : !result->is_sent           ? "no span was sent: the SDK is disabled, or has no tracer provider"
            : !result->ended             ? "no span was sent: there is no exporter"
            : check_is_delivered(result) ? "the span was exported"
                                         : "the span was not exported";

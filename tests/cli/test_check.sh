@@ -119,7 +119,58 @@ expect "with --no-send nothing is sent" "$(result "$work/warning") $(grep -c res
     "the configuration can be used; no span was sent 0"
 OTEL_SDK_DISABLED=true "$tote" check >"$work/disabled"
 expect "a disabled SDK sends nothing" "$? $(result "$work/disabled")" \
-    "0 no span was sent: the SDK is disabled"
+    "0 no span was sent: the SDK is disabled, or has no tracer provider"
+
+# A configuration file; the variables count only where the file refers to them.
+start_viewer 1
+cat >"$work/shop.yaml" <<'END'
+file_format: "1.1"
+resource:
+  attributes: [{name: service.name, value: shop}]
+propagator:
+  composite_list: tracecontext,xray
+tracer_provider:
+  processors:
+    - batch:
+        schedule_delay: ${DELAY}
+        exporter:
+          otlp_http:
+            endpoint: http://127.0.0.1:${PORT}/v1/traces
+            headers: [{name: authorization, value: secret}]
+  sampler: {always_off: }
+distribution:
+  tote: {disk_queue_directory: /nowhere/queue, crash_safe: true}
+END
+PORT=$port DELAY=70 OTEL_SDK_DISABLED=true "$tote" check "$work/shop.yaml" >"$work/file"
+status=$?
+if grep -q 'cannot read YAML' "$work/file"; then
+    echo "ok - files are left out: this build has no libyaml"
+    exit "$failed"
+fi
+expect "the exporter of a file gets the span" "$status $(result "$work/file")" "0 the span was exported"
+expect "a value of the file has its line" "$(value "$work/file" schedule_delay)" "70 shop.yaml:9"
+expect "and a missing key the default" "$(value "$work/file" max_queue_size)" "2048 default"
+expect "the group of a key is its path" \
+    "$(grep -c '^  tracer_provider.processors\[0\].batch.exporter.otlp_http$' "$work/file")" 1
+expect "secrets of a file are not printed" "$(grep -c secret "$work/file")" 0
+expect "its disk queue is shown and not used" "$(value "$work/file" disk_queue_directory)" \
+    "/nowhere/queue shop.yaml:16"
+expect "no line about a file has more than 80 columns" "$(grep -cE '^.{81}' "$work/file")" 0
+timeout 30 tail --pid="$viewer" -f /dev/null
+expect "the receiver has the span" "$(grep -c shop "$work/view")" 1
+
+PORT=1 DELAY=70 OTEL_CONFIG_FILE=$work/shop.yaml "$tote" check >"$work/file"
+expect "OTEL_CONFIG_FILE names the file" "$? $(steps "$work/file")" \
+    "1 name look-up ok;connect FAILED;response not reached;"
+
+sed -e 's/schedule_delay/schedule_dely/' -e 's/xray/nonsense/' -e 's/always_off/always_of/' \
+    "$work/shop.yaml" >"$work/bad.yaml"
+PORT=1 DELAY=70 "$tote" check "$work/bad.yaml" >"$work/file"
+expect "an error in a file has its exit status" "$? $(result "$work/file")" \
+    "2 the configuration cannot be used"
+expect "it is reported with its position" "$(grep -c 'bad.yaml:9:' "$work/file")" 1
+PORT=1 DELAY=70 "$tote" check "$work/missing.yaml" >"$work/file"
+expect "a missing file is an error" "$? $(grep -c 'missing.yaml' "$work/file")" "2 4"
 
 if command -v python3 >/dev/null; then
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" check --json >"$work/json"
