@@ -221,6 +221,10 @@ void tote__configuration_resolve(const tote_sdk_options *options, const struct t
     };
     result->is_disabled = (file && file->is_disabled) ||
                           (result->reads_environment && tote__env_boolean("OTEL_SDK_DISABLED"));
+    result->has_process_context =
+        result->is_global && !result->is_disabled && !options->skip_process_context &&
+        !(file ? file->own.skip_process_context
+               : result->reads_environment && tote__env_boolean("OTEL_C_PROCESS_CONTEXT_DISABLED"));
     resolve_resource(options, result);
     resolve_sampler(options, result);
     resolve_propagators(options, result);

@@ -19,6 +19,7 @@ struct tote__configuration {
     bool reads_environment;
     bool is_disabled;
     bool is_global;
+    bool has_process_context;
 
     const char *service_name;                    /* from the options, or NULL */
     const char *environment_service_name;        /* OTEL_SERVICE_NAME, or NULL */

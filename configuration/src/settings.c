@@ -36,6 +36,7 @@ static const struct tote__setting settings[] = {
     {"OTEL_RESOURCE_ATTRIBUTES", NULL, "resource.attributes_list", NULL, "", TOTE__SETTING_TEXT, 0, TOTE__NO_FIELD},
     {"OTEL_PROPAGATORS", NULL, "propagator.composite_list", NULL, "tracecontext,baggage", TOTE__SETTING_TEXT, 0, TOTE__NO_FIELD},
     {"OTEL_C_PROPAGATION_ALLOWED_HOSTS", NULL, "propagation_allowed_hosts", NULL, "", TOTE__SETTING_TEXTS, 0, OWN(allowed_hosts)},
+    {"OTEL_C_PROCESS_CONTEXT_DISABLED", NULL, "skip_process_context", NULL, "false", TOTE__SETTING_BOOLEAN, 0, OWN(skip_process_context)},
     {"OTEL_TRACES_SAMPLER", NULL, PROVIDER "sampler", SAMPLERS, "parentbased_always_on", TOTE__SETTING_WORD, 0, TOTE__NO_FIELD},
     {"OTEL_TRACES_SAMPLER_ARG", NULL, PROVIDER "sampler", NULL, "1", TOTE__SETTING_RATIO, 0, TOTE__NO_FIELD},
     {"OTEL_TRACES_EXPORTER", NULL, BATCH "exporter", NULL, "otlp", TOTE__SETTING_TEXT, 0, TOTE__NO_FIELD},

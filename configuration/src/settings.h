@@ -35,6 +35,7 @@ struct tote__own_settings {
     uint32_t store_export; /* a position in `words` */
     struct tote__texts store_export_keys;
     struct tote__texts allowed_hosts;
+    bool skip_process_context;
 };
 
 struct tote__setting {

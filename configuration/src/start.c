@@ -176,6 +176,7 @@ static tote_sdk *make_sdk(const tote_sdk_options *options,
     return tote__sdk_new(&(struct tote__sdk_settings){
         .is_disabled = configuration->is_disabled,
         .is_global = configuration->is_global,
+        .has_process_context = configuration->has_process_context,
         .sampler = choose_sampler(options, configuration),
         .id_generator = options->id_generator,
         .resource = make_resource(options, configuration),

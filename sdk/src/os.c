@@ -2,7 +2,7 @@
 /*
  * os.c - system calls of the SDK
  *
- * Tests: tests/unit/test_folder.c, tests/unit/test_resource.c
+ * Tests: tests/unit/test_folder.c, tests/unit/test_resource.c, tests/unit/test_process_context.c
  */
 #include "tote/internal/os.h"
 
@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -415,6 +416,48 @@ void *tote__os_map(size_t size) {
 
 void tote__os_unmap(void *memory, size_t size) {
     munmap(memory, size);
+}
+
+/* For older headers. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+void *tote__os_map_file(const char *name, size_t size) {
+    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    void *memory = MAP_FAILED;
+    int error = errno;
+    unsigned held = tote__os_hold_stdio();
+    int file = memfd_create(name, flags | MFD_NOEXEC_SEAL);
+
+    file = file < 0 ? memfd_create(name, flags) : file; /* before Linux 6.3 */
+    tote__os_release_stdio(held);
+    if (file >= 0 && ftruncate(file, (off_t)size) == 0) {
+        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    }
+    tote__os_close(file);
+    errno = error;
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+bool tote__os_name_map(void *memory, size_t size, const char *name) {
+    int error = errno;
+    bool is_named = prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, memory, size, name) == 0;
+
+    errno = error;
+    return is_named;
+}
+
+bool tote__os_keep_from_children(void *memory, size_t size) {
+    int error = errno;
+    bool is_kept = madvise(memory, size, MADV_DONTFORK) == 0;
+
+    errno = error;
+    return is_kept;
 }
 
 /* strerror() is not thread-safe, and strerror_r() differs between C libraries. */

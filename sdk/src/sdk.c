@@ -11,6 +11,7 @@
 
 #include "barrier.h"
 #include "core.h"
+#include "process_context.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/diagnostics.h"
@@ -82,7 +83,8 @@ void tote__core_renew_resource(struct core_config *config) {
     tote__lock_drop(&config->resource_lock);
     uint32_t renewed = tote__resource_renew(before);
     tote__lock_take(&config->resource_lock);
-    if (atomic_load(&config->resource_generation) != tote__generation()) {
+    bool is_renewed = atomic_load(&config->resource_generation) != tote__generation();
+    if (is_renewed) {
         config->origin.resource = renewed;
         atomic_store_explicit(&config->counts_since, tote__core_clock(config),
                               memory_order_relaxed);
@@ -90,6 +92,9 @@ void tote__core_renew_resource(struct core_config *config) {
                               memory_order_release);
     }
     tote__lock_drop(&config->resource_lock);
+    if (is_renewed) {
+        tote__process_context_update(config, renewed);
+    }
 }
 
 /* Configs that were not freed because a thread was in a call. The next release frees them. */
@@ -167,6 +172,7 @@ static bool end_starting(tote_sdk *sdk, struct core_config *config) {
 
     uint64_t unrecorded = tote__unrecorded_count();
     if (is_first) {
+        tote__process_context_withdraw(config);
         tote__unrecorded_expect_late(&sdk->provider);
     }
     if (tote__tracer_provider_leave_global(&sdk->provider)) {
@@ -410,6 +416,9 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
         note_early(config);
         tote_tracer_provider_set_global(&sdk->provider);
     }
+    if (settings->has_process_context) {
+        tote__process_context_publish(config, settings->resource);
+    }
     return sdk;
 }
 
@@ -544,6 +553,9 @@ tote_result tote_sdk_after_fork_child(tote_sdk *sdk, bool adopts_queue) {
 
     if (!config || config->is_disabled || atomic_load(&config->is_shut_down)) {
         return result;
+    }
+    if (atomic_load(&config->resource_generation) != tote__generation()) {
+        tote__core_renew_resource(config);
     }
     for (size_t i = 0; i < config->processor_count; i++) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);

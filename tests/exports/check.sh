@@ -9,6 +9,7 @@
 # check.sh static LIBRARY: only global symbols tote_* are defined.
 # The exception is otel_thread_ctx_v1, the name under which profilers find a thread's context.
 # check.sh needs LIBRARY NAME...: it is linked to no other libraries.
+# check.sh descriptor LIBRARY: profilers find otel_thread_ctx_v1 by the relocation of a TLS descriptor.
 # check.sh hardened LIBRARY: read-only relocations, bound at start, no executable
 #   stack, and stack protectors.
 set -euo pipefail
@@ -75,6 +76,13 @@ static)
         echo "defined by $library without tote_ before their names"
         exit 1
     fi
+    ;;
+descriptor)
+    readelf --relocs --wide "$library" | grep -E '_TLSDESC .*otel_thread_ctx_v1' || {
+        echo "no TLS descriptor of otel_thread_ctx_v1; the relocations for thread-local variables are:"
+        readelf --relocs --wide "$library" | grep -E 'TPOFF|DTPMOD|DTPOFF|TLSDESC|TPREL'
+        exit 1
+    }
     ;;
 hardened)
     layout=$(readelf --program-headers --wide "$library")

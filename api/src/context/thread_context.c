@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_context.c - the pointer by which profilers find the span of a thread
+ * thread_context.c - the variable by which profilers find the span of a thread
  *
- * Compiled with TLS descriptors if the compiler supports them. The alias keeps the two access
- * models apart: the linker would use the cheaper one for both, without the relocation.
+ * Tote itself uses only the alias. Otherwise the linker would use its access model for both names,
+ * and the shared library would have no TLS descriptor.
  */
 #include "tote/internal/thread_context.h"
 
@@ -20,7 +20,3 @@ RETAIN _Thread_local const tote_span_context *otel_thread_ctx_v1;
 
 extern _Thread_local const tote_span_context *tote__thread_record
     __attribute__((alias("otel_thread_ctx_v1")));
-
-const tote_span_context **tote__thread_context_pointer(void) {
-    return &otel_thread_ctx_v1;
-}

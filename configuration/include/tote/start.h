@@ -117,13 +117,19 @@ typedef struct tote_sdk_options {
      */
     const char *config_file;
     const tote_configuration *configuration; /**< A parsed file, instead of `config_file` */
+    /**
+     * Do not publish the resource to profilers. That of a private SDK is never published. Default:
+     * OTEL_C_PROCESS_CONTEXT_DISABLED. See docs/profilers.md. Spec:
+     * oteps/profiles/4719-process-ctx.md
+     */
+    bool skip_process_context;
 } tote_sdk_options;
 
 #define TOTE_SDK_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(tote_sdk_options), false, false, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
             TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,  \
-            NULL                                                                                   \
+            NULL, false                                                                            \
     }
 
 /**

@@ -165,6 +165,18 @@ bool tote__os_watch(int epoll, int descriptor, bool is_new);
 void *tote__os_map(size_t size);
 void tote__os_unmap(void *memory, size_t size);
 
+/*
+ * Map private memory of zeros that /proc/PID/maps lists with this name, by a file in memory.
+ * Returns NULL if out of memory or if the system does not allow it.
+ */
+void *tote__os_map_file(const char *name, size_t size);
+
+/* Give mapped memory a name in /proc/PID/maps. Returns false if the system does not support it. */
+bool tote__os_name_map(void *memory, size_t size, const char *name);
+
+/* Unmap the memory in forked children. Returns false if the system does not support it. */
+bool tote__os_keep_from_children(void *memory, size_t size);
+
 /* Return the English text of an error. It is valid until the end of the full expression. */
 enum { TOTE__OS_ERROR_BYTES = 96 };
 struct tote__error_text {

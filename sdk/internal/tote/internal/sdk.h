@@ -37,9 +37,10 @@ const struct tote__resource *tote__resource_at(uint32_t index);
 
 /* Settings of an SDK; no field has a default unless stated. */
 struct tote__sdk_settings {
-    bool is_disabled;      /* OTEL_SDK_DISABLED: contexts are propagated and nothing is recorded */
-    bool is_global;        /* becomes the global provider */
-    tote_sampler *sampler; /* owned; NULL: parent based, always on */
+    bool is_disabled; /* OTEL_SDK_DISABLED: contexts are propagated and nothing is recorded */
+    bool is_global;   /* becomes the global provider */
+    bool has_process_context;        /* the resource is published to profilers */
+    tote_sampler *sampler;           /* owned; NULL: parent based, always on */
     tote_id_generator *id_generator; /* owned; NULL: random */
     uint32_t resource;               /* index of the resource */
     tote_span_limits limits;         /* UINT32_MAX is no limit, 0 is 0 */
