@@ -24,7 +24,7 @@ import jsonschema
 import yaml
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-FOR_SCALARS = [None, True, -11, -1, 0, 1, 21, 0.5, 1.0, "", "1", [], ["text"], {}]
+FOR_SCALARS = [None, True, -11, -1, 0, 1, 21, 0.5, 1.0, "", "1", [], ["text"], {}, {"x": 1}]
 FOR_CONTAINERS = [None, True, 1, "text", [], [None], ["text"], [1, "text"], [0.5, 1], {},
                   {"x": None}, {"x": 1}, {"console": None}, {"always_on": None, "always_off": None}]
 NEW_KEYS = ["x", "console", "always_on", "name"]

@@ -62,7 +62,7 @@ static void each_mistake_is_reported_with_what_would_be_right(void **state) {
                    "mean \"schedule_delay\"?");
     assert_problem(HEAD "tracer_provider:\n  processors:\n    - batch:\n        exporter:\n",
                    "5:18: tracer_provider.processors[0].batch.exporter: this is null; expected a "
-                   "mapping; or remove the key");
+                   "mapping");
     assert_problem(HEAD "tracer_provider:\n  processors:\n    - simple: {}\n",
                    "4:15: tracer_provider.processors[0].simple: the key \"exporter\" is missing");
     assert_problem(HEAD "tracer_provider:\n  sampler: {always_on: }\n",
@@ -199,8 +199,7 @@ static void null_is_a_default_only_where_the_schema_allows_it(void **state) {
 
     assert_true(accepts(HEAD "disabled:\nlog_level: ${UNDEFINED_KEY}\npropagator:\n"
                              "  composite: [{b3: }]\n  composite_list:\n"));
-    assert_problem(HEAD "propagator:\n",
-                   "2:12: propagator: this is null; expected a mapping; or remove the key");
+    assert_problem(HEAD "propagator:\n", "2:12: propagator: this is null; expected a mapping");
 }
 
 int main(int argc, char **argv) {

@@ -139,9 +139,6 @@ static const char *cure_of(const tote_configuration_node *node, const struct tot
         tote__scalar_resolve(&unquoted, node->as.text.at, node->as.text.length);
         return types_of(&unquoted) & schema->types ? "; remove the quotes" : "";
     }
-    if (node->type == TOTE_CONFIGURATION_TYPE_NULL) {
-        return "; or remove the key";
-    }
     return "";
 }
 
