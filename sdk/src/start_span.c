@@ -73,7 +73,7 @@ tote__always_inline void new_span_id(const struct start *start, tote_span_id *id
 }
 
 /* Return whether the trace id is new, from a generator whose ids are not random. */
-static bool has_nonrandom_trace_id(const struct start *start) {
+tote__always_inline bool has_nonrandom_trace_id(const struct start *start) {
     const tote_id_generator *generator = start->config->id_generator;
 
     return generator && !generator->ops.is_random && !start->parent_context &&
@@ -83,26 +83,29 @@ static bool has_nonrandom_trace_id(const struct start *start) {
 /*
  * A child has its parent's random flag; a root span that of its generator. Spec: w3c/trace-context
  */
-static uint8_t random_flag(const struct start *start) {
+tote__always_inline uint8_t random_flag(const struct start *start) {
     if (start->parent_context) {
         return start->parent_context->trace_flags & TOTE_TRACE_FLAG_RANDOM;
     }
-    return start->has_remote_trace_id || has_nonrandom_trace_id(start) ? 0 : TOTE_TRACE_FLAG_RANDOM;
+    if (start->has_remote_trace_id) {
+        return 0;
+    }
+    return has_nonrandom_trace_id(start) ? 0 : TOTE_TRACE_FLAG_RANDOM;
 }
 
-/* Return whether a `th` of the trace state is that of this decision. */
-static bool has_threshold(const struct start *start) {
-    if (start->decision != TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE) {
-        return false;
-    }
-    if (start->result) {
-        return start->result->has_threshold;
-    }
-    return start->config->sampler->follows_parent &&
-           (start->parent_context->trace_flags & TOTE_TRACE_FLAG_SAMPLED);
+/* Return a reference to the trace state of the new span, with a `th` only if the sampler set it. */
+tote__apart static tote_trace_state *settle(const struct start *start,
+                                            const tote_trace_state *state) {
+    bool is_sampled = start->decision == TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE;
+    bool has_threshold = start->result
+                             ? start->result->has_threshold
+                             : start->config->sampler->follows_parent &&
+                                   (start->parent_context->trace_flags & TOTE_TRACE_FLAG_SAMPLED);
+
+    return tote__sampling_settle(state, &start->trace_id, is_sampled && has_threshold);
 }
 
-static tote_trace_state *trace_state_of(const struct start *start) {
+tote__always_inline tote_trace_state *trace_state_of(const struct start *start) {
     const tote_trace_state *state = NULL;
 
     if (start->result) {
@@ -110,7 +113,7 @@ static tote_trace_state *trace_state_of(const struct start *start) {
     } else if (start->parent_context) {
         state = start->parent_context->trace_state;
     }
-    return state ? tote__sampling_settle(state, &start->trace_id, has_threshold(start)) : NULL;
+    return state ? settle(start, state) : NULL;
 }
 
 tote__always_inline void set_up_context(const struct start *start,
