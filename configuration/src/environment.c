@@ -89,6 +89,24 @@ static void read_ratio(struct tote__configuration *result) {
     }
 }
 
+static void report_unknown_sampler(const char *text, const char *used) {
+    size_t length = strlen(text);
+
+    if (tote__env_is_word(text, length, "jaeger_remote") ||
+        tote__env_is_word(text, length, "parentbased_jaeger_remote")) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER",
+                            "'%s' is ignored, %s is used: the rates of a Jaeger server are "
+                            "not fetched; set the rate here by parentbased_probability",
+                            text, used);
+        return;
+    }
+    tote__diagnose_each(
+        TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER",
+        "unknown sampler '%s' is ignored, %s is used; known are always_on, always_off, "
+        "probability, traceidratio, and each of them with the prefix parentbased_",
+        text, used);
+}
+
 void tote__environment_sampler(struct tote__configuration *result) {
     static const struct {
         const char *name;
@@ -97,6 +115,8 @@ void tote__environment_sampler(struct tote__configuration *result) {
                     {"parentbased_always_off", false},
                     {"always_on", false},
                     {"always_off", false},
+                    {"probability", true},
+                    {"parentbased_probability", true},
                     {"traceidratio", true},
                     {"parentbased_traceidratio", true}};
     const char *text = tote__env("OTEL_TRACES_SAMPLER");
@@ -113,11 +133,7 @@ void tote__environment_sampler(struct tote__configuration *result) {
         }
     }
     if (text) {
-        tote__diagnose_each(
-            TOTE_LEVEL_WARN, "OTEL_TRACES_SAMPLER",
-            "unknown sampler '%s' is ignored, %s is used; known are always_on, always_off, "
-            "traceidratio, and each of them with the prefix parentbased_",
-            text, result->sampler);
+        report_unknown_sampler(text, result->sampler);
     }
 }
 

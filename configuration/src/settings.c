@@ -24,8 +24,8 @@ const struct tote__check *tote__check;
 #define FOR_TRACES(name) "OTEL_EXPORTER_OTLP_TRACES_" name, "OTEL_EXPORTER_OTLP_" name
 
 #define SAMPLERS                                                                                   \
-    "always_on always_off traceidratio parentbased_always_on parentbased_always_off "              \
-    "parentbased_traceidratio"
+    "always_on always_off probability traceidratio parentbased_always_on parentbased_always_off "   \
+    "parentbased_probability parentbased_traceidratio"
 
 /* clang-format off */
 static const struct tote__setting settings[] = {

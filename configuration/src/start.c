@@ -49,6 +49,8 @@ static tote_sampler *make_sampler(const char *name, double ratio) {
 
     if (strcmp(root_name, "always_off") == 0) {
         options.root = tote_sampler_always_off_new();
+    } else if (strcmp(root_name, "probability") == 0) {
+        options.root = tote_sampler_probability_new(ratio);
     } else if (strcmp(root_name, "traceidratio") == 0) {
         options.root = tote_sampler_trace_id_ratio_new(ratio);
     } else {

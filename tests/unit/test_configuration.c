@@ -303,6 +303,20 @@ static void a_ratio_is_a_decimal_number_from_0_to_1(void **state) {
     setlocale(LC_ALL, "C");
 }
 
+static void the_names_of_probability_samplers_have_a_ratio(void **state) {
+    static const char *const names[] = {"probability", "parentbased_probability"};
+
+    (void)state;
+    setenv("OTEL_TRACES_SAMPLER_ARG", "0.25", 1);
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        setenv("OTEL_TRACES_SAMPLER", names[i], 1);
+        struct tote__configuration result = resolve(&defaults);
+        assert_string_equal(result.sampler, names[i]);
+        assert_true(result.sampler_ratio == 0.25);
+    }
+    assert_int_equal(reports.count, 0);
+}
+
 /* The argument counts only with a sampler that has one. Compliance: EV-17 */
 static void the_sampler_argument_is_ignored_without_its_sampler(void **state) {
     (void)state;
@@ -457,6 +471,7 @@ int main(int argc, char **argv) {
         CONFIGURATION_TEST(the_queue_size_is_at_least_one_and_always_bounded),
         CONFIGURATION_TEST(a_ratio_is_a_decimal_number_from_0_to_1),
         CONFIGURATION_TEST(the_sampler_argument_is_ignored_without_its_sampler),
+        CONFIGURATION_TEST(the_names_of_probability_samplers_have_a_ratio),
         CONFIGURATION_TEST(the_exporter_list_is_deduplicated),
         CONFIGURATION_TEST(an_unsupported_exporter_is_left_out_and_reported),
         CONFIGURATION_TEST(zipkin_and_jaeger_remote_are_reported_and_ignored),
