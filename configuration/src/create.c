@@ -230,6 +230,10 @@ static void use_own(const struct tote__creation *creation, tote_sdk_options *opt
 
 /* Free what the file has created in `options`. */
 static void undo(const tote_sdk_options *given, const tote_sdk_options *options) {
+    for (size_t i = given->own_resource_detector_count; i < options->own_resource_detector_count;
+         i++) {
+        tote_resource_detector_free(options->own_resource_detectors[i]);
+    }
     if (options->sampler != given->sampler) {
         tote_sampler_free(options->sampler);
     }

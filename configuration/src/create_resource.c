@@ -152,19 +152,35 @@ static void read_detectors(struct tote__creation *creation, const tote_configura
         {"process", name_detector},   {"service", name_detector}, {NULL, NULL},
     };
     size_t count = tote_configuration_node_get_count(list);
+    size_t own_count = options->own_resource_detector_count;
+    tote_resource_detector **own =
+        tote__create_memory(creation, (own_count + count) * sizeof(tote_resource_detector *));
     char names[1024] = "none";
     size_t used = 0;
 
+    if (own && own_count) {
+        memcpy(own, options->own_resource_detectors, own_count * sizeof(tote_resource_detector *));
+    }
     for (size_t i = 0; i < count; i++) {
         const tote_configuration_node *mapping = tote_configuration_node_get_at(list, i);
         const char *name =
             tote_configuration_node_get_key(tote_configuration_node_get_at(mapping, 0));
-        void *made =
-            tote__create_component(creation, TOTE__COMPONENT_RESOURCE_DETECTOR, builders, mapping);
+        bool is_own =
+            name && tote__component_is_registered(TOTE__COMPONENT_RESOURCE_DETECTOR, name);
+        void *made = !own ? NULL
+                          : tote__create_component(creation, TOTE__COMPONENT_RESOURCE_DETECTOR,
+                                                   builders, mapping);
+        if (made && is_own) {
+            own[own_count++] = made;
+        }
         if (made && used < sizeof names) {
             used +=
                 (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? "," : "", name);
         }
+    }
+    if (own) { /* those of the program, and those that the file names */
+        options->own_resource_detectors = own;
+        options->own_resource_detector_count = own_count;
     }
     if (!options->resource_detectors) {
         options->resource_detectors = tote__arena_text(&creation->memory, names, strlen(names));

@@ -30,6 +30,12 @@ static void release_exporters(const tote_sdk_options *options) {
     }
 }
 
+static void release_detectors(const tote_sdk_options *options) {
+    for (size_t i = 0; i < options->own_resource_detector_count; i++) {
+        tote_resource_detector_free(options->own_resource_detectors[i]);
+    }
+}
+
 /* Release everything the options own. */
 static void release_options(const tote_sdk_options *options) {
     tote_sampler_free(options->sampler);
@@ -39,6 +45,7 @@ static void release_options(const tote_sdk_options *options) {
         tote_span_processor_free(options->processors[i]);
     }
     release_exporters(options);
+    release_detectors(options);
 }
 
 static tote_sampler *make_sampler(const char *name, double ratio) {
@@ -72,17 +79,31 @@ static tote_sampler *choose_sampler(const tote_sdk_options *options,
     return sampler;
 }
 
+/* Return the index of the resource. */
 static uint32_t make_resource(const tote_sdk_options *options,
                               const struct tote__configuration *configuration) {
+    static const struct tote__creation no_file = {.name = NULL};
+    const struct tote__creation *file = configuration->file ? configuration->file : &no_file;
     const char *variable = configuration->environment_resource_attributes;
     struct tote__arena arena = {NULL, NULL, 0};
     tote_attribute *attributes = NULL;
     size_t count = 0;
 
+    if (options->resource) {
+        if (options->service_name || options->resource_attribute_count ||
+            options->own_resource_detector_count) {
+            tote_diagnostics_report(
+                TOTE_LEVEL_WARN, "configuration",
+                "tote_sdk_options.resource is used as it is: service_name, resource_attributes and "
+                "own_resource_detectors are ignored; merge them into it with "
+                "tote_resource_merge()");
+        }
+        return tote__resource_intern(options->resource);
+    }
     if (variable) {
         tote__parse_resource_attributes(variable, &arena, &attributes, &count);
     }
-    uint32_t resource = tote__resource_build(&(struct tote__resource_sources){
+    tote_resource *resource = tote__resource_build(&(struct tote__resource_sources){
         .service_name = configuration->service_name,
         .attributes = options->resource_attributes,
         .attribute_count = options->resource_attribute_count,
@@ -91,9 +112,21 @@ static uint32_t make_resource(const tote_sdk_options *options,
         .environment_attributes = attributes,
         .environment_attribute_count = count,
         .detectors = configuration->resource_detectors,
+        .own_detectors = options->own_resource_detectors,
+        .own_detector_count = options->own_resource_detector_count,
+        .detected_service_name = configuration->file ? file->detected_service_name
+                                 : configuration->service_name
+                                     ? configuration->service_name
+                                     : configuration->environment_service_name,
+        .included = file->included.items,
+        .included_count = file->included.count,
+        .excluded = file->excluded.items,
+        .excluded_count = file->excluded.count,
     });
+    uint32_t index = tote__resource_intern(resource);
+    tote_resource_unref(resource);
     tote__arena_clear(&arena);
-    return resource;
+    return index;
 }
 
 static tote_result lose_spans(void *self, const tote_span_data *const *spans, size_t count,
@@ -288,6 +321,7 @@ static tote_sdk *start_resolved(const tote_sdk_options *options,
         report_started(options, &configuration);
     }
     tote_propagator_unref(options->propagator);
+    release_detectors(options);
     return sdk;
 }
 
@@ -337,6 +371,7 @@ static tote_sdk_options complete(const tote_sdk_options *given) {
 
     TOTE__COPY_OPTIONS(tote_sdk_options, &options, given);
     options.resource_attribute_count *= options.resource_attributes != NULL;
+    options.own_resource_detector_count *= options.own_resource_detectors != NULL;
     options.store_export_key_count *= options.store_export_keys != NULL;
     options.processor_count *= options.processors != NULL;
     options.exporter_count *= options.exporters != NULL;

@@ -52,7 +52,6 @@ static const char *find_text(struct tote__slice message, uint32_t tag, struct to
 const struct tote__resource *tote__read_resource(struct tote__slice fields,
                                                  struct tote__arena *arena) {
     struct tote__resource *resource = tote__arena_allocate(arena, sizeof *resource);
-    tote_attribute *attributes;
 
     if (!resource) {
         return NULL;
@@ -60,9 +59,7 @@ const struct tote__resource *tote__read_resource(struct tote__slice fields,
     *resource = (struct tote__resource){.encoded = find(fields, DEFINED)};
     resource->resource.schema_url = find_text(fields, SCHEMA_URL, arena);
     bool is_read = resource->resource.schema_url &&
-                   tote__unpack_attributes(resource->encoded, TOTE__TAG_RESOURCE_ATTRIBUTE >> 3,
-                                           arena, &attributes, &resource->resource.attribute_count);
-    resource->resource.attributes = is_read ? attributes : NULL;
+                   tote__resource_unpack(resource->encoded, arena, &resource->resource);
     return is_read ? resource : NULL;
 }
 

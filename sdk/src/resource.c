@@ -1,174 +1,227 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resource.c - the table of resources
+ * resource.c - resources as objects
  *
- * A span refers to its resource by an index, so a resource is never freed or changed, and the table
- * is bounded. An entry is published by one release store; readers take no lock. Spec:
- * resource/sdk.md
+ * A resource consists of its OTLP encoding and of what is decoded from it, in one arena. Spec:
+ * resource/sdk.md#resource-creation
+ *
+ * Tests: tests/unit/test_resource.c, tests/unit/test_resource_entities.c
  */
+#include "tote/sdk/resource.h"
+
 #include <stdatomic.h>
 #include <string.h>
 
-#include "resource_detect.h"
-#include "tote/diagnostics.h"
-#include "tote/internal/lock.h"
+#include "resource_builder.h"
 #include "tote/internal/sdk.h"
-#include "tote/internal/wire.h"
 
-enum { MOST_RESOURCES = 256 };
-
-struct entry {
-    struct tote__resource resource;
-    struct tote__arena memory;
-    struct tote__process_identity identity; /* the process that created it */
+/* Tags of Resource.entity_refs and of the fields of an EntityRef. */
+enum {
+    ENTITY_REF = 0x1A,
+    ENTITY_SCHEMA_URL = 0x0A,
+    ENTITY_TYPE = 0x12,
+    ENTITY_ID_KEY = 0x1A,
+    ENTITY_DESCRIPTION_KEY = 0x22
 };
 
-static const struct tote__resource empty = {.resource = {.schema_url = ""}};
-static _Atomic(struct entry *) table[MOST_RESOURCES]; /* [0] stays NULL: the empty one */
-static struct tote__lock lock;                        /* protects additions */
+/* More in a request are ignored: finding an attribute takes linear time. */
+enum { MOST_ENTITIES = 64, MOST_KEYS = 128 };
 
-/* Returns NULL if out of memory. */
-static struct entry *make_entry(const tote_attribute *attributes, size_t count,
-                                const char *schema_url) {
-    struct tote__arena memory = {NULL, NULL, 0};
-    struct entry *entry = tote__allocate(sizeof *entry);
-    struct tote__resource made = empty;
-    tote_attribute *unpacked = NULL;
+struct tote__resource tote__resource_empty = {.resource = {.schema_url = ""}};
 
-    /* Attribute limits do not apply. Spec: common/README.md#attribute-limits */
-    bool is_complete = entry &&
-                       tote__encode_attributes(&memory, TOTE__TAG_RESOURCE_ATTRIBUTE, attributes,
-                                               count, &made.encoded) &&
-                       tote__unpack_attributes(made.encoded, TOTE__TAG_RESOURCE_ATTRIBUTE >> 3,
-                                               &memory, &unpacked, &made.resource.attribute_count);
-    made.resource.attributes = unpacked;
-    made.resource.schema_url =
-        is_complete ? tote__arena_text(&memory, schema_url, strlen(schema_url)) : NULL;
-    if (!made.resource.schema_url) {
-        tote__arena_clear(&memory);
-        tote__release(entry, sizeof *entry);
-        return NULL;
+/* Each function writes to `out`, or only adds up the size if `out` is NULL. */
+static size_t put_text(uint8_t *out, uint8_t tag, const char *text) {
+    size_t length = strlen(text);
+
+    if (out) {
+        tote__put_run(out, tag, text, length);
     }
-    *entry = (struct entry){.resource = made, .memory = memory};
-    tote__process_identity_known(&entry->identity);
-    return entry;
+    return tote__run_size(length);
 }
 
-static void free_entry(struct entry *entry) {
-    tote__arena_clear(&entry->memory);
-    tote__release(entry, sizeof *entry);
+static size_t put_keys(uint8_t *out, uint8_t tag, const tote_attribute *attributes, size_t count) {
+    size_t size = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size += put_text(out ? out + size : NULL, tag, attributes[i].key);
+    }
+    return size;
 }
 
-static bool is_equal(const struct tote__resource *a, const struct tote__resource *b) {
-    return a->encoded.size == b->encoded.size &&
-           (a->encoded.size == 0 || memcmp(a->encoded.at, b->encoded.at, a->encoded.size) == 0) &&
-           strcmp(a->resource.schema_url, b->resource.schema_url) == 0;
+static size_t put_entity(uint8_t *out, const tote_entity *entity) {
+    size_t size = *entity->schema_url ? put_text(out, ENTITY_SCHEMA_URL, entity->schema_url) : 0;
+
+    size += put_text(out ? out + size : NULL, ENTITY_TYPE, entity->type);
+    size += put_keys(out ? out + size : NULL, ENTITY_ID_KEY, entity->id, entity->id_count);
+    return size + put_keys(out ? out + size : NULL, ENTITY_DESCRIPTION_KEY, entity->description,
+                           entity->description_count);
 }
 
-/*
- * Return the index of an equal entry, or add `entry` and return its index. Returns 0 if the table
- * is full.
- */
-static uint32_t find_or_add(struct entry *entry) {
-    uint32_t index = 1;
+/* Append the encoded entities to encoded attributes. Returns false if out of memory. */
+static bool append_entities(struct tote__arena *arena, const tote_entity *entities, size_t count,
+                            struct tote__slice *encoded) {
+    size_t size = encoded->size;
 
-    tote__lock_take(&lock);
-    for (; index < MOST_RESOURCES; index++) {
-        struct entry *other = atomic_load_explicit(&table[index], memory_order_relaxed);
-        if (!other) {
-            atomic_store_explicit(&table[index], entry, memory_order_release);
-            break;
-        }
-        if (is_equal(&other->resource, &entry->resource)) {
-            break;
-        }
+    for (size_t i = 0; i < count; i++) {
+        size += tote__run_size(put_entity(NULL, &entities[i]));
     }
-    tote__lock_drop(&lock);
-    return index < MOST_RESOURCES ? index : 0;
-}
-
-uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
-                               const char *schema_url) {
-    size_t given = attributes ? count : 0;
-    const char *url = schema_url ? schema_url : "";
-
-    if (!given && !*url) {
-        return 0;
+    if (size == encoded->size) {
+        return true;
     }
-    struct entry *entry = make_entry(attributes, given, url);
-    if (!entry) {
-        tote_diagnostics_report(
-            TOTE_LEVEL_ERROR, "resource",
-            "out of memory: spans have an empty resource, without a service.name");
-        return 0;
-    }
-    uint32_t index = find_or_add(entry);
-    if (&entry->resource != tote__resource_at(index)) {
-        free_entry(entry);
-    }
-    if (!index) {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "resource",
-                                "%d different resources are in use, which is the limit: spans have "
-                                "an empty resource; use equal resources in all SDKs",
-                                MOST_RESOURCES - 1);
-    }
-    return index;
-}
-
-static bool is_text(const tote_value *value, const char *text) {
-    return value->type == TOTE_VALUE_TYPE_STRING && strcmp(value->as.string, text) == 0;
-}
-
-/*
- * If a detector set the attribute to identify one process, set it for another process. Returns
- * whether it did.
- */
-static bool renew_attribute(tote_attribute *attribute, const struct tote__process_identity *before,
-                            const struct tote__process_identity *now) {
-    const tote_value *value = &attribute->value;
-
-    if (strcmp(attribute->key, "process.pid") == 0 && value->type == TOTE_VALUE_TYPE_INT &&
-        value->as.integer == before->pid) {
-        attribute->value = tote_int(now->pid);
-    } else if (strcmp(attribute->key, "process.creation.time") == 0 &&
-               is_text(value, before->creation_time)) {
-        attribute->value = tote_string(now->creation_time);
-    } else if (strcmp(attribute->key, "service.instance.id") == 0 &&
-               is_text(value, before->instance_id)) {
-        attribute->value = tote_string(now->instance_id);
-    } else {
+    uint8_t *start = tote__arena_allocate(arena, size);
+    if (!start) {
         return false;
     }
+    uint8_t *out = tote__put_bytes(start, encoded->at, encoded->size);
+    for (size_t i = 0; i < count; i++) {
+        out = tote__put_head(out, ENTITY_REF, put_entity(NULL, &entities[i]));
+        out += put_entity(out, &entities[i]);
+    }
+    *encoded = (struct tote__slice){start, size};
     return true;
 }
 
-uint32_t tote__resource_renew(uint32_t index) {
-    const struct entry *entry =
-        index < MOST_RESOURCES ? atomic_load_explicit(&table[index], memory_order_acquire) : NULL;
-    struct tote__process_identity now;
-    bool has_changed = false;
+/* Unpack the keys of this tag, with their values. Returns NULL if out of memory. */
+static const tote_attribute *unpack_keys(struct tote__slice message, uint32_t tag,
+                                         const tote_resource *resource, struct tote__arena *arena,
+                                         size_t *count) {
+    size_t most = tote__min(tote__count_fields(message, tag >> 3), MOST_KEYS);
+    tote_attribute *found = tote__arena_allocate(arena, most * sizeof *found);
+    struct tote__field field;
 
-    if (!entry || !entry->identity.generation) {
-        return index;
+    *count = 0;
+    while (found && *count < most && tote__next_field(&message, &field)) {
+        size_t i = tote__field_tag(&field) == tag ? 0 : resource->attribute_count;
+        struct tote__part key = {(const char *)field.content.at, field.content.size};
+        while (i < resource->attribute_count && !tote__part_is(key, resource->attributes[i].key)) {
+            i++;
+        }
+        if (i < resource->attribute_count) {
+            found[(*count)++] = resource->attributes[i];
+        }
     }
-    const tote_resource *before = &entry->resource.resource;
-    size_t size = before->attribute_count * sizeof *before->attributes;
-    tote_attribute *attributes = tote__allocate(size);
-    tote__process_identity(&now);
-    for (size_t i = 0; attributes && i < before->attribute_count; i++) {
-        attributes[i] = before->attributes[i];
-        has_changed |= renew_attribute(&attributes[i], &entry->identity, &now);
-    }
-    uint32_t renewed =
-        has_changed ? tote__resource_intern(attributes, before->attribute_count, before->schema_url)
-                    : index;
-    tote__release(attributes, size);
-    return renewed ? renewed : index;
+    return found;
 }
 
-const struct tote__resource *tote__resource_at(uint32_t index) {
-    struct entry *entry =
-        index < MOST_RESOURCES ? atomic_load_explicit(&table[index], memory_order_acquire) : NULL;
+static bool unpack_entity(struct tote__slice message, const tote_resource *resource,
+                          struct tote__arena *arena, tote_entity *entity) {
+    struct tote__slice rest = message;
+    struct tote__field field;
 
-    return entry ? &entry->resource : &empty;
+    *entity = (tote_entity){.type = "", .schema_url = ""};
+    while (entity->type && entity->schema_url && tote__next_field(&rest, &field)) {
+        uint32_t tag = tote__field_tag(&field);
+        const char **text = tag == ENTITY_TYPE         ? &entity->type
+                            : tag == ENTITY_SCHEMA_URL ? &entity->schema_url
+                                                       : NULL;
+        if (text) {
+            *text = tote__arena_text(arena, (const char *)field.content.at, field.content.size);
+        }
+    }
+    entity->id = unpack_keys(message, ENTITY_ID_KEY, resource, arena, &entity->id_count);
+    entity->description =
+        unpack_keys(message, ENTITY_DESCRIPTION_KEY, resource, arena, &entity->description_count);
+    return entity->type && entity->schema_url && entity->id && entity->description;
+}
+
+bool tote__resource_unpack(struct tote__slice encoded, struct tote__arena *arena,
+                           tote_resource *resource) {
+    size_t most = tote__min(tote__count_fields(encoded, ENTITY_REF >> 3), MOST_ENTITIES);
+    tote_entity *entities = tote__arena_allocate(arena, most * sizeof *entities);
+    tote_attribute *attributes;
+    struct tote__field field;
+    bool is_read =
+        entities && tote__unpack_attributes(encoded, TOTE__TAG_RESOURCE_ATTRIBUTE >> 3, arena,
+                                            &attributes, &resource->attribute_count);
+
+    resource->attributes = is_read ? attributes : NULL;
+    resource->entities = entities;
+    resource->entity_count = 0;
+    while (is_read && resource->entity_count < most && tote__next_field(&encoded, &field)) {
+        if (tote__field_tag(&field) == ENTITY_REF) {
+            is_read =
+                unpack_entity(field.content, resource, arena, &entities[resource->entity_count++]);
+        }
+    }
+    return is_read;
+}
+
+static void free_resource(struct tote__resource *resource) {
+    struct tote__arena memory = resource->memory;
+
+    tote__release(resource, sizeof *resource);
+    tote__arena_clear(&memory);
+}
+
+tote_resource *tote__resource_make(const tote_attribute *attributes, size_t count,
+                                   const tote_entity *entities, size_t entity_count,
+                                   const char *schema_url) {
+    if (!count && !entity_count && !*schema_url) {
+        return &tote__resource_empty.resource;
+    }
+    struct tote__resource *made = tote__allocate_zeroed(sizeof *made);
+    if (!made) {
+        return NULL;
+    }
+    atomic_init(&made->references, 1);
+    bool is_complete = tote__encode_attributes(&made->memory, TOTE__TAG_RESOURCE_ATTRIBUTE,
+                                               attributes, count, &made->encoded) &&
+                       append_entities(&made->memory, entities, entity_count, &made->encoded) &&
+                       tote__resource_unpack(made->encoded, &made->memory, &made->resource);
+    size_t length = strlen(schema_url);
+    const char *url = tote__utf8_valid_text(&made->memory, schema_url, &length);
+    made->resource.schema_url =
+        is_complete && url ? tote__arena_text(&made->memory, url, length) : NULL;
+    if (!made->resource.schema_url) {
+        free_resource(made);
+        return NULL;
+    }
+    return &made->resource;
+}
+
+tote_resource *tote_resource_new(const tote_attribute *attributes, size_t attribute_count,
+                                 const char *schema_url) {
+    return tote__resource_make(attributes, attributes ? attribute_count : 0, NULL, 0,
+                               schema_url ? schema_url : "");
+}
+
+tote_resource *tote_resource_from_entities(const tote_entity *entities, size_t entity_count) {
+    struct tote__resource_builder builder = {.attributes = {.count = 0}};
+
+    for (size_t i = 0; entities && i < entity_count; i++) {
+        tote__resource_add_entity(&builder, &entities[i]);
+    }
+    return tote__resource_finish(&builder);
+}
+
+tote_resource *tote_resource_merge(const tote_resource *old, const tote_resource *updating) {
+    struct tote__resource_builder builder = {.attributes = {.count = 0}};
+
+    tote__resource_add(&builder, old, true);
+    tote__resource_add(&builder, updating, true);
+    return tote__resource_finish(&builder);
+}
+
+tote_resource *tote_resource_ref(const tote_resource *resource) {
+    struct tote__resource *self = (struct tote__resource *)resource;
+
+    if (!self || self == &tote__resource_empty) {
+        return resource ? &self->resource : NULL;
+    }
+    if (atomic_load_explicit(&self->references, memory_order_relaxed) == 0) {
+        return tote__resource_make(resource->attributes, resource->attribute_count,
+                                   resource->entities, resource->entity_count,
+                                   resource->schema_url);
+    }
+    atomic_fetch_add_explicit(&self->references, 1, memory_order_relaxed);
+    return &self->resource;
+}
+
+void tote_resource_unref(tote_resource *resource) {
+    struct tote__resource *self = (struct tote__resource *)resource;
+
+    if (self && atomic_load_explicit(&self->references, memory_order_relaxed) != 0 &&
+        atomic_fetch_sub_explicit(&self->references, 1, memory_order_acq_rel) == 1) {
+        free_resource(self);
+    }
 }

@@ -110,3 +110,12 @@ int sdk_fixture_tear_down(void **state) {
     free(fixture);
     return 0;
 }
+
+uint32_t sdk_fixture_resource(const tote_attribute *attributes, size_t count,
+                              const char *schema_url) {
+    tote_resource *resource = tote_resource_new(attributes, count, schema_url);
+    uint32_t index = tote__resource_intern(resource);
+
+    tote_resource_unref(resource);
+    return index;
+}

@@ -29,6 +29,10 @@ int sdk_fixture_tear_down(void **state);
 /* Start with the current settings and a processor that keeps ended spans. Returns *state. */
 struct sdk_fixture *sdk_fixture_start(void **state);
 
+/* Return the index of a resource with these attributes. */
+uint32_t sdk_fixture_resource(const tote_attribute *attributes, size_t count,
+                              const char *schema_url);
+
 /* The only span that ended; fails the test unless there is exactly one. */
 const tote_span_data *sdk_fixture_only_span(struct sdk_fixture *fixture);
 

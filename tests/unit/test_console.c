@@ -32,7 +32,7 @@ static void assert_contains(const char *text, const char *part) {
 static void everything_that_a_span_recorded_is_written(void **state) {
     const tote_attribute service = {"service.name", tote_string("shop")};
     struct sdk_fixture *f = *state;
-    f->settings.resource = tote__resource_intern(&service, 1, NULL);
+    f->settings.resource = sdk_fixture_resource(&service, 1, NULL);
     f->now = 1000000000;
     sdk_fixture_start(state);
     const tote_attribute attribute = {"key", tote_string("of the event")};

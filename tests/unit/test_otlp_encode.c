@@ -138,7 +138,7 @@ static void spans_are_grouped_by_instrumentation_scope(void **state) {
     const tote_attribute resource = {"service.name", tote_string("shop")};
     const tote_attribute about = {"team", tote_string("a")};
     struct sdk_fixture *f = *state;
-    f->settings.resource = tote__resource_intern(&resource, 1, "https://schema/resource");
+    f->settings.resource = sdk_fixture_resource(&resource, 1, "https://schema/resource");
     sdk_fixture_start(state);
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
     options.version = "2";

@@ -112,7 +112,7 @@ static tote_span_context *make_remote(uint8_t flags, const char *trace_state) {
 static void a_request_has_exactly_this_text(void **state) {
     struct sdk_fixture *f = *state;
     const tote_attribute service = {"service.name", tote_string("shop")};
-    f->settings.resource = tote__resource_intern(&service, 1, "https://schema/resource");
+    f->settings.resource = sdk_fixture_resource(&service, 1, "https://schema/resource");
     f->settings.limits.event_count = 1;
     sdk_fixture_start(state);
     const tote_attribute attempt = {"attempt", tote_int(0)};
@@ -386,7 +386,7 @@ static void spans_are_grouped_by_resource_and_scope(void **state) {
     const tote_attribute resource = {"service.name", tote_string("shop")};
     const tote_attribute about = {"team", tote_string("a")};
     struct sdk_fixture *f = *state;
-    f->settings.resource = tote__resource_intern(&resource, 1, "https://schema/resource");
+    f->settings.resource = sdk_fixture_resource(&resource, 1, "https://schema/resource");
     sdk_fixture_start(state);
     tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
     options.version = "2";
@@ -417,11 +417,11 @@ static void each_resource_has_its_own_resource_spans(void **state) {
     struct sdk_fixture *f = *state;
     const tote_attribute first = {"service.name", tote_string("first")};
     const tote_attribute second = {"service.name", tote_string("second")};
-    f->settings.resource = tote__resource_intern(&first, 1, "");
+    f->settings.resource = sdk_fixture_resource(&first, 1, "");
     sdk_fixture_start(state);
     end_span_with(f, tote_int(1));
     tote_sdk_close(&f->sdk, 1000);
-    f->settings.resource = tote__resource_intern(&second, 1, "");
+    f->settings.resource = sdk_fixture_resource(&second, 1, "");
     f->settings.processor_count = 0;
     sdk_fixture_start(state);
     end_span_with(f, tote_int(2));

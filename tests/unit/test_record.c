@@ -73,7 +73,7 @@ static struct sdk_fixture *start_with_limits(void **state) {
     struct sdk_fixture *f = *state;
     const tote_attribute resource = {"service.name", tote_string("shop")};
 
-    f->settings.resource = tote__resource_intern(&resource, 1, "https://schema/resource");
+    f->settings.resource = sdk_fixture_resource(&resource, 1, "https://schema/resource");
     f->settings.limits.attribute_count = 2;
     f->settings.limits.event_count = 2;
     f->settings.limits.link_count = 2;

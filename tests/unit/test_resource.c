@@ -24,6 +24,22 @@ static int reset(void **state) {
 
 #define RESOURCE_TEST(test) cmocka_unit_test_setup(test, reset)
 
+static uint32_t intern(const tote_attribute *attributes, size_t count, const char *schema_url) {
+    tote_resource *resource = tote_resource_new(attributes, count, schema_url);
+    uint32_t index = tote__resource_intern(resource);
+
+    tote_resource_unref(resource);
+    return index;
+}
+
+static uint32_t build(const struct tote__resource_sources *sources) {
+    tote_resource *resource = tote__resource_build(sources);
+    uint32_t index = tote__resource_intern(resource);
+
+    tote_resource_unref(resource);
+    return index;
+}
+
 static const tote_value *find(uint32_t index, const char *key) {
     const tote_resource *resource = &tote__resource_at(index)->resource;
 
@@ -71,7 +87,7 @@ static void a_key_with_a_nul_in_it_discards_everything(void **state) {
 
 /* Spec: resource/sdk.md#sdk-provided-resource-attributes. Compliance: RS-05 */
 static void the_default_resource_has_the_sdk_attributes_and_a_service_name(void **state) {
-    uint32_t index = tote__resource_build(&(struct tote__resource_sources){.detectors = "none"});
+    uint32_t index = build(&(struct tote__resource_sources){.detectors = "none"});
 
     (void)state;
     assert_string_equal(find_text(index, "telemetry.sdk.name"), "tote");
@@ -92,14 +108,14 @@ static void the_service_name_comes_from_the_source_with_the_highest_priority(voi
                                              .detectors = "none"};
 
     (void)state;
-    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "listed");
+    assert_string_equal(find_text(build(&sources), "service.name"), "listed");
     sources.environment_service_name = "variable";
-    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "variable");
+    assert_string_equal(find_text(build(&sources), "service.name"), "variable");
     sources.attributes = by_program;
     sources.attribute_count = 1;
-    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "given");
+    assert_string_equal(find_text(build(&sources), "service.name"), "given");
     sources.service_name = "option";
-    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "option");
+    assert_string_equal(find_text(build(&sources), "service.name"), "option");
 }
 
 /* Spec: semantic conventions, resource/service.md: service.name is never empty */
@@ -111,20 +127,20 @@ static void an_empty_service_name_counts_as_none(void **state) {
                                              .detectors = "none"};
 
     (void)state;
-    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"),
+    assert_string_equal(find_text(build(&sources), "service.name"),
                         "unknown_service:test_resource");
     sources.environment_service_name = "variable";
     sources.attributes = empty;
     sources.attribute_count = 1;
     sources.service_name = "";
-    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "variable");
+    assert_string_equal(find_text(build(&sources), "service.name"), "variable");
 
     const tote_attribute blank[] = {{"service.name", tote_string(" \t")}};
     sources.attributes = blank;
     sources.service_name = "  ";
-    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"), "variable");
+    assert_string_equal(find_text(build(&sources), "service.name"), "variable");
     sources.environment_service_name = " \n";
-    assert_string_equal(find_text(tote__resource_build(&sources), "service.name"),
+    assert_string_equal(find_text(build(&sources), "service.name"),
                         "unknown_service:test_resource");
 }
 
@@ -141,18 +157,18 @@ static void the_schema_url_is_that_of_the_detectors_unless_the_program_sets_one(
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
-        uint32_t index = tote__resource_build(&(struct tote__resource_sources){
-            .detectors = rows[i].detectors, .schema_url = rows[i].schema_url});
+        uint32_t index = build(&(struct tote__resource_sources){.detectors = rows[i].detectors,
+                                                                .schema_url = rows[i].schema_url});
         assert_string_equal(tote__resource_at(index)->resource.schema_url, rows[i].expected);
     }
 }
 
-/* Compliance: RS-01, RS-03 */
+/* Spec: resource/sdk.md#merge */
 static void a_source_with_higher_priority_wins_also_with_an_empty_value(void **state) {
     const tote_attribute by_variable[] = {{"host.name", tote_string("listed")},
                                           {"team", tote_string("a")}};
     const tote_attribute by_program[] = {{"team", tote_string("")}, {"n", tote_int(3)}};
-    uint32_t index = tote__resource_build(
+    uint32_t index = build(
         &(struct tote__resource_sources){.environment_attributes = by_variable,
                                          .environment_attribute_count = 2,
                                          .attributes = by_program,
@@ -170,7 +186,7 @@ static void a_source_with_higher_priority_wins_also_with_an_empty_value(void **s
 
 /* Spec: resource/sdk.md#detecting-resource-information-from-the-environment. Compliance: RS-06 */
 static void detectors_describe_the_host_and_the_process(void **state) {
-    uint32_t index = tote__resource_build(&(struct tote__resource_sources){.detectors = NULL});
+    uint32_t index = build(&(struct tote__resource_sources){.detectors = NULL});
     char host[256];
 
     (void)state;
@@ -192,15 +208,14 @@ static void detectors_describe_the_host_and_the_process(void **state) {
 
 /* Spec: resource/sdk.md#detecting-resource-information-from-the-environment. Compliance: RS-06 */
 static void only_the_detectors_that_are_named_run(void **state) {
-    uint32_t index =
-        tote__resource_build(&(struct tote__resource_sources){.detectors = " Process "});
+    uint32_t index = build(&(struct tote__resource_sources){.detectors = " Process "});
 
     (void)state;
     assert_non_null(find(index, "process.pid"));
     assert_null(find(index, "host.name"));
     assert_null(find(index, "service.instance.id"));
     assert_int_equal(reports.count, 0);
-    tote__resource_build(&(struct tote__resource_sources){.detectors = "cloud"});
+    build(&(struct tote__resource_sources){.detectors = "cloud"});
     assert_int_equal(reports.count, 1);
 }
 
@@ -208,8 +223,7 @@ static void only_the_detectors_that_are_named_run(void **state) {
 static void a_detector_that_is_named_twice_is_reported_as_an_error(void **state) {
     (void)state;
     reports_reset(TOTE_LEVEL_ERROR);
-    uint32_t index =
-        tote__resource_build(&(struct tote__resource_sources){.detectors = "host,service, Host"});
+    uint32_t index = build(&(struct tote__resource_sources){.detectors = "host,service, Host"});
 
     assert_int_equal(reports.count, 1);
     assert_non_null(strstr(reports.message, "'Host' is named twice"));
@@ -219,7 +233,7 @@ static void a_detector_that_is_named_twice_is_reported_as_an_error(void **state)
 /* A UUID of version 4. */
 static void an_instance_has_a_random_id_and_a_child_process_has_its_own(void **state) {
     const struct tote__resource_sources sources = {.detectors = "service"};
-    uint32_t index = tote__resource_build(&sources);
+    uint32_t index = build(&sources);
     const char *id = find_text(index, "service.instance.id");
     int status = 0;
 
@@ -228,10 +242,10 @@ static void an_instance_has_a_random_id_and_a_child_process_has_its_own(void **s
     assert_int_equal(strspn(id, "0123456789abcdef-"), 36);
     assert_int_equal(id[14], '4');
     assert_non_null(strchr("89ab", id[19]));
-    assert_int_equal(tote__resource_build(&sources), index);
+    assert_int_equal(build(&sources), index);
     pid_t child = fork();
     if (child == 0) {
-        const char *own = find_text(tote__resource_build(&sources), "service.instance.id");
+        const char *own = find_text(build(&sources), "service.instance.id");
         _exit(!own || strcmp(own, id) == 0);
     }
     waitpid(child, &status, 0);
@@ -245,20 +259,32 @@ static void see(void *self, const tote_span_data *span) {
     seen = tote_span_data_get_resource(span);
 }
 
-static tote_sdk *start_seeing(const tote_attribute *attributes, size_t count) {
+static tote_sdk *start_with_options(tote_sdk_options options) {
     static const tote_span_processor_ops ops = {.struct_size = sizeof ops, .on_end = see};
     tote_span_processor *processor = tote_span_processor_new(&ops, NULL);
     tote_span_exporter *none = NULL;
-    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
-    options.ignore_environment = true;
-    options.resource_attributes = attributes;
-    options.resource_attribute_count = count;
     options.processors = &processor;
     options.processor_count = 1;
     options.exporters = &none;
     options.exporter_count = 1;
     return tote_sdk_start(&options);
+}
+
+static tote_sdk *start_seeing(const tote_attribute *attributes, size_t count) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    options.ignore_environment = true;
+    options.resource_attributes = attributes;
+    options.resource_attribute_count = count;
+    return start_with_options(options);
+}
+
+static tote_sdk *start_with(const tote_resource *resource) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+
+    options.resource = resource;
+    return start_with_options(options);
 }
 
 static const tote_value *see_value(const char *key) {
@@ -387,22 +413,156 @@ static void equal_resources_share_an_index_and_different_ones_do_not(void **stat
     const tote_attribute a[] = {{"k", tote_string("a")}, {NULL, tote_int(1)}};
     const tote_attribute twice[] = {{"k", tote_string("x")}, {"k", tote_string("a")}};
     const tote_attribute b[] = {{"k", tote_string("b")}};
-    uint32_t index = tote__resource_intern(a, 2, NULL);
+    uint32_t index = intern(a, 2, NULL);
 
     (void)state;
     assert_int_not_equal(index, 0);
-    assert_int_equal(tote__resource_intern(a, 1, ""), index);
-    assert_int_equal(tote__resource_intern(twice, 2, ""), index);
-    assert_int_not_equal(tote__resource_intern(b, 1, ""), index);
-    assert_int_not_equal(tote__resource_intern(a, 1, "https://example.org/1"), index);
+    assert_int_equal(intern(a, 1, ""), index);
+    assert_int_equal(intern(twice, 2, ""), index);
+    assert_int_not_equal(intern(b, 1, ""), index);
+    assert_int_not_equal(intern(a, 1, "https://example.org/1"), index);
     assert_int_equal(tote__resource_at(index)->resource.attribute_count, 1);
     assert_int_equal(tote__resource_at(index)->encoded.at[0], TOTE__TAG_RESOURCE_ATTRIBUTE);
 }
 
 /* Spec: resource/sdk.md#the-empty-resource. Compliance: RS-02 */
+static void the_empty_resource_has_nothing_and_needs_no_memory(void **state) {
+    tote_resource *empty = tote_resource_new(NULL, 0, NULL);
+    tote_resource *merged = tote_resource_merge(empty, NULL);
+
+    (void)state;
+    assert_int_equal(empty->attribute_count, 0);
+    assert_int_equal(empty->entity_count, 0);
+    assert_string_equal(empty->schema_url, "");
+    assert_ptr_equal(tote_resource_new(NULL, 3, ""), empty);
+    assert_ptr_equal(merged, empty);
+    assert_ptr_equal(tote_resource_ref(empty), empty);
+    assert_null(tote_resource_ref(NULL));
+    tote_resource_unref(empty);
+    tote_resource_unref(empty);
+    tote_resource_unref(NULL);
+}
+
+/* Spec: resource/sdk.md#create. Compliance: RS-01, RS-04 */
+static void a_resource_is_a_copy_of_its_attributes(void **state) {
+    char key[] = "team";
+    char value[] = "a";
+    tote_value items[] = {tote_int(1), tote_string(value)};
+    tote_attribute attributes[] = {{key, tote_string("overridden")},
+                                   {key, tote_string(value)},
+                                   {"list", tote_array(items, 2)},
+                                   {"", tote_int(1)},
+                                   {NULL, tote_int(1)}};
+    tote_resource *resource = tote_resource_new(attributes, 5, "https://example.org/1");
+
+    (void)state;
+    key[0] = value[0] = 'X';
+    items[0] = tote_int(2);
+    assert_int_equal(resource->attribute_count, 2);
+    assert_string_equal(resource->schema_url, "https://example.org/1");
+    for (size_t i = 0; i < 2; i++) {
+        const tote_attribute *attribute = &resource->attributes[i];
+        if (strcmp(attribute->key, "team") == 0) {
+            assert_string_equal(attribute->value.as.string, "a");
+        } else {
+            assert_string_equal(attribute->key, "list");
+            assert_int_equal(attribute->value.as.items[0].as.integer, 1);
+        }
+    }
+    tote_resource *another = tote_resource_ref(resource);
+    tote_resource_unref(resource);
+    assert_int_equal(another->attribute_count, 2);
+    tote_resource_unref(another);
+}
+
+/* Spec: resource/sdk.md#merge. Compliance: RS-03 */
+static void a_merged_resource_has_all_attributes_and_those_of_the_updating_one_win(void **state) {
+    const tote_attribute older[] = {{"a", tote_string("1")}, {"b", tote_string("2")}};
+    const tote_attribute newer[] = {{"b", tote_string("")}, {"c", tote_int(3)}};
+    tote_resource *old = tote_resource_new(older, 2, NULL);
+    tote_resource *updating = tote_resource_new(newer, 2, NULL);
+    tote_resource *merged = tote_resource_merge(old, updating);
+
+    (void)state;
+    tote_resource_unref(old);
+    tote_resource_unref(updating);
+    uint32_t index = tote__resource_intern(merged);
+    assert_int_equal(merged->attribute_count, 3);
+    assert_string_equal(find_text(index, "a"), "1");
+    assert_string_equal(find_text(index, "b"), "");
+    assert_int_equal(find(index, "c")->as.integer, 3);
+    tote_resource_unref(merged);
+}
+
+/* Spec: resource/sdk.md#merge-behavior-without-entities. Compliance: RS-03 */
+static void schema_urls_are_merged_and_different_ones_are_an_error(void **state) {
+    static const struct {
+        const char *old, *updating, *expected;
+        unsigned errors;
+    } rows[] = {{NULL, NULL, "", 0}, {NULL, "B", "B", 0}, {"A", NULL, "A", 0},
+                {"A", "", "A", 0},   {"A", "A", "A", 0},  {"A", "B", "", 1}};
+    const tote_attribute attribute = {"k", tote_string("v")};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        reports_reset(TOTE_LEVEL_ERROR);
+        tote_resource *old = tote_resource_new(&attribute, 1, rows[i].old);
+        tote_resource *updating = tote_resource_new(NULL, 0, rows[i].updating);
+        tote_resource *merged = tote_resource_merge(old, updating);
+        assert_string_equal(merged->schema_url, rows[i].expected);
+        assert_int_equal(merged->attribute_count, 1);
+        assert_int_equal(reports.count, rows[i].errors);
+        tote_resource_unref(old);
+        tote_resource_unref(updating);
+        tote_resource_unref(merged);
+    }
+}
+
+/* Spec: resource/sdk.md#sdk-provided-resource-attributes. Compliance: RS-02 */
+static void a_resource_of_the_options_is_used_as_it_is(void **state) {
+    const tote_attribute attribute = {"only", tote_string("this")};
+    tote_resource *resource = tote_resource_new(&attribute, 1, "https://example.org/1");
+    tote_resource *empty = tote_resource_new(NULL, 0, NULL);
+
+    (void)state;
+    setenv("OTEL_RESOURCE_ATTRIBUTES", "of=environment", 1);
+    tote_sdk *sdk = start_with(resource);
+    tote_resource_unref(resource);
+    assert_string_equal(see_text("only"), "this");
+    assert_int_equal(seen->attribute_count, 1);
+    assert_string_equal(seen->schema_url, "https://example.org/1");
+    tote_sdk_close(&sdk, 0);
+
+    sdk = start_with(empty);
+    see_text("only");
+    assert_int_equal(seen->attribute_count, 0);
+    assert_string_equal(seen->schema_url, "");
+    tote_sdk_close(&sdk, 0);
+    unsetenv("OTEL_RESOURCE_ATTRIBUTES");
+}
+
+/* The resource of a span is valid for the callback only. */
+static void a_resource_of_a_span_can_be_kept_and_merged(void **state) {
+    const tote_attribute attribute = {"only", tote_string("this")};
+    tote_resource *resource = tote_resource_new(&attribute, 1, NULL);
+    tote_sdk *sdk = start_with(resource);
+
+    (void)state;
+    tote_resource_unref(resource);
+    see_text("only");
+    tote_resource *kept = tote_resource_ref(seen);
+    tote_resource *merged = tote_resource_merge(seen, NULL);
+    tote_sdk_close(&sdk, 0);
+    assert_string_equal(kept->attributes[0].key, "only");
+    assert_string_equal(merged->attributes[0].value.as.string, "this");
+    tote_resource_unref(kept);
+    tote_resource_unref(merged);
+}
+
+/* Spec: resource/sdk.md#the-empty-resource */
 static void an_unknown_index_is_the_empty_resource(void **state) {
     (void)state;
-    assert_int_equal(tote__resource_intern(NULL, 0, NULL), 0);
+    assert_int_equal(intern(NULL, 0, NULL), 0);
     assert_int_equal(tote__resource_at(0)->resource.attribute_count, 0);
     assert_string_equal(tote__resource_at(0)->resource.schema_url, "");
     assert_ptr_equal(tote__resource_at(UINT32_MAX), tote__resource_at(0));
@@ -417,12 +577,12 @@ static void a_full_table_gives_the_empty_resource_and_is_reported(void **state) 
     (void)state;
     for (; index && number < 1000; number++) {
         const tote_attribute attribute = {"number", tote_int(number)};
-        index = tote__resource_intern(&attribute, 1, NULL);
+        index = intern(&attribute, 1, NULL);
     }
     assert_int_equal(index, 0);
     assert_int_equal(reports.count, 1);
     const tote_attribute first = {"number", tote_int(0)};
-    assert_int_not_equal(tote__resource_intern(&first, 1, NULL), 0);
+    assert_int_not_equal(intern(&first, 1, NULL), 0);
 }
 
 static void detectors_keep_errno_and_truncate_nothing(void **state) {
@@ -456,6 +616,12 @@ int main(int argc, char **argv) {
         RESOURCE_TEST(spans_of_a_daemon_have_its_own_pid_and_instance_id),
         RESOURCE_TEST(process_attributes_set_by_the_program_stay_in_a_child),
         RESOURCE_TEST(equal_resources_share_an_index_and_different_ones_do_not),
+        RESOURCE_TEST(the_empty_resource_has_nothing_and_needs_no_memory),
+        RESOURCE_TEST(a_resource_is_a_copy_of_its_attributes),
+        RESOURCE_TEST(a_merged_resource_has_all_attributes_and_those_of_the_updating_one_win),
+        RESOURCE_TEST(schema_urls_are_merged_and_different_ones_are_an_error),
+        RESOURCE_TEST(a_resource_of_the_options_is_used_as_it_is),
+        RESOURCE_TEST(a_resource_of_a_span_can_be_kept_and_merged),
         RESOURCE_TEST(an_unknown_index_is_the_empty_resource),
         RESOURCE_TEST(detectors_keep_errno_and_truncate_nothing),
         RESOURCE_TEST(a_full_table_gives_the_empty_resource_and_is_reported),

@@ -335,6 +335,19 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     TOTE__OFF_POINTER(tote_propagator *, (tote_propagator_from_names)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_SDK_RESOURCE
+#define tote_resource_new(...) TOTE__OFF_POINTER(tote_resource *, (tote_resource_new)(__VA_ARGS__))
+#define tote_resource_from_entities(...) \
+    TOTE__OFF_POINTER(tote_resource *, (tote_resource_from_entities)(__VA_ARGS__))
+#define tote_resource_merge(...) \
+    TOTE__OFF_POINTER(tote_resource *, (tote_resource_merge)(__VA_ARGS__))
+#define tote_resource_ref(...) TOTE__OFF_POINTER(tote_resource *, (tote_resource_ref)(__VA_ARGS__))
+#define tote_resource_unref(...) TOTE__OFF((tote_resource_unref)(__VA_ARGS__))
+#define tote_resource_detector_new(...) \
+    TOTE__OFF_POINTER(tote_resource_detector *, (tote_resource_detector_new)(__VA_ARGS__))
+#define tote_resource_detector_free(...) TOTE__OFF((tote_resource_detector_free)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_SDK_SAMPLER
 #define tote_sampling_result_set_attribute(...) \
     TOTE__OFF((tote_sampling_result_set_attribute)(__VA_ARGS__))

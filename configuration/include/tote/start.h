@@ -65,7 +65,11 @@ typedef struct tote_sdk_options {
     const tote_attribute *resource_attributes; /**< Override detected attributes */
     size_t resource_attribute_count;
     const char *resource_schema_url; /**< Default: the detectors' */
-    const char *resource_detectors;  /**< For example "host,process" or "none". Default: all */
+    /**
+     * Names in increasing order of precedence, for example "host,process"; or "none". Default: all.
+     * See docs/resource.md
+     */
+    const char *resource_detectors;
 
     tote_sampler *sampler;           /**< Takes ownership. Default: parent based, always on */
     tote_id_generator *id_generator; /**< Takes ownership. Default: random ids */
@@ -123,13 +127,25 @@ typedef struct tote_sdk_options {
      * oteps/profiles/4719-process-ctx.md
      */
     bool skip_process_context;
+    /**
+     * Use this resource as it is, without attributes of the SDK, of the environment, of detectors
+     * and of other options. Only process.pid, process.creation.time and service.instance.id of
+     * detectors change in a forked child. Adds a reference. Default: built from these sources
+     */
+    const tote_resource *resource;
+    /**
+     * Detectors besides the built-in ones. Takes ownership of each. They run if
+     * `resource_detectors` is NULL or names them. NULL elements are ignored
+     */
+    tote_resource_detector *const *own_resource_detectors;
+    size_t own_resource_detector_count;
 } tote_sdk_options;
 
 #define TOTE_SDK_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(tote_sdk_options), false, false, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
             TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,  \
-            NULL, false                                                                            \
+            NULL, false, NULL, NULL, 0                                                             \
     }
 
 /**

@@ -28,10 +28,12 @@
 TOTE_BEGIN_DECLS
 
 typedef struct tote_sdk tote_sdk;
-typedef struct tote_sampler tote_sampler;               /**< tote/sdk/sampler.h */
-typedef struct tote_id_generator tote_id_generator;     /**< tote/sdk/id_generator.h */
-typedef struct tote_span_exporter tote_span_exporter;   /**< tote/sdk/span_exporter.h */
-typedef struct tote_span_processor tote_span_processor; /**< tote/sdk/span_processor.h */
+typedef struct tote_sampler tote_sampler;                     /**< tote/sdk/sampler.h */
+typedef struct tote_id_generator tote_id_generator;           /**< tote/sdk/id_generator.h */
+typedef struct tote_span_exporter tote_span_exporter;         /**< tote/sdk/span_exporter.h */
+typedef struct tote_span_processor tote_span_processor;       /**< tote/sdk/span_processor.h */
+typedef struct tote_resource tote_resource;                   /**< tote/sdk/resource.h */
+typedef struct tote_resource_detector tote_resource_detector; /**< tote/sdk/resource.h */
 
 /**
  * Values for a uint32_t option that is a limit, a size or a duration: "no limit", and a literal 0

@@ -197,7 +197,8 @@ TOTE_SHARED char *tote__utf8_repair(char *out, const char *text, size_t length);
  * NUL. Sets `length` to the length of the result. Returns NULL if out of memory.
  */
 struct tote__arena;
-const char *tote__utf8_valid_text(struct tote__arena *arena, const char *text, size_t *length);
+TOTE_SHARED const char *tote__utf8_valid_text(struct tote__arena *arena, const char *text,
+                                              size_t *length);
 
 /*
  * Return the size in bytes of the first `code_points` code points. An invalid sequence counts as

@@ -18,6 +18,7 @@
 #ifndef TOTE_SDK_SPAN_DATA_H
 #define TOTE_SDK_SPAN_DATA_H
 
+#include "tote/sdk/resource.h"
 #include "tote/tracer.h"
 
 TOTE_BEGIN_DECLS
@@ -32,13 +33,6 @@ typedef struct tote_event {
     size_t attribute_count;
     size_t dropped_attribute_count;
 } tote_event;
-
-/** The entity that produced a span. Only Tote creates it; fields are only added at the end. */
-typedef struct tote_resource {
-    const tote_attribute *attributes;
-    size_t attribute_count;
-    const char *schema_url; /**< "" if there is none */
-} tote_resource;
 
 TOTE_API const char *tote_span_data_get_name(const tote_span_data *span);
 TOTE_API tote_span_kind tote_span_data_get_kind(const tote_span_data *span);

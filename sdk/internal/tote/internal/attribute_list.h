@@ -19,4 +19,8 @@ struct tote__attribute_list {
 /* Add an attribute, or replace the one with its key. Returns false if out of memory. */
 bool tote__attribute_list_set(struct tote__attribute_list *list, tote_attribute attribute);
 
+/* Return the value of an attribute; NULL if there is none. */
+const tote_value *tote__attribute_list_find(const struct tote__attribute_list *list,
+                                            const char *key);
+
 #endif

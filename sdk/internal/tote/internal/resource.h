@@ -7,7 +7,7 @@
 #ifndef TOTE_INTERNAL_RESOURCE_H
 #define TOTE_INTERNAL_RESOURCE_H
 
-#include "tote/value.h"
+#include "tote/sdk/resource.h"
 
 /*
  * Sources in decreasing order of precedence. All may be NULL or 0, and are borrowed for the call.
@@ -20,10 +20,28 @@ struct tote__resource_sources {
     const char *environment_service_name;         /* OTEL_SERVICE_NAME */
     const tote_attribute *environment_attributes; /* OTEL_RESOURCE_ATTRIBUTES */
     size_t environment_attribute_count;
-    const char *detectors; /* list of names or "none"; NULL: all */
+    const tote_resource *environment_entities; /* OTEL_ENTITIES; used if `with_entities` */
+
+    /* List of names or "none", in increasing order of precedence; NULL: all */
+    const char *detectors;
+    tote_resource_detector *const *own_detectors; /* NULL elements are ignored */
+    size_t own_detector_count;
+    const char *detected_service_name; /* the detector `service` sets it */
+    /*
+     * Wildcards for keys of detected attributes. An attribute is used if it matches one of
+     * `included` (or if there are none) and none of `excluded`.
+     */
+    const char *const *included;
+    size_t included_count;
+    const char *const *excluded;
+    size_t excluded_count;
+    bool with_entities; /* detectors and the environment create entities */
 };
 
-/* Merge the sources with the SDK's own attributes. Returns an index, see sdk.h. */
-uint32_t tote__resource_build(const struct tote__resource_sources *sources);
+/*
+ * Merge the sources with the SDK's own attributes, in increasing order of precedence. Returns NULL
+ * if out of memory.
+ */
+tote_resource *tote__resource_build(const struct tote__resource_sources *sources);
 
 #endif

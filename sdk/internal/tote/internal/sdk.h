@@ -10,22 +10,34 @@
 #include "tote/internal/wire.h"
 #include "tote/sdk.h"
 #include "tote/sdk/id_generator.h"
+#include "tote/sdk/resource.h"
 #include "tote/sdk/sampler.h"
 #include "tote/sdk/span_data.h"
 #include "tote/sdk/span_exporter.h"
 #include "tote/sdk/span_processor.h"
 
-/*
- * An interned resource: equal resources have one index. None is ever freed, and the table is
- * bounded. Index 0 is the empty resource, also returned if out of memory. `encoded` contains the
- * fields of an OTLP Resource.
- */
+/* A resource. `encoded` contains the fields of an OTLP Resource. */
 struct tote__resource {
     tote_resource resource;
     struct tote__slice encoded;
+    struct tote__arena memory;    /* of the fields above, if it is counted */
+    _Atomic(uint32_t) references; /* 0: not counted, but constant or in the arena of a request */
 };
-uint32_t tote__resource_intern(const tote_attribute *attributes, size_t count,
-                               const char *schema_url);
+extern struct tote__resource tote__resource_empty;
+
+/*
+ * Decode the fields of an OTLP Resource into the arena, except the schema URL. Returns false if out
+ * of memory.
+ */
+bool tote__resource_unpack(struct tote__slice encoded, struct tote__arena *arena,
+                           tote_resource *resource);
+
+/*
+ * Return the index of a resource. Equal resources have one index; none is ever freed, and the table
+ * is bounded. Index 0 is the empty resource, also returned, with a diagnostic, if the resource is
+ * NULL (out of memory), if the table is full or if out of memory.
+ */
+uint32_t tote__resource_intern(const tote_resource *resource);
 
 /*
  * In a forked child, derive a resource that describes this process: process.pid,
