@@ -190,12 +190,12 @@ static void print_receivers(const struct terminal *terminal, struct tote__arena 
     }
 }
 
-static const char *verdict(const struct check_result *result) {
-    return result->has_error            ? "the configuration cannot be used"
-           : !result->is_started        ? "no SDK was started"
-           : !result->trace_id[0]       ? "the configuration can be used; no span was sent"
-           : !result->is_sent           ? "no span was sent: the SDK is disabled, or has no tracer provider"
-           : !result->ended             ? "no span was sent: there is no exporter"
+static const char *describe_result(const struct check_result *result) {
+    return result->has_error      ? "the configuration cannot be used"
+           : !result->is_started  ? "no SDK was started"
+           : !result->trace_id[0] ? "the configuration can be used; no span was sent"
+           : !result->is_sent ? "no span was sent: the SDK is disabled, or has no tracer provider"
+           : !result->ended   ? "no span was sent: there is no exporter"
            : check_is_delivered(result) ? "the span was exported"
                                         : "the span was not exported";
 }
@@ -209,7 +209,7 @@ void check_print_text(const struct check_result *result) {
     if (result->is_sent) {
         print_receivers(&terminal, &arena, result);
     }
-    printf("\nResult: %s", verdict(result));
+    printf("\nResult: %s", describe_result(result));
     if (result->is_sent && result->ended > 1) {
         printf(" by %" PRIu64 " of %" PRIu64 " exporters", result->exported, result->ended);
     }
@@ -250,7 +250,7 @@ void check_print_json(const struct check_result *result) {
                                         "steps", steps));
     }
     json_object_set_new(root, "trace_id", json_string(result->trace_id));
-    json_object_set_new(root, "result", json_string(verdict(result)));
+    json_object_set_new(root, "result", json_string(describe_result(result)));
     char *text = json_dumps(root, JSON_INDENT(2));
     puts(text ? text : "{}");
     free(text);
