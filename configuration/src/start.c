@@ -265,8 +265,17 @@ static void report_started(const tote_sdk_options *options,
     const struct tote__batch_settings *batch = &configuration->batch;
 
     if (configuration->is_disabled) {
+        tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk", "%s: nothing is recorded",
+                                configuration->file ? "the configuration file disables the SDK, or "
+                                                      "has no tracer_provider"
+                                                    : "OTEL_SDK_DISABLED is true");
+        return;
+    }
+    if (configuration->file) {
         tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk",
-                                "OTEL_SDK_DISABLED is true: nothing is recorded");
+                                "version " TOTE_VERSION " started from %s; 'tote check %s' prints "
+                                "the settings",
+                                configuration->file->name, configuration->file->name);
         return;
     }
     tote_diagnostics_report(
