@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tote/configuration.h"
@@ -377,6 +378,19 @@ static void size_depth_and_number_of_values_are_limited(void **state) {
     assert_limited(repeated(HEAD "a: ", "${LONG_VALUE}", 50000), "environment variables");
 }
 
+/* In time that is not quadratic in the size of the file. */
+static void a_text_of_unfinished_references_is_read_in_bounded_time(void **state) {
+    (void)state;
+    char *text = repeated(HEAD "a: ", "${", 500000);
+    clock_t before = clock();
+    tote_configuration *configuration = parse(text);
+
+    assert_non_null(configuration);
+    assert_true((clock() - before) / CLOCKS_PER_SEC < 4);
+    tote_configuration_unref(configuration);
+    free(text);
+}
+
 static void aliases_cannot_multiply_a_file(void **state) {
     (void)state;
     char text[1024] = HEAD "a0: &a0 [x, x, x, x, x, x, x, x, x]\n";
@@ -522,6 +536,7 @@ int main(int argc, char **argv) {
         TEST(all_mistakes_of_a_text_are_reported_in_its_order),
         TEST(a_byte_order_mark_and_line_ends_of_windows_are_accepted),
         TEST(size_depth_and_number_of_values_are_limited),
+        TEST(a_text_of_unfinished_references_is_read_in_bounded_time),
         TEST(aliases_cannot_multiply_a_file),
         TEST(more_than_a_hundred_problems_are_counted),
         TEST(only_a_regular_file_is_read),

@@ -2,7 +2,7 @@
 /*
  * no_yaml.c - in place of yaml.c in a build without libyaml
  *
- * Tests: tests/unit/test_configuration_file.c
+ * Tests: tests/unit/test_configuration_no_yaml.c
  */
 #include "file.h"
 

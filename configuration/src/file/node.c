@@ -134,7 +134,8 @@ static void write_path(const tote_configuration_node *node, struct tote__writer 
 
 size_t tote_configuration_node_get_path(const tote_configuration_node *node, char *buffer,
                                         size_t size) {
-    struct tote__writer out = {buffer, buffer ? size : 0, 0};
+    char none[1];
+    struct tote__writer out = {buffer ? buffer : none, buffer ? size : 0, 0};
 
     write_path(node, &out);
     if (out.size) {

@@ -92,30 +92,27 @@ static bool write_reference(struct tote__part content, struct tote__writer *out)
 /* Substitute in a part without `$$`. A `${` without content or without an end is plain text. */
 static bool write_part(struct tote__part rest, struct tote__writer *out,
                        struct tote__part *malformed) {
-    while (rest.length) {
-        const char *start = memmem(rest.at, rest.length, "${", 2);
-        size_t before = start ? (size_t)(start - rest.at) : rest.length;
-        struct tote__part content = {NULL, 0};
-        tote__write(out, rest.at, before);
-        rest = without_start(rest, before);
-        if (!start) {
+    for (;;) {
+        const char *start = rest.length ? memmem(rest.at, rest.length, "${", 2) : NULL;
+        size_t before = start ? (size_t)(start - rest.at) : 0;
+        const char *end = start ? memchr(start, '}', rest.length - before) : NULL;
+        if (!end) {
+            tote__write(out, rest.at, rest.length);
             return true;
         }
-        const char *end = memchr(rest.at, '}', rest.length);
-        content = without_start(rest, 2);
-        content.length = end ? (size_t)(end - content.at) : 0;
+        struct tote__part content = {start + 2, (size_t)(end - start) - 2};
+        tote__write(out, rest.at, before);
         if (!content.length) {
-            tote__write(out, rest.at, 2);
-            rest = without_start(rest, 2);
+            tote__write(out, start, 2);
+            rest = without_start(rest, before + 2);
             continue;
         }
         if (!write_reference(content, out)) {
-            *malformed = (struct tote__part){rest.at, content.length + 3};
+            *malformed = (struct tote__part){start, content.length + 3};
             return false;
         }
-        rest = without_start(rest, content.length + 3);
+        rest = without_start(rest, before + content.length + 3);
     }
-    return true;
 }
 
 bool tote__substitute(const char *text, size_t length, struct tote__writer *out,

@@ -290,6 +290,9 @@ static void read_start(struct builder *builder, const yaml_event_t *event,
 static void read_end(struct builder *builder) {
     tote_configuration_node *node = builder->open;
 
+    if (!node) {
+        return;
+    }
     complete(builder, node);
     builder->open = (tote_configuration_node *)node->parent; /* built here, so not constant */
     builder->depth--;
