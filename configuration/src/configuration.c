@@ -194,6 +194,11 @@ static void resolve_resource(const tote_sdk_options *options, struct tote__confi
     if (result->reads_environment) {
         result->environment_service_name = tote__env("OTEL_SERVICE_NAME");
         result->environment_resource_attributes = tote__env("OTEL_RESOURCE_ATTRIBUTES");
+        result->environment_entities = tote__env("OTEL_ENTITIES");
+        result->with_entities = tote__env_boolean("OTEL_EXPERIMENTAL_ENTITIES_ENABLED");
+        if (!result->resource_detectors) {
+            result->resource_detectors = tote__env("OTEL_C_RESOURCE_DETECTORS");
+        }
     }
 }
 

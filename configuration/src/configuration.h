@@ -25,6 +25,8 @@ struct tote__configuration {
     const char *environment_service_name;        /* OTEL_SERVICE_NAME, or NULL */
     const char *environment_resource_attributes; /* OTEL_RESOURCE_ATTRIBUTES, not parsed, or NULL */
     const char *resource_detectors;              /* NULL: all */
+    bool with_entities;                          /* OTEL_EXPERIMENTAL_ENTITIES_ENABLED */
+    const char *environment_entities;            /* OTEL_ENTITIES, not parsed, or NULL */
 
     const char
         *sampler; /* a name of OTEL_TRACES_SAMPLER in lower case; NULL: the program's sampler */
@@ -93,5 +95,10 @@ const char *tote__parse_list(const char *text, struct tote__arena *arena,
  */
 bool tote__parse_resource_attributes(const char *text, struct tote__arena *arena,
                                      tote_attribute **attributes, size_t *count);
+
+/*
+ * Parse OTEL_ENTITIES. What cannot be used is reported and left out. Returns NULL if out of memory.
+ */
+tote_resource *tote__parse_entities(const char *text);
 
 #endif

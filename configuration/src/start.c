@@ -79,6 +79,18 @@ static tote_sampler *choose_sampler(const tote_sdk_options *options,
     return sampler;
 }
 
+static tote_resource *parse_entities(const struct tote__configuration *configuration) {
+    if (configuration->environment_entities && !configuration->with_entities) {
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "OTEL_ENTITIES",
+                                "the variable is ignored: entities are experimental; set "
+                                "OTEL_EXPERIMENTAL_ENTITIES_ENABLED=true to use them");
+        return NULL;
+    }
+    return configuration->environment_entities
+               ? tote__parse_entities(configuration->environment_entities)
+               : NULL;
+}
+
 /* Return the index of the resource. */
 static uint32_t make_resource(const tote_sdk_options *options,
                               const struct tote__configuration *configuration) {
@@ -103,6 +115,7 @@ static uint32_t make_resource(const tote_sdk_options *options,
     if (variable) {
         tote__parse_resource_attributes(variable, &arena, &attributes, &count);
     }
+    tote_resource *entities = parse_entities(configuration);
     tote_resource *resource = tote__resource_build(&(struct tote__resource_sources){
         .service_name = configuration->service_name,
         .attributes = options->resource_attributes,
@@ -111,6 +124,8 @@ static uint32_t make_resource(const tote_sdk_options *options,
         .environment_service_name = configuration->environment_service_name,
         .environment_attributes = attributes,
         .environment_attribute_count = count,
+        .environment_entities = entities,
+        .with_entities = configuration->with_entities,
         .detectors = configuration->resource_detectors,
         .own_detectors = options->own_resource_detectors,
         .own_detector_count = options->own_resource_detector_count,
@@ -125,6 +140,7 @@ static uint32_t make_resource(const tote_sdk_options *options,
     });
     uint32_t index = tote__resource_intern(resource);
     tote_resource_unref(resource);
+    tote_resource_unref(entities);
     tote__arena_clear(&arena);
     return index;
 }

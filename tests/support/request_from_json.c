@@ -382,13 +382,52 @@ static void *read_scope_spans(struct reader *reader, json_t *json) {
     return message;
 }
 
+static char **read_texts(struct reader *reader, json_t *json, size_t *count) {
+    char **list = take(reader, (json_array_size(json) + 1) * sizeof *list);
+
+    *count = json_array_size(json);
+    expect(reader, *count > 0, "a list that is empty or none");
+    for (size_t i = 0; i < *count; i++) {
+        list[i] = read_text(reader, json_array_get(json, i));
+    }
+    return list;
+}
+
+static void *read_entity_ref(struct reader *reader, json_t *json) {
+    MESSAGE(reader, Tote__Otlp__EntityRef, message, TOTE__OTLP__ENTITY_REF__INIT);
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(json, key, value) {
+        if (is(key, "schemaUrl")) {
+            message->schema_url = read_text(reader, value);
+        } else if (is(key, "type")) {
+            message->type = read_text(reader, value);
+        } else if (is(key, "idKeys")) {
+            message->id_keys = read_texts(reader, value, &message->n_id_keys);
+        } else if (is(key, "descriptionKeys")) {
+            message->description_keys = read_texts(reader, value, &message->n_description_keys);
+        } else {
+            expect(reader, false, "an unknown key of an entity");
+        }
+    }
+    return message;
+}
+
 static void *read_resource(struct reader *reader, json_t *json) {
     MESSAGE(reader, Tote__Otlp__Resource, message, TOTE__OTLP__RESOURCE__INIT);
-    json_t *attributes = json_object_get(json, "attributes");
+    const char *key;
+    json_t *value;
 
-    expect(reader, json_object_size(json) == (attributes != NULL), "an unknown key of a resource");
-    if (attributes) {
-        message->attributes = read_list(reader, attributes, &message->n_attributes, read_key_value);
+    json_object_foreach(json, key, value) {
+        if (is(key, "attributes")) {
+            message->attributes = read_list(reader, value, &message->n_attributes, read_key_value);
+        } else if (is(key, "entityRefs")) {
+            message->entity_refs =
+                read_list(reader, value, &message->n_entity_refs, read_entity_ref);
+        } else {
+            expect(reader, false, "an unknown key of a resource");
+        }
     }
     return message;
 }

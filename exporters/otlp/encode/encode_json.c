@@ -15,12 +15,13 @@
 #include "json_writer.h"
 #include "tote/internal/record.h"
 
-enum kind { TEXT, HEX, BASE64, BOOLEAN, COUNT, TIME, INTEGER, REAL, MESSAGE, MESSAGES };
+enum kind { TEXT, TEXTS, HEX, BASE64, BOOLEAN, COUNT, TIME, INTEGER, REAL, MESSAGE, MESSAGES };
 
 enum message {
     REQUEST,
     RESOURCE_SPANS,
     RESOURCE,
+    ENTITY_REF,
     SCOPE_SPANS,
     SCOPE,
     SPAN,
@@ -50,6 +51,8 @@ struct member {
 #define MANY(tag, key, message)                                                                    \
     [(tag) >> 3] = {"\"" key "\":[", sizeof(key) + 3, tag, MESSAGES, true, message}
 
+#define TEXT_LIST(tag, key) [(tag) >> 3] = {"\"" key "\":[", sizeof(key) + 3, tag, TEXTS, true, 0}
+
 enum { LARGEST_NUMBER = TOTE__SPAN_FLAGS >> 3 };
 
 /* Members of each message, by field number. */
@@ -57,7 +60,10 @@ static const struct member messages[][LARGEST_NUMBER + 1] = {
     [REQUEST] = {MANY(0x0A, "resourceSpans", RESOURCE_SPANS)},
     [RESOURCE_SPANS] = {ONE(0x0A, "resource", RESOURCE), MANY(0x12, "scopeSpans", SCOPE_SPANS),
                         FIELD(0x1A, "schemaUrl", TEXT, false)},
-    [RESOURCE] = {MANY(TOTE__TAG_RESOURCE_ATTRIBUTE, "attributes", KEY_VALUE)},
+    [RESOURCE] = {MANY(TOTE__TAG_RESOURCE_ATTRIBUTE, "attributes", KEY_VALUE),
+                  MANY(0x1A, "entityRefs", ENTITY_REF)},
+    [ENTITY_REF] = {FIELD(0x0A, "schemaUrl", TEXT, false), FIELD(0x12, "type", TEXT, true),
+                    TEXT_LIST(0x1A, "idKeys"), TEXT_LIST(0x22, "descriptionKeys")},
     [SCOPE_SPANS] = {ONE(0x0A, "scope", SCOPE), MANY(0x12, "spans", SPAN),
                      FIELD(0x1A, "schemaUrl", TEXT, false)},
     [SCOPE] = {FIELD(0x0A, "name", TEXT, false), FIELD(0x12, "version", TEXT, false),
@@ -138,6 +144,7 @@ static void put_scalar(struct tote__json *json, const struct member *member,
 
     switch (member->kind) {
     case TEXT:
+    case TEXTS:
         tote__json_text(json, field->content);
         break;
     case HEX:
@@ -188,6 +195,7 @@ static void put_field(struct tote__json *json, struct levels *levels,
     }
     if (member->kind < MESSAGE) {
         put_scalar(json, member, field);
+        level->array = member->kind == TEXTS ? member->tag : 0;
         return;
     }
     if (member->kind == MESSAGES) {
