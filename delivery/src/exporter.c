@@ -2,7 +2,7 @@
 /*
  * exporter.c - retry, disk queue and crash-safe mode around an exporter
  *
- * Each span is in one count of an outcome. One request is in flight at a time.
+ * Each span is in one count of an outcome.
  *
  * Tests: tests/unit/test_delivery_exporter.c, tests/unit/test_delivery.c
  */
@@ -209,10 +209,11 @@ static tote_export_state delivery_step(void *self, const tote_export_step *step,
     enter(exporter);
     uint64_t stop_at =
         atomic_load(&exporter->stop_at); /* must be read after enter(): see delivery_shutdown() */
-    if (stop_at && (!outbox->retry.is_sending || tote__clock_monotonic() >= stop_at)) {
+    if (stop_at && (!outbox->retry.in_flight || tote__clock_monotonic() >= stop_at)) {
         state = end_after_shutdown(exporter, outcome);
     } else {
         own.deadline_ns = stop_at && stop_at < own.deadline_ns ? stop_at : own.deadline_ns;
+        own.drain_only |= stop_at != 0;
         if (step->retry_now) {
             tote__retry_now(&outbox->retry);
         }
@@ -447,7 +448,12 @@ tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
     if (!receiver->ops.descriptor) {
         ops.descriptor = NULL;
     }
-    return tote__span_exporter_set_extras(tote_span_exporter_new(&ops, exporter), &delivery_extras);
+    tote_span_exporter *made =
+        tote__span_exporter_set_extras(tote_span_exporter_new(&ops, exporter), &delivery_extras);
+    if (made) {
+        made->most_requests = settings->max_concurrent_requests + 1;
+    }
+    return made;
 }
 
 static uint32_t or_default(uint32_t given, uint32_t otherwise) {
@@ -473,6 +479,7 @@ bool tote__delivery_resolve(const tote_delivery_options *options, struct tote__a
         .max_backoff_ms = or_default(options->max_backoff_ms, 30000),
         .max_retry_after_ms = or_default(options->max_retry_after_ms, 300000),
         .max_request_bytes = size_or_default(options->max_request_bytes, 64 << 20),
+        .max_concurrent_requests = 1,
         .disk_queue_directory = disk_queue ? tote__keep_path(memory, disk_queue) : NULL,
         .needs_disk_queue = true,
         .is_crash_safe = options->crash_safe,

@@ -26,12 +26,27 @@ static void set_sync(struct tote__outbox *outbox, bool may_block) {
     }
 }
 
+static void forget_part(struct tote__kept *kept) {
+    kept->part.done = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    kept->part.range = (struct tote__range){0, 0};
+    kept->part.next_count = 0;
+}
+
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery_settings *settings,
                         const tote_span_exporter *receiver, struct tote__disk_queue *disk_queue) {
+    size_t capacity = settings->max_concurrent_requests + 1;
+    struct tote__kept *kept = outbox->kept ? outbox->kept : tote__allocate(capacity * sizeof *kept);
+
     *outbox = (struct tote__outbox){
+        .kept = kept,
+        .capacity = kept ? capacity : 0,
         .retry = {.settings = settings, .receiver = receiver},
         .limit.accepted_bytes = SIZE_MAX,
     };
+    for (size_t i = 0; i < outbox->capacity; i++) {
+        kept[i] = (struct tote__kept){.count = 0};
+        forget_part(&kept[i]);
+    }
     tote__outbox_set_disk_queue(outbox, disk_queue);
 }
 
@@ -111,12 +126,13 @@ static bool may_probe(const struct tote__size_limit *limit, size_t count) {
     return count > 1 && !limit->has_accepted && !limit->has_probe;
 }
 
-static struct tote__kept *kept_at(struct tote__outbox *outbox, size_t index) {
-    return &outbox->kept[(outbox->first + index) % TOTE__MOST_KEPT];
+/* Return the request at this place, counted from the first one. */
+static struct tote__kept *kept_at(const struct tote__outbox *outbox, size_t index) {
+    return &outbox->kept[(outbox->first + index) % outbox->capacity];
 }
 
 struct tote__kept *tote__outbox_next(struct tote__outbox *outbox) {
-    return outbox->count < TOTE__MOST_KEPT ? kept_at(outbox, outbox->count) : NULL;
+    return outbox->count < outbox->capacity ? kept_at(outbox, outbox->count) : NULL;
 }
 
 void tote__outbox_add(struct tote__outbox *outbox) {
@@ -125,33 +141,30 @@ void tote__outbox_add(struct tote__outbox *outbox) {
 
 static void clear_kept(struct tote__kept *kept) {
     tote__buffer_clear(&kept->request);
-    *kept = (struct tote__kept){.count = 0};
-}
-
-static void forget_part(struct tote__outbox *outbox) {
-    outbox->part.done = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-    outbox->part.range = (struct tote__range){0, 0};
-    outbox->part.next_count = 0;
+    tote__buffer_clear(&kept->part.request);
 }
 
 /* The ring is empty. */
 static void empty(struct tote__outbox *outbox) {
-    forget_part(outbox);
-    for (size_t i = 0; i < TOTE__MOST_KEPT; i++) {
-        if (outbox->kept[i].request.capacity > IDLE_BYTES) {
-            clear_kept(&outbox->kept[i]);
+    for (size_t i = 0; i < outbox->capacity; i++) {
+        struct tote__kept *kept = &outbox->kept[i];
+        forget_part(kept);
+        kept->is_complete = false;
+        if (kept->request.capacity > IDLE_BYTES) {
+            clear_kept(kept);
         }
     }
     outbox->first = outbox->count = 0;
 }
 
-/* Remove the first request. Returns its number of spans. */
+/* Remove the first request, which is not in flight. Returns its number of spans. */
 static size_t drop_first(struct tote__outbox *outbox) {
-    const struct tote__kept *first = kept_at(outbox, 0);
+    struct tote__kept *first = kept_at(outbox, 0);
     size_t count = first->count;
 
-    forget_part(outbox);
-    outbox->first = (outbox->first + 1) % TOTE__MOST_KEPT;
+    forget_part(first);
+    first->is_complete = false;
+    outbox->first = (outbox->first + 1) % outbox->capacity;
     if (--outbox->count == 0) {
         empty(outbox);
     }
@@ -200,8 +213,26 @@ static bool is_away(const struct tote__outbox *outbox) {
 }
 
 static bool has_backlog(const struct tote__outbox *outbox) {
-    return outbox->is_sending_batch ||
-           (outbox->disk_queue && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at);
+    return outbox->disk_queue && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at;
+}
+
+static bool is_startable(const struct tote__kept *kept) {
+    return !kept->is_complete && !kept->attempts.is_sending;
+}
+
+/* Return the first request that can be started; NULL if there is none. */
+static struct tote__kept *first_startable(const struct tote__outbox *outbox) {
+    for (size_t i = 0; i < outbox->count; i++) {
+        struct tote__kept *kept = kept_at(outbox, i);
+        if (is_startable(kept)) {
+            return kept;
+        }
+    }
+    return NULL;
+}
+
+static bool may_start(const struct tote__outbox *outbox) {
+    return outbox->retry.in_flight < outbox->retry.settings->max_concurrent_requests;
 }
 
 /* Recover a part of the crash-safe files into the disk queue. Returns whether to continue. */
@@ -238,10 +269,11 @@ static bool split_batch(struct tote__outbox *outbox, size_t first) {
  * part, so that recovery and sending alternate.
  */
 static void choose_batch(struct tote__outbox *outbox) {
-    bool is_between_attempts = outbox->retry.deadline; /* the first request in memory */
+    const struct tote__kept *next = first_startable(outbox);
+    bool is_between_attempts = next && next->attempts.deadline;
 
-    if ((outbox->count && (!outbox->is_batchs_turn || is_between_attempts)) ||
-        !has_backlog(outbox)) {
+    if (outbox->is_sending_batch || !has_backlog(outbox) ||
+        (next && (!outbox->is_batchs_turn || is_between_attempts))) {
         return;
     }
     outbox->is_batchs_turn = false;
@@ -251,9 +283,6 @@ static void choose_batch(struct tote__outbox *outbox) {
     } while (outbox->is_sending_batch &&
              outbox->batch.message.size > outbox->limit.accepted_bytes &&
              split_batch(outbox, outbox->batch.span_count / 2));
-    if (outbox->is_sending_batch) {
-        tote__span_batch_clear(&outbox->sent); /* a pending request in memory */
-    }
     outbox->look_at = outbox->is_sending_batch || is_recovering
                           ? 0
                           : tote__disk_queue_next_look(outbox->disk_queue);
@@ -298,7 +327,7 @@ static bool is_kept_in_disk_queue(struct tote__outbox *outbox, const tote_export
     struct tote__size_limit *limit = &outbox->limit;
     size_t bytes = outbox->batch.message.size;
     size_t count = outbox->batch.span_count;
-    bool is_reset = outbox->retry.is_reset;
+    bool is_reset = outbox->batch_attempts.is_reset;
     bool is_too_large =
         outcome->result != TOTE_RESULT_SUCCESS && outcome->failure == TOTE_EXPORT_FAILURE_TOO_LARGE;
     size_t first = 0; /* spans in the first of two files */
@@ -353,42 +382,13 @@ static void settle_batch(struct tote__outbox *outbox, tote_export_outcome *outco
     }
 }
 
-/* Continue the request in flight. */
-static tote_export_state go_on(struct tote__outbox *outbox, struct tote__slice request,
-                               size_t count, const struct tote__manner *manner,
-                               tote_export_outcome *outcome) {
-    if (!outbox->sent.count) {
-        outbox->sent = tote__batch_of_request(request, count);
-    }
-    tote_export_state state = tote__retry_step(&outbox->retry, &outbox->sent, manner, outcome);
-    if (state == TOTE_EXPORT_STATE_COMPLETED) {
-        tote__span_batch_clear(&outbox->sent);
-    }
-    return state;
-}
-
-static tote_export_state step_batch(struct tote__outbox *outbox, const tote_export_step *step,
-                                    tote_export_outcome *outcome) {
-    const struct tote__manner manner = {.step = *step, .is_only_attempt = true};
-    tote_export_state state =
-        go_on(outbox, outbox->batch.message, outbox->batch.span_count, &manner, outcome);
-
-    if (state == TOTE_EXPORT_STATE_COMPLETED) {
-        outbox->is_sending_batch = false;
-        settle_batch(outbox, outcome);
-        state = TOTE_EXPORT_STATE_IN_FLIGHT; /* there may be another batch */
-    }
-    return state;
-}
-
 /*
- * Send the first request from this span on, in parts of `count` spans. Returns false if out of
- * memory, which is then the outcome.
+ * Send a request from this span on, in parts of `count` spans. Returns false if out of memory,
+ * which is then the outcome.
  */
-static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count,
+static bool begin_part(struct tote__kept *kept, size_t from, size_t count,
                        tote_export_outcome *outcome) {
-    const struct tote__kept *kept = kept_at(outbox, 0);
-    struct tote__sent_part *part = &outbox->part;
+    struct tote__sent_part *part = &kept->part;
 
     part->range = (struct tote__range){from, tote__min(from + count, kept->count)};
     part->request.size = 0;
@@ -401,24 +401,20 @@ static bool begin_part(struct tote__outbox *outbox, size_t from, size_t count,
     return false;
 }
 
-/* Return the first request, or its current part. */
-static struct tote__slice current_request(struct tote__outbox *outbox, size_t *count) {
-    const struct tote__kept *kept = kept_at(outbox, 0);
-    const struct tote__sent_part *part = &outbox->part;
+/* Return the request, or its current part. */
+static tote_span_batch current_batch(const struct tote__kept *kept) {
+    const struct tote__sent_part *part = &kept->part;
     bool is_part = part->range.to;
-    const struct tote__buffer *buffer = is_part ? &part->request : &kept->request;
 
-    *count = is_part ? part->range.to - part->range.from : kept->count;
-    return tote__buffer_slice(buffer);
+    return tote__batch_of_request(tote__buffer_slice(is_part ? &part->request : &kept->request),
+                                  is_part ? part->range.to - part->range.from : kept->count);
 }
 
 /*
- * Put the rest of the first request into the disk queue. On failure the current part is not
- * changed.
+ * Put the rest of a request into the disk queue. On failure the current part is not changed.
  */
-static bool disk_queue_rest(struct tote__outbox *outbox) {
-    const struct tote__kept *kept = kept_at(outbox, 0);
-    const struct tote__range range = {outbox->part.range.from, kept->count};
+static bool disk_queue_rest(struct tote__outbox *outbox, const struct tote__kept *kept) {
+    const struct tote__range range = {kept->part.range.from, kept->count};
     struct tote__buffer rest = {NULL, 0, 0};
 
     if (!range.from) {
@@ -432,30 +428,30 @@ static bool disk_queue_rest(struct tote__outbox *outbox) {
 }
 
 /*
- * A part of the first request is complete, and not the last one; or the request must be sent in
- * parts. Returns whether there is another part to send.
+ * A part of a request is complete, and not the last one; or the request must be sent in parts.
+ * Returns whether there is another part to send.
  */
-static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
+static bool go_on_in_parts(struct tote__outbox *outbox, struct tote__kept *kept, size_t bytes,
                            tote_export_outcome *outcome) {
-    struct tote__sent_part *part = &outbox->part;
+    struct tote__sent_part *part = &kept->part;
     size_t count = outcome->span_count;
     size_t from = part->range.from;
     bool is_success = outcome->result == TOTE_RESULT_SUCCESS;
     bool is_too_large = !is_success && outcome->failure == TOTE_EXPORT_FAILURE_TOO_LARGE;
 
-    if (is_too_large && outbox->retry.is_reset) {
+    if (is_too_large && kept->attempts.is_reset) {
         note_resets(&outbox->limit, bytes, MOST_RESETS);
     }
     if (is_too_large && count > 1) {
-        if (outbox->retry.is_reset && may_probe(&outbox->limit, count)) {
+        if (kept->attempts.is_reset && may_probe(&outbox->limit, count)) {
             outbox->limit.has_probe = true;
             part->next_count = count / 2;
-            return begin_part(outbox, from, 1, outcome);
+            return begin_part(kept, from, 1, outcome);
         }
         note_too_large(outbox, bytes, tote__or_empty(outcome->reason));
-        return begin_part(outbox, from, count / 2, outcome);
+        return begin_part(kept, from, count / 2, outcome);
     }
-    bool is_last = !part->range.to || part->range.to == kept_at(outbox, 0)->count;
+    bool is_last = !part->range.to || part->range.to == kept->count;
     if (is_last || may_save(outcome) ||
         (!is_success && outcome->failure == TOTE_EXPORT_FAILURE_LOST)) {
         return false;
@@ -464,56 +460,74 @@ static bool go_on_in_parts(struct tote__outbox *outbox, size_t bytes,
     tote__outcome_add(&part->done, outcome);
     size_t next_count = part->next_count ? part->next_count : count;
     part->next_count = 0;
-    return begin_part(outbox, from + count, next_count, outcome);
+    return begin_part(kept, from + count, next_count, outcome);
 }
 
-/* Return how many spans of the first request are not complete. */
-static size_t left_of_first(struct tote__outbox *outbox) {
-    return kept_at(outbox, 0)->count - outbox->part.done.span_count;
+/* Return how many spans of the request are not complete. */
+static size_t left_of(const struct tote__kept *kept) {
+    return kept->count - kept->part.done.span_count;
 }
 
-/* Complete the first request: add the outcomes of its parts. */
-static tote_export_state end_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
-    tote_export_outcome sum = outbox->part.done;
-
-    tote__outcome_add(&sum, outcome);
-    *outcome = sum;
-    outcome->span_count = drop_first(outbox);
+/* Complete a request: add the outcomes of its parts. */
+static void complete(struct tote__outbox *outbox, struct tote__kept *kept,
+                     const tote_export_outcome *outcome) {
+    kept->outcome = kept->part.done;
+    tote__outcome_add(&kept->outcome, outcome);
+    kept->outcome.span_count = kept->count;
+    if (kept != kept_at(outbox, 0)) { /* read later than the receiver's texts are valid */
+        kept->outcome.reason = kept->outcome.advice = NULL;
+    }
+    kept->is_complete = true;
+    tote__attempts_end(&kept->attempts);
     outbox->is_batchs_turn = true;
-    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
 /*
- * Save the first request in the disk queue without another attempt. Returns false if it cannot be
- * saved: then it stays in memory and is retried.
+ * Save a request in the disk queue without another attempt. Returns false if it cannot be saved:
+ * then it stays in memory and is retried.
  */
-static bool disk_queue_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
-    size_t count = left_of_first(outbox);
+static bool disk_queue_kept(struct tote__outbox *outbox, struct tote__kept *kept) {
+    tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
 
-    if (!disk_queue_rest(outbox)) {
+    if (!disk_queue_rest(outbox, kept)) {
         return false;
     }
-    tote__span_batch_clear(&outbox->sent);
-    tote__retry_forget(&outbox->retry);
-    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-    outcome->span_count = outcome->saved = count;
-    end_first(outbox, outcome);
+    outcome.span_count = outcome.saved = left_of(kept);
+    complete(outbox, kept, &outcome);
     return true;
 }
 
+/* Remove the first request if it is complete. Returns whether it is. */
+static bool take_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
+    if (!outbox->count || !kept_at(outbox, 0)->is_complete) {
+        return false;
+    }
+    *outcome = kept_at(outbox, 0)->outcome;
+    drop_first(outbox);
+    return true;
+}
+
+static void cancel(struct tote__outbox *outbox) {
+    tote__retry_cancel(&outbox->retry);
+    tote__attempts_end(&outbox->batch_attempts);
+    outbox->is_sending_batch = false;
+}
+
 bool tote__outbox_end_first(struct tote__outbox *outbox, tote_export_outcome *outcome) {
+    if (take_first(outbox, outcome)) {
+        return true;
+    }
     if (!outbox->count) {
         return false;
     }
-    tote__retry_cancel(&outbox->retry);
-    tote__span_batch_clear(&outbox->sent);
-    outbox->is_sending_batch = false;
-    if (!disk_queue_first(outbox, outcome)) {
+    struct tote__kept *first = kept_at(outbox, 0);
+    cancel(outbox);
+    if (!disk_queue_kept(outbox, first)) {
         outcome->result = TOTE_RESULT_FAILURE;
-        outcome->span_count = outcome->shut_down = left_of_first(outbox);
-        end_first(outbox, outcome);
+        outcome->span_count = outcome->shut_down = left_of(first);
+        complete(outbox, first, outcome);
     }
-    return true;
+    return take_first(outbox, outcome);
 }
 
 /* No request is in flight: stop what keeps the receiver's descriptor readable. */
@@ -529,119 +543,243 @@ static void quiet_receiver(const struct tote__outbox *outbox, const tote_export_
     }
 }
 
-static tote_export_state step_kept(struct tote__outbox *outbox, const tote_export_step *step,
-                                   tote_export_outcome *outcome) {
-    size_t count;
-    const struct tote__slice request = current_request(outbox, &count);
-    const struct tote__manner manner = {
-        .step = *step,
-        .most_resets =
-            outbox->limit.has_accepted || may_probe(&outbox->limit, count) ? MOST_RESETS : 0,
-    };
-    tote_export_state state = go_on(outbox, request, count, &manner, outcome);
+static struct tote__manner manner_of(const struct tote__outbox *outbox,
+                                     const struct tote__kept *kept, const tote_export_step *step) {
+    const struct tote__size_limit *limit = &outbox->limit;
+    bool has_most = limit->has_accepted || may_probe(limit, kept->attempts.batch.count);
 
-    if (state == TOTE_EXPORT_STATE_IDLE) {
-        if (disk_queue_first(outbox, outcome)) {
-            return TOTE_EXPORT_STATE_COMPLETED;
-        }
-        quiet_receiver(outbox, step);
-        return state;
-    }
-    if (state == TOTE_EXPORT_STATE_IN_FLIGHT) {
-        return state;
-    }
+    return (struct tote__manner){.step = *step, .most_resets = has_most ? MOST_RESETS : 0};
+}
+
+/* The attempts of a request, or of its current part, are over. */
+static void settle_kept(struct tote__outbox *outbox, struct tote__kept *kept, size_t bytes,
+                        tote_export_outcome *outcome) {
+    size_t count = outcome->span_count;
+
     if (outcome->result == TOTE_RESULT_SUCCESS) {
-        note_accepted(outbox, request.size);
+        note_accepted(outbox, bytes);
     }
-    if (go_on_in_parts(outbox, request.size, outcome)) {
-        return TOTE_EXPORT_STATE_IN_FLIGHT;
+    if (go_on_in_parts(outbox, kept, bytes, outcome)) {
+        return;
     }
-    const tote_export_outcome last = *outcome;
-    if (!may_save(&last) || !disk_queue_first(outbox, outcome)) {
-        outcome->span_count = left_of_first(outbox);
-        outcome->shut_down = outbox->retry.is_cut_short ? outcome->span_count : outcome->shut_down;
-        report_loss(outbox, outcome);
-        return end_first(outbox, outcome);
+    if (may_save(outcome) && disk_queue_kept(outbox, kept)) {
+        if (outcome->failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED) {
+            tote__retry_put_off(&outbox->retry, outcome, count);
+        }
+        return;
     }
-    if (last.failure == TOTE_EXPORT_FAILURE_NOT_ACCEPTED) {
-        tote__retry_put_off(&outbox->retry, &last, count);
+    outcome->span_count = left_of(kept);
+    outcome->shut_down = kept->attempts.is_cut_short ? outcome->span_count : outcome->shut_down;
+    report_loss(outbox, outcome);
+    complete(outbox, kept, outcome);
+}
+
+/* What a step did. */
+enum progress {
+    IS_HELD_BACK, /* nothing more until the retry is due */
+    HAS_GONE_ON   /* there may be more */
+};
+
+/* Start a request. */
+static enum progress start_kept(struct tote__outbox *outbox, struct tote__kept *kept,
+                                const tote_export_step *step) {
+    tote_export_outcome outcome;
+
+    if (is_away(outbox) && disk_queue_kept(outbox, kept)) {
+        return HAS_GONE_ON;
     }
-    return TOTE_EXPORT_STATE_COMPLETED;
+    kept->attempts.batch = kept->attempts.batch.count ? kept->attempts.batch : current_batch(kept);
+    size_t bytes = kept->attempts.batch.request.size;
+    const struct tote__manner manner = manner_of(outbox, kept, step);
+    switch (tote__retry_start(&outbox->retry, &kept->attempts, &manner, &outcome)) {
+    case TOTE_EXPORT_STATE_COMPLETED:
+        settle_kept(outbox, kept, bytes, &outcome);
+        return HAS_GONE_ON;
+    case TOTE_EXPORT_STATE_IDLE:
+        return disk_queue_kept(outbox, kept) ? HAS_GONE_ON : IS_HELD_BACK;
+    default:
+        return HAS_GONE_ON;
+    }
+}
+
+/* Start the taken batch. */
+static enum progress start_batch(struct tote__outbox *outbox, const tote_export_step *step) {
+    const struct tote__manner manner = {.step = *step, .is_only_attempt = true};
+    struct tote__attempts *attempts = &outbox->batch_attempts;
+    tote_export_outcome outcome;
+
+    if (!attempts->batch.count) {
+        attempts->batch = tote__batch_of_request(outbox->batch.message, outbox->batch.span_count);
+    }
+    tote_export_state state = tote__retry_start(&outbox->retry, attempts, &manner, &outcome);
+    if (state == TOTE_EXPORT_STATE_COMPLETED) {
+        outbox->is_sending_batch = false;
+        settle_batch(outbox, &outcome);
+    }
+    return state == TOTE_EXPORT_STATE_IDLE ? IS_HELD_BACK : HAS_GONE_ON;
+}
+
+/* Start as many requests as may be in flight, in their order. */
+static enum progress start_requests(struct tote__outbox *outbox, const tote_export_step *step) {
+    size_t most = outbox->retry.settings->max_concurrent_requests;
+    enum progress progress = HAS_GONE_ON;
+
+    for (size_t i = 0; i < most && may_start(outbox) && progress == HAS_GONE_ON; i++) {
+        choose_batch(outbox);
+        struct tote__kept *kept = first_startable(outbox);
+        if (outbox->is_sending_batch && !outbox->batch_attempts.is_sending) {
+            progress = start_batch(outbox, step);
+        } else if (kept) {
+            progress = start_kept(outbox, kept, step);
+        } else {
+            progress = IS_HELD_BACK;
+        }
+    }
+    return progress;
+}
+
+static bool is_of_batch(const struct tote__outbox *outbox, const struct tote__attempts *attempts) {
+    return attempts == &outbox->batch_attempts;
+}
+
+/* Return the request of these attempts. */
+static struct tote__kept *kept_of(const struct tote__outbox *outbox,
+                                  const struct tote__attempts *attempts) {
+    size_t at = 0;
+
+    while (&outbox->kept[at].attempts != attempts) {
+        at++;
+    }
+    return &outbox->kept[at];
+}
+
+/* Let the receiver continue. Returns whether a request can be started, or is complete. */
+static enum progress step_receiver(struct tote__outbox *outbox, const tote_export_step *step) {
+    tote_export_outcome outcome;
+    struct tote__attempts *over = tote__retry_step(&outbox->retry, step, &outcome);
+
+    if (!over) {
+        return IS_HELD_BACK;
+    }
+    size_t bytes = over->batch.request.size;
+    if (is_of_batch(outbox, over)) {
+        const struct tote__manner manner = {.step = *step, .is_only_attempt = true};
+        tote__retry_judge(&outbox->retry, over, &manner, &outcome);
+        outbox->is_sending_batch = false;
+        settle_batch(outbox, &outcome);
+        return HAS_GONE_ON;
+    }
+    struct tote__kept *kept = kept_of(outbox, over);
+    const struct tote__manner manner = manner_of(outbox, kept, step);
+    if (tote__retry_judge(&outbox->retry, over, &manner, &outcome) == TOTE_EXPORT_STATE_IDLE) {
+        return disk_queue_kept(outbox, kept) ? HAS_GONE_ON : IS_HELD_BACK;
+    }
+    settle_kept(outbox, kept, bytes, &outcome);
+    return HAS_GONE_ON;
 }
 
 tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_export_step *step,
                                     tote_export_outcome *outcome) {
+    enum progress progress = IS_HELD_BACK;
+
     set_sync(outbox, step->may_block);
-    if (step->drain_only && !outbox->retry.is_sending) {
+    if (take_first(outbox, outcome)) {
+        return TOTE_EXPORT_STATE_COMPLETED;
+    }
+    if (!step->drain_only) {
+        progress = start_requests(outbox, step);
+    }
+    if (take_first(outbox, outcome)) {
+        return TOTE_EXPORT_STATE_COMPLETED;
+    }
+    if (outbox->retry.in_flight) {
+        progress = step_receiver(outbox, step);
+    }
+    if (take_first(outbox, outcome)) {
+        return TOTE_EXPORT_STATE_COMPLETED;
+    }
+    if (outbox->retry.in_flight || progress == HAS_GONE_ON) {
+        return TOTE_EXPORT_STATE_IN_FLIGHT;
+    }
+    if (outbox->count || step->drain_only) {
         quiet_receiver(outbox, step);
-        return TOTE_EXPORT_STATE_IDLE;
     }
-    if (!outbox->is_sending_batch && !outbox->retry.is_sending) {
-        if (outbox->count && is_away(outbox) && disk_queue_first(outbox, outcome)) {
-            return TOTE_EXPORT_STATE_COMPLETED;
-        }
-        choose_batch(outbox);
-    }
-    if (outbox->is_sending_batch) {
-        return step_batch(outbox, step, outcome);
-    }
-    return outbox->count ? step_kept(outbox, step, outcome) : TOTE_EXPORT_STATE_IDLE;
+    return TOTE_EXPORT_STATE_IDLE;
 }
 
 bool tote__outbox_has_request(const struct tote__outbox *outbox) {
-    return outbox->count || outbox->retry.is_sending;
+    return outbox->count || outbox->retry.in_flight;
 }
 
-uint64_t tote__outbox_due(const struct tote__outbox *outbox) {
-    uint64_t retry_at = tote__retry_due(&outbox->retry);
+/* Return when a request can be started; TOTE__NEVER if there is none. */
+static uint64_t start_due(const struct tote__outbox *outbox) {
+    uint64_t retry_at = outbox->retry.retry_at;
 
-    if (outbox->count || outbox->is_sending_batch) {
+    if (!may_start(outbox)) {
+        return TOTE__NEVER;
+    }
+    if (first_startable(outbox) ||
+        (outbox->is_sending_batch && !outbox->batch_attempts.is_sending)) {
         return retry_at;
     }
-    if (!outbox->disk_queue) {
+    if (!outbox->disk_queue || outbox->is_sending_batch) {
         return TOTE__NEVER;
     }
     return retry_at > outbox->look_at ? retry_at : outbox->look_at;
 }
 
-size_t tote__outbox_spill(struct tote__outbox *outbox) {
-    uint64_t synced_until = tote__deadline_in(MOST_SYNC_MS);
-    size_t spilled = 0;
+uint64_t tote__outbox_due(const struct tote__outbox *outbox) {
+    uint64_t start = start_due(outbox);
 
-    if (!outbox->disk_queue) {
+    if (outbox->count && kept_at(outbox, 0)->is_complete) {
         return 0;
     }
-    if (!outbox->is_sending_batch) {
-        tote__retry_cancel(&outbox->retry);
-        tote__span_batch_clear(&outbox->sent);
+    if (!outbox->retry.in_flight) {
+        return start;
     }
-    while (outbox->count) {
+    uint64_t receiver = tote__retry_due(&outbox->retry);
+    return receiver < start ? receiver : start;
+}
+
+/* A complete request counts as saved, and its outcome as that of a batch of the disk queue. */
+static void count_as_saved(struct tote__outbox *outbox, const tote_export_outcome *outcome) {
+    add(&outbox->delivered, outcome->delivered);
+    add(&outbox->rejected, outcome->span_count - outcome->delivered - outcome->saved);
+}
+
+size_t tote__outbox_spill(struct tote__outbox *outbox) {
+    uint64_t synced_until = tote__deadline_in(MOST_SYNC_MS);
+    bool must_keep_order = outbox->retry.settings->is_crash_safe; /* the spans are identified */
+    size_t spilled = 0;
+
+    cancel(outbox);
+    for (size_t i = 0; i < outbox->count; i++) {
+        struct tote__kept *kept = kept_at(outbox, i);
         set_sync(outbox, tote__clock_monotonic() < synced_until);
-        if (!disk_queue_rest(outbox)) {
+        if (kept->is_complete || disk_queue_kept(outbox, kept)) {
+            count_as_saved(outbox, &kept->outcome);
+            spilled += kept->count;
+        } else if (must_keep_order) {
             break;
         }
-        /* The request counts as saved, and its completed parts as delivered from the disk queue. */
-        const tote_export_outcome *done = &outbox->part.done;
-        add(&outbox->delivered, done->delivered);
-        add(&outbox->rejected, done->span_count - done->delivered);
-        spilled += drop_first(outbox);
     }
     return spilled;
 }
 
 void tote__outbox_drop(struct tote__outbox *outbox) {
-    tote__retry_cancel(&outbox->retry);
-    tote__span_batch_clear(&outbox->sent);
-    outbox->is_sending_batch = false;
+    cancel(outbox);
     empty(outbox);
 }
 
 void tote__outbox_clear(struct tote__outbox *outbox) {
-    for (size_t i = 0; i < TOTE__MOST_KEPT; i++) {
+    for (size_t i = 0; i < outbox->capacity; i++) {
         clear_kept(&outbox->kept[i]);
+        tote__attempts_end(&outbox->kept[i].attempts);
     }
-    tote__span_batch_clear(&outbox->sent);
-    tote__buffer_clear(&outbox->part.request);
+    tote__attempts_end(&outbox->batch_attempts);
+    tote__release(outbox->kept, outbox->capacity * sizeof *outbox->kept);
+    outbox->kept = NULL;
+    outbox->capacity = 0;
     tote__recovery_free(outbox->recovery);
     outbox->recovery = NULL;
     tote__disk_queue_close(outbox->disk_queue);

@@ -2,11 +2,14 @@
 /*
  * outbox.h - pending requests, in memory and in a disk queue
  *
- * The ring has a request in flight or waiting for its retry, and one that is ready. With a disk
- * queue, a request moves to disk after its first failed attempt. Requests that arrive while the
- * receiver is unavailable go to disk directly. They are sent from there when it is available,
- * oldest first, alternating with new ones. A request that cannot be saved stays in memory and is
- * retried.
+ * The ring has requests that are in flight or wait for their retry, up to max_concurrent_requests,
+ * and one that is ready. They are started in their order and may complete in any order, but leave
+ * the ring in their order: a complete request stays until those before it are complete.
+ *
+ * With a disk queue, a request moves to disk after its first failed attempt. Requests that arrive
+ * while the receiver is unavailable go to disk directly. They are sent from there when it is
+ * available, oldest first and one at a time, alternating with new ones. A request that cannot be
+ * saved stays in memory and is retried.
  *
  * Threads: not thread-safe. The counts may be read by any thread.
  */
@@ -18,15 +21,6 @@
 #include "retry.h"
 #include "tote/internal/disk_queue.h"
 #include "tote/internal/recovery.h"
-
-/* One in flight, and one ready. */
-enum { TOTE__MOST_KEPT = 2 };
-
-/* An encoded request. */
-struct tote__kept {
-    struct tote__buffer request;
-    size_t count;
-};
 
 /*
  * The receiver's limit on the size of a request, as far as known. A reset stream has several
@@ -44,7 +38,7 @@ struct tote__size_limit {
     bool has_probe;          /* a probe was made, and none was accepted since */
 };
 
-/* The parts of the first request. */
+/* The parts of a request. */
 struct tote__sent_part {
     tote_export_outcome done; /* outcome of the completed parts */
     struct tote__range range; /* the current part; empty: the whole request */
@@ -52,18 +46,28 @@ struct tote__sent_part {
     struct tote__buffer request;
 };
 
+/* An encoded request. */
+struct tote__kept {
+    struct tote__buffer request;
+    size_t count;
+    struct tote__sent_part part;
+    struct tote__attempts attempts; /* of the request, or of its current part */
+    bool is_complete;
+    tote_export_outcome outcome; /* of a complete request */
+};
+
 struct tote__outbox {
-    struct tote__kept kept[TOTE__MOST_KEPT]; /* ring of requests */
+    struct tote__kept *kept; /* ring of requests */
+    size_t capacity;         /* of the ring; 0: out of memory */
     size_t first;
     size_t count;
-    struct tote__sent_part part; /* of the first request */
-    struct tote__retry retry;    /* of the first request, or of the batch */
-    tote_span_batch sent;        /* the request that the receiver has */
+    struct tote__retry retry;
     struct tote__size_limit limit;
-    struct tote__disk_queue *disk_queue; /* NULL: none */
-    struct tote__recovery *recovery;     /* recovery of crash-safe files; NULL: none */
-    struct tote__batch batch;            /* the taken batch of the disk queue */
-    bool is_sending_batch;               /* `batch` is in flight */
+    struct tote__disk_queue *disk_queue;  /* NULL: none */
+    struct tote__recovery *recovery;      /* recovery of crash-safe files; NULL: none */
+    struct tote__batch batch;             /* the taken batch of the disk queue */
+    struct tote__attempts batch_attempts; /* of the taken batch */
+    bool is_sending_batch;                /* `batch` is in flight, or waits for its attempt */
     bool is_batchs_turn;
     uint64_t look_at;                /* when to check the disk queue */
     uint64_t disk_queue_fails_until; /* when to try to write to it again */
@@ -76,6 +80,10 @@ struct tote__outbox {
     _Atomic(uint64_t) others_rejected;
 };
 
+/*
+ * Begin with an empty outbox. It is initially zero; in a child, that of the parent process. If out
+ * of memory, the ring stays full.
+ */
 void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery_settings *settings,
                         const tote_span_exporter *receiver, struct tote__disk_queue *disk_queue);
 

@@ -61,8 +61,12 @@ static uint64_t with_jitter(struct tote__retry *retry, uint64_t delay_ms) {
 }
 
 /* Return the backoff, which doubles; immediate retries do not count. */
-static uint64_t backoff_ms(struct tote__retry *retry) {
-    unsigned doublings = (unsigned)tote__min(retry->pauses++, MOST_DOUBLINGS);
+static uint64_t backoff_ms(struct tote__retry *retry, struct tote__attempts *attempts) {
+    unsigned pauses = retry->pauses > attempts->pauses ? retry->pauses : attempts->pauses;
+    unsigned doublings = (unsigned)tote__min(pauses, MOST_DOUBLINGS);
+
+    retry->pauses++;
+    attempts->pauses++;
     uint64_t delay_ms = (uint64_t)retry->settings->initial_backoff_ms << doublings;
     uint64_t longest_ms = retry->settings->max_backoff_ms;
 
@@ -97,11 +101,11 @@ bool tote__retry_shorten_pause(struct tote__retry *retry, uint64_t deadline) {
 }
 
 /* Schedule a last attempt before the deadline of a shutdown. */
-static void shorten_pause(struct tote__retry *retry, const struct tote__manner *manner,
-                          uint64_t deadline) {
+static void shorten_pause(struct tote__retry *retry, struct tote__attempts *attempts,
+                          const struct tote__manner *manner, uint64_t deadline) {
     if (manner->step.is_final && !manner->is_only_attempt && !retry->is_gone &&
-        !retry->has_last_attempt) {
-        retry->has_last_attempt = tote__retry_shorten_pause(retry, deadline);
+        !attempts->has_last_attempt) {
+        attempts->has_last_attempt = tote__retry_shorten_pause(retry, deadline);
     }
 }
 
@@ -111,13 +115,26 @@ static void keep_cause(struct tote__retry *retry, const tote_export_outcome *out
     snprintf(retry->advice, sizeof retry->advice, "%.255s", tote__or_empty(outcome->advice));
 }
 
-static void note_failure(struct tote__retry *retry, const tote_export_outcome *outcome,
-                         const struct tote__manner *manner, uint64_t deadline) {
+/* Return whether a pause began after this attempt: its outcome is older news. */
+static bool is_outdated(const struct tote__retry *retry, const struct tote__attempts *attempts) {
+    return attempts->pause != retry->pause;
+}
+
+static void note_failure(struct tote__retry *retry, struct tote__attempts *attempts,
+                         const tote_export_outcome *outcome, const struct tote__manner *manner,
+                         uint64_t deadline) {
     bool is_reset = outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET;
+    bool is_asked_to_wait = outcome->has_retry_after && outcome->retry_after_ms;
+
+    uint64_t earliest = is_outdated(retry, attempts) ? retry->retry_at : 0;
 
     keep_cause(retry, outcome);
+    if (is_outdated(retry, attempts) && !is_asked_to_wait) {
+        return;
+    }
+    retry->pause++;
     retry->failures++;
-    retry->is_asked_to_wait = outcome->has_retry_after && outcome->retry_after_ms;
+    retry->is_asked_to_wait = is_asked_to_wait;
     bool is_at_once =
         outcome->has_retry_after && !outcome->retry_after_ms
             ? retry->at_once < MOST_AT_ONCE
@@ -128,11 +145,12 @@ static void note_failure(struct tote__retry *retry, const tote_export_outcome *o
         uint64_t most_ms = retry->settings->max_retry_after_ms;
         delay_ms = outcome->retry_after_ms < most_ms ? outcome->retry_after_ms : most_ms;
     } else if (!is_at_once) {
-        delay_ms = backoff_ms(retry);
+        delay_ms = backoff_ms(retry, attempts);
     }
     uint64_t now = tote__clock_monotonic();
     retry->retry_at = now + delay_ms * ns_per_ms;
-    shorten_pause(retry, manner, deadline);
+    retry->retry_at = retry->retry_at < earliest ? earliest : retry->retry_at;
+    shorten_pause(retry, attempts, manner, deadline);
     if (!outcome->retry_at_once || !is_at_once) { /* an immediate retry is not reported */
         report_failure(retry, outcome, (retry->retry_at - now) / ns_per_ms);
     }
@@ -166,6 +184,7 @@ void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *o
     uint64_t delay_ms = with_jitter(retry, settings->max_backoff_ms);
 
     keep_cause(retry, outcome);
+    retry->pause++;
     retry->failures++;
     retry->is_asked_to_wait = false;
     retry->retry_at = tote__clock_monotonic() + delay_ms * ns_per_ms;
@@ -177,82 +196,93 @@ void tote__retry_put_off(struct tote__retry *retry, const tote_export_outcome *o
     retry->is_not_accepted = true;
 }
 
-static tote_export_state end(struct tote__retry *retry) {
-    retry->is_sending = false;
-    retry->deadline = 0;
-    retry->resets = 0;
-    retry->has_last_attempt = false;
-    return TOTE_EXPORT_STATE_COMPLETED;
+void tote__attempts_end(struct tote__attempts *attempts) {
+    tote__span_batch_clear(&attempts->batch);
+    attempts->deadline = 0;
+    attempts->pauses = 0;
+    attempts->resets = 0;
+    attempts->has_last_attempt = false;
 }
 
 /*
  * Give up the request at a deadline. If that is a shutdown's, its own timeout may have allowed a
  * response or another attempt.
  */
-static tote_export_state give_up(struct tote__retry *retry, const struct tote__manner *manner,
-                                 bool has_timed_out) {
-    uint64_t own_deadline = retry->deadline ? retry->deadline : TOTE__NEVER;
+static tote_export_state give_up(const struct tote__retry *retry, struct tote__attempts *attempts,
+                                 const struct tote__manner *manner, bool has_timed_out) {
+    uint64_t own_deadline = attempts->deadline ? attempts->deadline : TOTE__NEVER;
     uint64_t given_up_at = has_timed_out ? manner->step.deadline_ns : retry->retry_at;
 
-    retry->is_cut_short = manner->step.deadline_ns != TOTE__NEVER && given_up_at < own_deadline;
-    return end(retry);
+    attempts->is_cut_short = manner->step.deadline_ns != TOTE__NEVER && given_up_at < own_deadline;
+    tote__attempts_end(attempts);
+    return TOTE_EXPORT_STATE_COMPLETED;
 }
 
-static bool is_reset_too_often(struct tote__retry *retry, const tote_span_batch *request,
-                               unsigned most_resets) {
-    retry->resets++;
-    return most_resets && retry->resets >= most_resets &&
-           request->request.size > TOTE__NEVER_TOO_LARGE_BYTES;
+static bool is_reset_too_often(struct tote__attempts *attempts, unsigned most_resets) {
+    attempts->resets++;
+    return most_resets && attempts->resets >= most_resets &&
+           attempts->batch.request.size > TOTE__NEVER_TOO_LARGE_BYTES;
 }
 
-/* Process the outcome of an attempt. */
-static tote_export_state judge(struct tote__retry *retry, const tote_span_batch *request,
-                               const struct tote__manner *manner, uint64_t deadline,
-                               tote_export_outcome *outcome) {
+/* Return when the request is given up, also by the end of a shutdown. */
+static uint64_t deadline_of(const struct tote__retry *retry, const struct tote__attempts *attempts,
+                            const tote_export_step *step) {
+    uint32_t own_ms = retry->settings->timeout_ms;
+    uint64_t own = attempts->deadline
+                       ? attempts->deadline
+                       : tote__deadline_in(step->timeout_ms < own_ms ? step->timeout_ms : own_ms);
+
+    return step->deadline_ns < own ? step->deadline_ns : own;
+}
+
+static tote_export_state complete(struct tote__attempts *attempts) {
+    tote__attempts_end(attempts);
+    return TOTE_EXPORT_STATE_COMPLETED;
+}
+
+tote_export_state tote__retry_judge(struct tote__retry *retry, struct tote__attempts *attempts,
+                                    const struct tote__manner *manner,
+                                    tote_export_outcome *outcome) {
     bool is_over = outcome->result == TOTE_RESULT_SUCCESS;
 
-    tote__outcome_complete(outcome, request->count);
-    retry->is_sending = false;
+    tote__outcome_complete(outcome, attempts->batch.count);
     retry->is_gone = !is_over && outcome->failure == TOTE_EXPORT_FAILURE_UNREACHABLE;
-    retry->is_reset = !is_over && outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET;
+    attempts->is_reset = !is_over && outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET;
     if (!tote__is_retryable(outcome)) {
-        if (is_over || (outcome->failure != TOTE_EXPORT_FAILURE_NOT_ACCEPTED &&
-                        outcome->failure != TOTE_EXPORT_FAILURE_LOST)) {
+        bool has_responded = is_over || (outcome->failure != TOTE_EXPORT_FAILURE_NOT_ACCEPTED &&
+                                         outcome->failure != TOTE_EXPORT_FAILURE_LOST);
+        if (has_responded && !is_outdated(retry, attempts)) {
             note_response(retry);
         }
-        return end(retry);
+        return complete(attempts);
     }
     if (outcome->failure == TOTE_EXPORT_FAILURE_INTERRUPTED) {
-        return end(retry);
+        return complete(attempts);
     }
     if (outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET &&
-        is_reset_too_often(retry, request, manner->most_resets)) {
+        is_reset_too_often(attempts, manner->most_resets)) {
         outcome->failure = TOTE_EXPORT_FAILURE_TOO_LARGE;
         forget_failures(retry);
-        return end(retry);
+        return complete(attempts);
     }
-    note_failure(retry, outcome, manner, deadline);
+    uint64_t deadline = deadline_of(retry, attempts, &manner->step);
+    note_failure(retry, attempts, outcome, manner, deadline);
     bool is_given_up = manner->is_only_attempt || (manner->step.is_final && retry->is_gone) ||
                        retry->retry_at >= deadline;
-    return is_given_up ? give_up(retry, manner, outcome->result == TOTE_RESULT_TIMEOUT)
+    return is_given_up ? give_up(retry, attempts, manner, outcome->result == TOTE_RESULT_TIMEOUT)
                        : TOTE_EXPORT_STATE_IDLE;
 }
 
-static uint64_t deadline_of(const struct tote__retry *retry, uint32_t timeout_ms) {
-    uint32_t own_ms = retry->settings->timeout_ms;
-
-    return tote__deadline_in(timeout_ms < own_ms ? timeout_ms : own_ms);
-}
-
 /* Wait between two attempts, or before the first one while the receiver is unavailable. */
-static tote_export_state hold_back(struct tote__retry *retry, const tote_span_batch *request,
-                                   const struct tote__manner *manner, uint64_t deadline,
+static tote_export_state hold_back(struct tote__retry *retry, struct tote__attempts *attempts,
+                                   const struct tote__manner *manner,
                                    tote_export_outcome *outcome) {
+    uint64_t deadline = deadline_of(retry, attempts, &manner->step);
     bool is_final = manner->step.is_final;
 
-    shorten_pause(retry, manner, deadline);
+    shorten_pause(retry, attempts, manner, deadline);
     bool is_late = retry->retry_at >= deadline;
-    if (!(is_late && (retry->deadline || is_final)) && !(is_final && retry->is_gone)) {
+    if (!(is_late && (attempts->deadline || is_final)) && !(is_final && retry->is_gone)) {
         return TOTE_EXPORT_STATE_IDLE;
     }
     snprintf(retry->reason, sizeof retry->reason, "%s (%s)",
@@ -263,11 +293,35 @@ static tote_export_state hold_back(struct tote__retry *retry, const tote_span_ba
     outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
     outcome->reason = retry->reason;
     outcome->advice = retry->advice;
-    tote__outcome_complete(outcome, request->count);
-    return give_up(retry, manner, false);
+    tote__outcome_complete(outcome, attempts->batch.count);
+    return give_up(retry, attempts, manner, false);
 }
 
-/* Start an attempt. Returns false, with an outcome, if the receiver does not accept the request. */
+static void append(struct tote__retry *retry, struct tote__attempts *attempts) {
+    struct tote__attempts **last = &retry->sending;
+
+    while (*last) {
+        last = &(*last)->next;
+    }
+    *last = attempts;
+    attempts->next = NULL;
+    attempts->pause = retry->pause;
+    attempts->is_sending = true;
+    retry->in_flight++;
+}
+
+static void unlink_attempts(struct tote__retry *retry, struct tote__attempts *attempts) {
+    struct tote__attempts **at = &retry->sending;
+
+    while (*at != attempts) {
+        at = &(*at)->next;
+    }
+    *at = attempts->next;
+    attempts->is_sending = false;
+    retry->in_flight--;
+}
+
+/* Deliver the request. Returns false, with an outcome, if the receiver does not accept it. */
 static bool begin(const struct tote__retry *retry, const tote_span_batch *request,
                   tote_export_outcome *outcome) {
     const tote_span_exporter *receiver = retry->receiver;
@@ -293,87 +347,115 @@ static bool begin(const struct tote__retry *retry, const tote_span_batch *reques
     return false;
 }
 
-/* Cancel an attempt that does not end. */
-static void cancel_attempt(const struct tote__retry *retry, tote_export_outcome *outcome) {
+tote_export_state tote__retry_start(struct tote__retry *retry, struct tote__attempts *attempts,
+                                    const struct tote__manner *manner,
+                                    tote_export_outcome *outcome) {
+    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    attempts->is_cut_short = attempts->is_reset = false;
+    if (tote__clock_monotonic() < retry->retry_at) {
+        return hold_back(retry, attempts, manner, outcome);
+    }
+    const tote_export_step without_end = {.timeout_ms = manner->step.timeout_ms,
+                                          .deadline_ns = TOTE__NEVER};
+    attempts->deadline = deadline_of(retry, attempts, &without_end);
+    attempts->batch.deadline = deadline_of(retry, attempts, &manner->step);
+    attempts->pause = retry->pause;
+    if (!begin(retry, &attempts->batch, outcome)) {
+        return tote__retry_judge(retry, attempts, manner, outcome);
+    }
+    append(retry, attempts);
+    return TOTE_EXPORT_STATE_IN_FLIGHT;
+}
+
+/* Cancel all attempts, because one does not end. The others are started again. */
+static void cancel_attempts(struct tote__retry *retry, tote_export_outcome *outcome) {
     retry->receiver->ops.save(retry->receiver->self);
+    while (retry->sending->next) {
+        unlink_attempts(retry, retry->sending->next);
+    }
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
     outcome->result = TOTE_RESULT_TIMEOUT;
     outcome->failure = TOTE_EXPORT_FAILURE_UNAVAILABLE;
     outcome->reason = "the exporter did not end the export in time";
 }
 
-/* Returns whether the attempt is over. */
-static bool step_attempt(const struct tote__retry *retry, const tote_export_step *step,
-                         tote_export_outcome *outcome) {
+/* Return the attempts that the receiver has completed: the oldest, unless it is specified. */
+static struct tote__attempts *completed(const struct tote__retry *retry) {
+    const tote_span_exporter *receiver = retry->receiver;
+    const tote_span_batch *batch = receiver->extras && receiver->extras->completed
+                                       ? receiver->extras->completed(receiver->self)
+                                       : &retry->sending->batch;
+    struct tote__attempts *attempts = retry->sending;
+
+    while (attempts && &attempts->batch != batch) {
+        attempts = attempts->next;
+    }
+    return attempts;
+}
+
+static struct tote__attempts *step_receiver(struct tote__retry *retry, const tote_export_step *step,
+                                            tote_export_outcome *outcome) {
     const tote_span_exporter *receiver = retry->receiver;
     uint64_t start = step->may_block ? tote__clock_monotonic() : 0;
 
     if (receiver->ops.step(receiver->self, step, outcome) == TOTE_EXPORT_STATE_COMPLETED) {
-        return true;
+        return completed(retry);
     }
     uint64_t now = tote__clock_monotonic();
     if (step->deadline_ns < now && now - step->deadline_ns > TOTE__STEP_GRACE_NS) {
-        cancel_attempt(retry, outcome);
-        return true;
+        cancel_attempts(retry, outcome);
+        return retry->sending;
     }
     if (step->may_block && now - start < ns_per_ms) { /* the exporter did not wait */
-        tote__span_exporter_wait(receiver, now + TOTE__STEP_SLICE_NS);
+        tote__span_exporter_wait(receiver,
+                                 now + tote__delivery_slice(retry->settings, retry->in_flight));
     }
-    return false;
+    return NULL;
 }
 
-/* Returns whether the attempt is over. */
-static bool attempt(const struct tote__retry *retry, const tote_span_batch *request,
-                    const tote_export_step *step, tote_export_outcome *outcome) {
+/* Returns the attempts, which are over. */
+static struct tote__attempts *export_and_wait(const struct tote__retry *retry,
+                                              const tote_export_step *step,
+                                              tote_export_outcome *outcome) {
     const tote_span_exporter *receiver = retry->receiver;
+    const tote_span_batch *batch = &retry->sending->batch;
+    const tote_span_data *const *spans = tote_span_batch_get_spans(batch);
 
-    if (receiver->ops.step) {
-        return step_attempt(retry, step, outcome);
-    }
-    const tote_span_data *const *spans = tote_span_batch_get_spans(request);
-    if (!spans) {
+    if (spans) {
+        outcome->result = receiver->ops.export_spans(receiver->self, spans, batch->count,
+                                                     step->timeout_ms, outcome);
+    } else {
         outcome->result = TOTE_RESULT_FAILURE;
         outcome->reason = "out of memory, or the request is damaged";
-        return true;
     }
-    outcome->result = receiver->ops.export_spans(receiver->self, spans, request->count,
-                                                 step->timeout_ms, outcome);
-    return true;
+    return retry->sending;
 }
 
-tote_export_state tote__retry_step(struct tote__retry *retry, const tote_span_batch *request,
-                                   const struct tote__manner *manner,
-                                   tote_export_outcome *outcome) {
-    uint64_t own_deadline =
-        retry->deadline ? retry->deadline : deadline_of(retry, manner->step.timeout_ms);
-    uint64_t deadline =
-        manner->step.deadline_ns < own_deadline ? manner->step.deadline_ns : own_deadline;
+struct tote__attempts *tote__retry_step(struct tote__retry *retry, const tote_export_step *step,
+                                        tote_export_outcome *outcome) {
+    tote_export_step own = *step;
 
-    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
-    retry->is_cut_short = retry->is_reset = false;
-    if (!retry->is_sending) {
-        if (tote__clock_monotonic() < retry->retry_at) {
-            return hold_back(retry, request, manner, deadline, outcome);
-        }
-        retry->deadline = own_deadline;
-        retry->is_sending = begin(retry, request, outcome);
-        if (!retry->is_sending) {
-            return judge(retry, request, manner, deadline, outcome);
-        }
+    if (!retry->sending) {
+        return NULL;
     }
-    tote_export_step step = manner->step;
-    step.deadline_ns = deadline;
-    step.timeout_ms = tote__ms_until(deadline, UINT32_MAX);
-    return attempt(retry, request, &step, outcome)
-               ? judge(retry, request, manner, deadline, outcome)
-               : TOTE_EXPORT_STATE_IN_FLIGHT;
+    *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
+    for (const struct tote__attempts *at = retry->sending; at; at = at->next) {
+        own.deadline_ns = at->deadline < own.deadline_ns ? at->deadline : own.deadline_ns;
+    }
+    own.timeout_ms = tote__ms_until(own.deadline_ns, UINT32_MAX);
+    struct tote__attempts *over = retry->receiver->ops.step ? step_receiver(retry, &own, outcome)
+                                                            : export_and_wait(retry, &own, outcome);
+    if (over) {
+        unlink_attempts(retry, over);
+    }
+    return over;
 }
 
 uint64_t tote__retry_due(const struct tote__retry *retry) {
     const tote_span_exporter *receiver = retry->receiver;
 
-    return retry->is_sending && receiver->ops.due ? receiver->ops.due(receiver->self)
-                                                  : retry->retry_at;
+    return retry->sending && receiver->ops.due ? receiver->ops.due(receiver->self)
+                                               : retry->retry_at;
 }
 
 void tote__retry_now(struct tote__retry *retry) {
@@ -382,13 +464,13 @@ void tote__retry_now(struct tote__retry *retry) {
     }
 }
 
-void tote__retry_forget(struct tote__retry *retry) {
-    end(retry);
-}
-
 void tote__retry_cancel(struct tote__retry *retry) {
     if (retry->receiver->ops.save) { /* a blocking exporter has none */
         retry->receiver->ops.save(retry->receiver->self);
     }
-    end(retry);
+    while (retry->sending) {
+        struct tote__attempts *attempts = retry->sending;
+        unlink_attempts(retry, attempts);
+        tote__attempts_end(attempts);
+    }
 }

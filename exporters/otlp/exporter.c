@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exporter.c - OTLP exporter: sends requests to a collector, one attempt at a time
+ * exporter.c - OTLP exporter: sends requests to a collector, one attempt each
  *
- * Retries and the disk queue are implemented by delivery/, which wraps it. Spec:
+ * Up to max_concurrent_requests are in flight. They may complete in any order, unlike those of
+ * exporters of the program: `completed` returns which one did. Retries and the disk queue are
+ * implemented by delivery/, which wraps it. Spec:
  * protocol/exporter.md
  *
  * Tests: tests/unit/test_otlp_exporter.c
@@ -26,23 +28,30 @@
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
+/* A delivered batch, in its lane of the transport. */
+struct delivered {
+    const tote_span_batch *batch; /* NULL: the lane is free */
+    bool is_sending;
+};
+
 struct exporter {
     struct tote__otlp_settings settings;
     struct tote__transport *transport;
-    const tote_span_batch *batch; /* the delivered batch; NULL: none */
-    bool is_sending;
-    uint32_t generation; /* the process that `batch` and `is_sending` belong to */
+    struct delivered *delivered;      /* max_concurrent_requests lanes */
+    size_t count;                     /* of delivered batches */
+    const tote_span_batch *completed; /* by the last step; only compared */
+    uint32_t generation;              /* the process that the batches belong to */
     _Atomic(bool) is_in_step;
     struct tote__export_result export_result; /* of the last attempt */
     char reason[640];
 };
 
 /* Report the message of a successful response, and count rejected spans. */
-static void count_accepted(struct exporter *exporter, tote_export_outcome *outcome) {
+static void count_accepted(const struct exporter *exporter, size_t count,
+                           tote_export_outcome *outcome) {
     const struct tote__export_result *export_result = &exporter->export_result;
     const struct tote__export_response *export_response = &export_result->export_response;
     const char *url = exporter->settings.shown_url;
-    size_t count = exporter->batch->count;
 
     if (!export_result->is_readable) {
         tote_diagnostics_report(TOTE_LEVEL_WARN, "otlp",
@@ -86,19 +95,20 @@ void tote__observe_attempts(tote__attempt_observer *observe) {
     atomic_store(&observer, observe);
 }
 
-/* Complete the attempt. */
+/* Complete an attempt. */
 static tote_export_state end_attempt(struct exporter *exporter,
                                      const struct tote__response *response,
                                      tote_export_outcome *outcome) {
     struct tote__export_result *export_result = &exporter->export_result;
     const char *message = export_result->export_response.message;
+    struct delivered *delivered = &exporter->delivered[response->lane];
 
     tote__otlp_judge(&exporter->settings, response, export_result);
     outcome->http_status_code = (uint32_t)response->status;
     outcome->rpc_status_code = export_result->rpc_status;
     const char *detail = export_result->detail ? export_result->detail : "";
     if (export_result->kind == TOTE__SUCCESS) {
-        count_accepted(exporter, outcome);
+        count_accepted(exporter, delivered->batch->count, outcome);
     } else {
         snprintf(exporter->reason, sizeof exporter->reason, "%s%s%s%s%s%s", export_result->reason,
                  *detail ? " (" : "", detail, *detail ? ")" : "", *message ? ": " : "", message);
@@ -114,49 +124,80 @@ static tote_export_state end_attempt(struct exporter *exporter,
     if (observe) {
         observe(&exporter->settings, response, export_result);
     }
-    exporter->is_sending = false;
-    exporter->batch = NULL;
+    exporter->completed = delivered->batch;
+    *delivered = (struct delivered){.batch = NULL};
+    exporter->count--;
     return TOTE_EXPORT_STATE_COMPLETED;
+}
+
+static size_t lanes(const struct exporter *exporter) {
+    return exporter->settings.delivery.max_concurrent_requests;
+}
+
+static void forget_batches(struct exporter *exporter) {
+    for (size_t lane = 0; lane < lanes(exporter); lane++) {
+        exporter->delivered[lane] = (struct delivered){.batch = NULL};
+    }
+    exporter->count = 0;
 }
 
 /* In a forked child, requests in flight belong to the parent. */
 static void forget_parent(struct exporter *exporter) {
     if (exporter->generation != tote__generation()) {
         exporter->generation = tote__generation();
-        exporter->batch = NULL;
-        exporter->is_sending = false;
+        forget_batches(exporter);
     }
 }
 
 static size_t otlp_deliver(void *self, const tote_span_batch *batch, tote_export_outcome *outcome) {
     struct exporter *exporter = self;
+    size_t lane = 0;
 
     (void)outcome;
     forget_parent(exporter);
-    if (exporter->batch || !tote_span_batch_get_request(batch, NULL)) {
+    if (exporter->count == lanes(exporter) || !tote_span_batch_get_request(batch, NULL)) {
         return 0;
     }
-    exporter->batch = batch;
+    while (exporter->delivered[lane].batch) {
+        lane++;
+    }
+    exporter->delivered[lane].batch = batch;
+    exporter->count++;
     return batch->count;
+}
+
+/* Start the requests of new batches. Returns false, with a response, if one is complete at once. */
+static bool begin_requests(const struct exporter *exporter, const tote_export_step *step,
+                           struct tote__response *response) {
+    for (size_t lane = 0; lane < lanes(exporter); lane++) {
+        struct delivered *delivered = &exporter->delivered[lane];
+        const tote_span_batch *batch = delivered->batch;
+        if (!batch || delivered->is_sending) {
+            continue;
+        }
+        uint64_t deadline = batch->deadline ? batch->deadline : step->deadline_ns;
+        const struct tote__request request = {batch->request, batch->count, deadline, lane};
+        delivered->is_sending = tote__transport_begin(exporter->transport, &request, response);
+        if (!delivered->is_sending) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static tote_export_state go_on(struct exporter *exporter, const tote_export_step *step,
                                tote_export_outcome *outcome) {
     struct tote__response response;
 
-    if (!exporter->batch) {
+    if (!exporter->count) {
         tote__transport_drain(exporter->transport);
         return TOTE_EXPORT_STATE_IDLE;
     }
-    if (!exporter->is_sending) {
-        const struct tote__request request = {exporter->batch->request, exporter->batch->count,
-                                              step->deadline_ns};
-        exporter->is_sending = tote__transport_begin(exporter->transport, &request, &response);
-        if (!exporter->is_sending) {
-            return end_attempt(exporter, &response, outcome);
-        }
+    if (!begin_requests(exporter, step, &response)) {
+        return end_attempt(exporter, &response, outcome);
     }
-    uint64_t slice = step->may_block ? tote__clock_monotonic() + TOTE__STEP_SLICE_NS : 0;
+    uint64_t slice_ns = tote__delivery_slice(&exporter->settings.delivery, exporter->count);
+    uint64_t slice = step->may_block ? tote__clock_monotonic() + slice_ns : 0;
     uint64_t until = slice < step->deadline_ns ? slice : step->deadline_ns;
     return tote__transport_step(exporter->transport, until, &response)
                ? end_attempt(exporter, &response, outcome)
@@ -186,8 +227,7 @@ static size_t otlp_save(void *self) {
     struct exporter *exporter = self;
 
     tote__transport_cancel(exporter->transport);
-    exporter->is_sending = false;
-    exporter->batch = NULL;
+    forget_batches(exporter);
     return 0;
 }
 
@@ -209,8 +249,15 @@ static void otlp_identify(void *self, struct tote__exporter_identity *identity) 
     identity->server_port = settings->unix_path ? 0 : (uint32_t)strtoul(settings->port, NULL, 10);
 }
 
-static const struct tote__exporter_extras otlp_extras = {.prepare = otlp_prepare,
-                                                         .identify = otlp_identify};
+static const tote_span_batch *otlp_completed(void *self) {
+    return ((const struct exporter *)self)->completed;
+}
+
+static const struct tote__exporter_extras otlp_extras = {
+    .prepare = otlp_prepare,
+    .identify = otlp_identify,
+    .completed = otlp_completed,
+};
 
 /* Interrupt only a step in progress: otherwise the interrupt would keep the descriptor readable. */
 static tote_result otlp_shutdown(void *self, uint32_t timeout_ms) {
@@ -230,6 +277,7 @@ static void otlp_destroy(void *self) {
     if (exporter->settings.transport.destroy) {
         exporter->settings.transport.destroy(exporter->settings.transport.self);
     }
+    tote__release(exporter->delivered, lanes(exporter) * sizeof *exporter->delivered);
     tote__otlp_settings_clear(&exporter->settings);
     tote__release(exporter, sizeof *exporter);
 }
@@ -274,7 +322,8 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
         return refuse(options);
     }
     exporter->transport = tote__transport_new(&exporter->settings);
-    if (!exporter->transport) {
+    exporter->delivered = tote__allocate_zeroed(lanes(exporter) * sizeof *exporter->delivered);
+    if (!exporter->transport || !exporter->delivered) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is created");
         otlp_destroy(exporter);
         return NULL;

@@ -27,10 +27,7 @@
 static const char default_http_endpoint[] = "http://localhost:4318";
 static const char default_grpc_endpoint[] = "http://localhost:4317";
 
-enum {
-    MOST_GRPC_REQUEST_BYTES = 3900000, /* some servers accept 4,000,000 bytes, most 4 MiB */
-    DEFAULT_MAX_RESPONSE_BYTES = 4 << 20
-};
+enum { DEFAULT_MAX_RESPONSE_BYTES = 4 << 20, MOST_CONCURRENT_REQUESTS = 64 };
 
 static const char *keep_path(struct tote__otlp_settings *settings, const char *path) {
     const char *kept = tote__keep_path(&settings->memory, path);
@@ -182,6 +179,19 @@ static bool check_crash_file(struct tote__otlp_settings *settings) {
     return false;
 }
 
+/* A transport of the program is not called concurrently. */
+static uint32_t concurrent_requests(const tote_otlp_options *options) {
+    uint64_t most = options->max_concurrent_requests;
+
+    if (options->transport ||
+        (!most && (options->ignore_environment ||
+                   !tote__env_number("OTEL_C_EXPORTER_OTLP_MAX_CONCURRENT_REQUESTS", 1,
+                                     MOST_CONCURRENT_REQUESTS, &most)))) {
+        return 1;
+    }
+    return (uint32_t)(most < MOST_CONCURRENT_REQUESTS ? most : MOST_CONCURRENT_REQUESTS);
+}
+
 /* Resolve the options of delivery/. A timeout of the environment is already set. */
 static bool take_delivery(struct tote__otlp_settings *settings, const tote_otlp_options *options,
                           tote_delivery_options delivery) {
@@ -193,9 +203,6 @@ static bool take_delivery(struct tote__otlp_settings *settings, const tote_otlp_
     if (!delivery.timeout_ms) {
         delivery.timeout_ms = settings->delivery.timeout_ms;
     }
-    if (!delivery.max_request_bytes && settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
-        delivery.max_request_bytes = MOST_GRPC_REQUEST_BYTES;
-    }
     if (!needs_disk_queue) {
         delivery.disk_queue_directory = variable;
     }
@@ -204,6 +211,7 @@ static bool take_delivery(struct tote__otlp_settings *settings, const tote_otlp_
     settings->is_incomplete |=
         !tote__delivery_resolve(&delivery, &settings->memory, &settings->delivery);
     settings->delivery.needs_disk_queue = needs_disk_queue;
+    settings->delivery.max_concurrent_requests = concurrent_requests(options);
     return check_crash_file(settings) || !needs_crash_safe;
 }
 

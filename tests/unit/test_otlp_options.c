@@ -281,7 +281,7 @@ static void the_default_endpoint_depends_on_the_protocol(void **state) {
         {"HTTP/Protobuf", "http://localhost:4318/v1/traces", 64 << 20},
         {"http/json", "http://localhost:4318/v1/traces", 64 << 20},
         {"grpc", "http://localhost:4317/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-         3900000},
+         64 << 20},
     };
 
     (void)state;

@@ -31,6 +31,7 @@ static struct {
 static struct {
     struct tote__delivery_settings settings;
     struct tote__retry retry;
+    struct tote__attempts attempts;
     tote_export_outcome outcome;
 } sender;
 
@@ -132,14 +133,26 @@ static tote_span_batch request(void) {
     return tote__batch_of_request((struct tote__slice){(const uint8_t *)"spans", 5}, 3);
 }
 
+/* Start an attempt of the request and process its outcome. */
+static tote_export_state attempt(const struct tote__manner *manner) {
+    struct tote__attempts *attempts = &sender.attempts;
+
+    attempts->batch = request();
+    tote_export_state state = tote__retry_start(&sender.retry, attempts, manner, &sender.outcome);
+    if (state != TOTE_EXPORT_STATE_IN_FLIGHT) {
+        return state;
+    }
+    assert_ptr_equal(tote__retry_step(&sender.retry, &manner->step, &sender.outcome), attempts);
+    return tote__retry_judge(&sender.retry, attempts, manner, &sender.outcome);
+}
+
 static tote_export_state step(uint32_t timeout_ms, bool is_final) {
-    const tote_span_batch batch = request();
     const struct tote__manner manner = {.step = {.timeout_ms = timeout_ms,
                                                  .deadline_ns = TOTE__NEVER,
                                                  .may_block = true,
                                                  .is_final = is_final}};
 
-    return tote__retry_step(&sender.retry, &batch, &manner, &sender.outcome);
+    return attempt(&manner);
 }
 
 static void wait_until_due(void) {
@@ -234,7 +247,7 @@ static void a_request_abandoned_before_an_attempt_has_the_last_cause(void **stat
                                                .max_retry_after_ms = TOTE_OPTION_UNLIMITED});
     will_respond(503, "3600");
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
-    tote__retry_forget(&sender.retry);
+    tote__attempts_end(&sender.attempts);
     assert_int_equal(step(TIMEOUT_MS, true), TOTE_EXPORT_STATE_COMPLETED);
     assert_int_equal(receiver.attempts, 1);
     assert_string_equal(sender.outcome.reason, "the receiver asked to wait for longer (503)");
@@ -247,10 +260,10 @@ static void a_request_abandoned_before_an_attempt_does_not_count_as_reset(void *
     open_with_long_pauses();
     will_respond(RESET, NULL);
     assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
-    assert_true(sender.retry.is_reset);
-    tote__retry_forget(&sender.retry);
+    assert_true(sender.attempts.is_reset);
+    tote__attempts_end(&sender.attempts);
     assert_int_equal(step(1, true), TOTE_EXPORT_STATE_COMPLETED);
-    assert_false(sender.retry.is_reset);
+    assert_false(sender.attempts.is_reset);
 }
 
 /* A receiver cannot stop a process for a day, and a diagnostic has the limit. */
@@ -345,14 +358,12 @@ static void a_flush_retries_now(void **state) {
 
 /* Step until the request is settled, as a worker does at a shutdown with this deadline. */
 static void run_to_shutdown(uint32_t timeout_ms) {
-    const tote_span_batch batch = request();
     const struct tote__manner manner = {.step = {.timeout_ms = UINT32_MAX,
                                                  .deadline_ns = tote__deadline_in(timeout_ms),
                                                  .may_block = true,
                                                  .is_final = true}};
 
-    while (tote__retry_step(&sender.retry, &batch, &manner, &sender.outcome) !=
-           TOTE_EXPORT_STATE_COMPLETED) {
+    while (attempt(&manner) != TOTE_EXPORT_STATE_COMPLETED) {
         wait_until_due();
     }
 }
@@ -390,7 +401,7 @@ static void no_attempt_follows_a_failed_last_attempt(void **state) {
     will_respond(503, NULL);
     run_to_shutdown(100);
     assert_true(tote__is_retryable(&sender.outcome));
-    assert_true(sender.retry.is_cut_short);
+    assert_true(sender.attempts.is_cut_short);
     assert_int_equal(receiver.attempts, 2);
 }
 
@@ -412,7 +423,7 @@ static void a_request_that_times_out_during_a_shutdown_keeps_its_timeout(void **
     will_respond(503, NULL);
     run_to_shutdown(TIMEOUT_MS);
     assert_true(tote__is_retryable(&sender.outcome));
-    assert_false(sender.retry.is_cut_short);
+    assert_false(sender.attempts.is_cut_short);
 }
 
 /* Compliance: EX-13 */

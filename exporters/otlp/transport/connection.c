@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection.c - one kept connection of libcurl
+ * connection.c - kept connections of libcurl to one receiver
  *
  * Tests: tests/unit/test_otlp_transport.c
  */
@@ -29,7 +29,7 @@ enum {
     CONNECT_TIMEOUT_MS = 30000,
     UPLOAD_BUFFER_BYTES =
         512 << 10, /* a usual request is sent at once; unused pages cost nothing */
-    MOST_EVENTS = TOTE__MAX_WATCHES,
+    MOST_EVENTS = 16,
     GRACE_MS = 100,       /* for curl to detect the end of a response */
     FREE_IDLE_WRITES = 8, /* initial time without watching a socket for writing: 1 ms */
     MOST_DOUBLINGS = 8    /* longest such time: 256 ms */
@@ -56,7 +56,7 @@ uint64_t tote__socket_inode(int fd) {
 
 /* Return the socket of this descriptor; -1 finds a free entry. Returns NULL if there is none. */
 static struct tote__watch *find_watch(struct tote__connection *connection, int fd) {
-    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+    for (size_t i = 0; i < connection->watch_count; i++) {
         if (connection->watches[i].fd == fd) {
             return &connection->watches[i];
         }
@@ -66,11 +66,12 @@ static struct tote__watch *find_watch(struct tote__connection *connection, int f
 
 /* A number that curl closed silently is still in the table: see arm(). */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
-    struct tote__connection *connection = arg;
+    struct tote__stream *stream = arg;
+    struct tote__connection *connection = stream->connection;
     int fd = tote__os_socket(address->family, address->socktype, address->protocol);
 
     (void)purpose;
-    connection->socket_error = fd < 0 ? errno : 0;
+    stream->socket_error = fd < 0 ? errno : 0;
     if (fd < 0) {
         return CURL_SOCKET_BAD;
     }
@@ -86,7 +87,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 
 /* Return the first socket; NULL: none. */
 static struct tote__watch *first_socket(struct tote__connection *connection) {
-    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+    for (size_t i = 0; i < connection->watch_count; i++) {
         if (connection->watches[i].fd >= 0 && connection->watches[i].inode) {
             return &connection->watches[i];
         }
@@ -94,11 +95,26 @@ static struct tote__watch *first_socket(struct tote__connection *connection) {
     return NULL;
 }
 
+static size_t count_sockets(const struct tote__connection *connection) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < connection->watch_count; i++) {
+        count += connection->watches[i].fd >= 0 && connection->watches[i].inode;
+    }
+    return count;
+}
+
+static bool is_grpc(const struct tote__otlp_settings *settings) {
+    return settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+}
+
 /*
  * Without a socket curl resolves names, which may open descriptors: they must be 3 or above, too.
  */
 static void hold_stdio(struct tote__connection *connection) {
-    if (!first_socket(connection)) {
+    size_t wanted = is_grpc(connection->settings) || !connection->busy ? 1 : connection->busy;
+
+    if (count_sockets(connection) < wanted) {
         connection->held_stdio |= tote__os_hold_stdio();
     }
 }
@@ -176,15 +192,26 @@ static int set_timer(CURLM *multi, long timeout_ms, void *arg) {
     return 0;
 }
 
+static void free_stream(struct tote__stream *stream) {
+    if (stream) {
+        curl_easy_cleanup(stream->easy);
+        tote__packer_clear(&stream->packer);
+        tote__buffer_clear(&stream->incoming.body);
+        tote__release(stream, sizeof *stream);
+    }
+}
+
 void tote__connection_free(struct tote__connection *connection) {
     if (!connection) {
         return;
     }
-    curl_easy_cleanup(connection->easy);
+    for (size_t i = 0; connection->streams && i < connection->stream_count; i++) {
+        free_stream(connection->streams[i]);
+    }
     curl_multi_cleanup(connection->multi);
     curl_slist_free_all(connection->headers);
-    tote__packer_clear(&connection->packer);
-    tote__buffer_clear(&connection->incoming.body);
+    tote__release(connection->streams, connection->stream_count * sizeof *connection->streams);
+    tote__release(connection->watches, connection->watch_count * sizeof *connection->watches);
     tote__release(connection, sizeof *connection);
 }
 
@@ -197,7 +224,7 @@ bool tote__connection_is_open(const struct tote__connection *connection) {
     bool is_open = true;
     int error = errno;
 
-    for (size_t i = 0; i < TOTE__MAX_WATCHES && is_open; i++) {
+    for (size_t i = 0; i < connection->watch_count && is_open; i++) {
         const struct tote__watch *watch = &connection->watches[i];
         is_open = watch->fd < 0 || !watch->inode || is_own_socket(watch);
     }
@@ -226,7 +253,7 @@ bool tote__connection_watch_response(struct tote__connection *connection) {
 }
 
 void tote__connection_leave_behind(struct tote__connection *connection) {
-    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+    for (size_t i = 0; i < connection->watch_count; i++) {
         if (is_own_socket(&connection->watches[i])) {
             close(connection->watches[i].fd);
         }
@@ -244,21 +271,21 @@ static bool add_header(struct curl_slist **list, const char *line) {
 }
 
 static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
-    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
-    bool has_timeout =
-        is_grpc && settings->delivery.timeout_ms && settings->delivery.timeout_ms != UINT32_MAX;
+    bool has_timeout = is_grpc(settings) && settings->delivery.timeout_ms &&
+                       settings->delivery.timeout_ms != UINT32_MAX;
     char type[64];
     char timeout[32];
 
     snprintf(type, sizeof type, "Content-Type: %s", tote__otlp_content_type(settings));
     snprintf(timeout, sizeof timeout, "grpc-timeout: %um",
              settings->delivery.timeout_ms % 100000000);
-    bool are_added = add_header(list, "Expect:") && /* do not wait for "100 Continue" */
-                     add_header(list, is_grpc ? "Content-Type: application/grpc" : type) &&
-                     (!is_grpc || add_header(list, "TE: trailers")) &&
-                     (!settings->is_gzip || add_header(list, is_grpc ? "grpc-encoding: gzip"
-                                                                     : "Content-Encoding: gzip")) &&
-                     (!has_timeout || add_header(list, timeout)); /* at most 8 digits */
+    bool are_added =
+        add_header(list, "Expect:") && /* do not wait for "100 Continue" */
+        add_header(list, is_grpc(settings) ? "Content-Type: application/grpc" : type) &&
+        (!is_grpc(settings) || add_header(list, "TE: trailers")) &&
+        (!settings->is_gzip ||
+         add_header(list, is_grpc(settings) ? "grpc-encoding: gzip" : "Content-Encoding: gzip")) &&
+        (!has_timeout || add_header(list, timeout)); /* at most 8 digits */
     for (size_t i = 0; i < settings->headers.count && are_added; i++) {
         are_added = add_header(list, settings->headers.items[i].line);
     }
@@ -268,21 +295,19 @@ static bool add_headers(struct curl_slist **list, const struct tote__otlp_settin
 /* libcurl before 8.0 cannot reuse an HTTP/2 connection without TLS: the second request fails. */
 static bool can_reuse(const struct tote__otlp_settings *settings) {
     enum { VERSION_8_0 = 0x080000 };
-    return settings->protocol != TOTE_OTLP_PROTOCOL_GRPC || settings->is_tls ||
+    return !is_grpc(settings) || settings->is_tls ||
            curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8_0;
 }
 
 static long http_version(const struct tote__otlp_settings *settings) {
-    if (settings->protocol != TOTE_OTLP_PROTOCOL_GRPC) {
+    if (!is_grpc(settings)) {
         return CURL_HTTP_VERSION_1_1;
     }
     return settings->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 }
 
 /* A configured User-Agent header contains this one. */
-static int set_request_options(struct tote__connection *connection,
-                               const struct tote__otlp_settings *settings) {
-    CURL *easy = connection->easy;
+static int set_request_options(CURL *easy, const struct tote__otlp_settings *settings) {
     int failed = 0;
 
     failed |= (int)curl_easy_setopt(easy, CURLOPT_URL, settings->url);
@@ -290,8 +315,9 @@ static int set_request_options(struct tote__connection *connection,
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings));
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, can_reuse(settings) ? 0L : 1L);
-    if (settings->protocol !=
-        TOTE_OTLP_PROTOCOL_GRPC) { /* the limit applies to the decompressed response, too */
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
+                                    is_grpc(settings) && can_reuse(settings) ? 1L : 0L);
+    if (!is_grpc(settings)) { /* the limit applies to the decompressed response, too */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     }
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -309,31 +335,33 @@ static int set_request_options(struct tote__connection *connection,
     return failed | tote__proxy_apply(settings, easy);
 }
 
-static int set_guest_options(struct tote__connection *connection) {
-    CURL *easy = connection->easy;
+static int set_guest_options(struct tote__stream *stream) {
+    CURL *easy = stream->easy;
     int failed = 0;
 
     failed |= (int)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     failed |=
         (int)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a name lookup */
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->error);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, stream->error);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, tote__response_reader_take_body);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &connection->incoming);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_WRITEDATA, &stream->incoming);
     failed |=
         (int)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, tote__response_reader_take_header);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_HEADERDATA, &connection->incoming);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_HEADERDATA, &stream->incoming);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, connection);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, stream);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, connection);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, stream->connection);
+    failed |= (int)curl_easy_setopt(easy, CURLOPT_PRIVATE, stream);
     return failed;
 }
 
 static int set_multi_options(struct tote__connection *connection) {
     CURLM *multi = connection->multi;
+    long kept = is_grpc(connection->settings) ? 1L : (long)connection->stream_count;
     int failed = 0;
 
-    failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 1L);
+    failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, connection);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
@@ -395,6 +423,8 @@ static CURLM *make_multi(int epoll) {
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
                                               const struct tote__prepared *prepared, int epoll) {
     struct tote__connection *connection = tote__allocate(sizeof *connection);
+    size_t streams = settings->delivery.max_concurrent_requests;
+    size_t watches = TOTE__SHARED_WATCHES + streams * TOTE__STREAM_WATCHES;
 
     if (!connection) {
         return NULL;
@@ -402,61 +432,98 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
     *connection = (struct tote__connection){
         .generation = tote__generation(),
         .multi = make_multi(epoll),
-        .easy = curl_easy_init(),
         .epoll = epoll,
         .timer = TOTE__NEVER,
-        .cut_at = TOTE__NEVER,
-        .incoming = {.max_size = settings->max_response_bytes,
-                     .is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC},
+        .streams = tote__allocate_zeroed(streams * sizeof *connection->streams),
+        .stream_count = streams,
+        .watches = tote__allocate_zeroed(watches * sizeof *connection->watches),
+        .watch_count = watches,
         .settings = settings,
+        .prepared = prepared,
     };
-    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+    for (size_t i = 0; connection->watches && i < watches; i++) {
         connection->watches[i].fd = -1;
     }
-    if (!connection->multi || !connection->easy || set_multi_options(connection) ||
-        !add_headers(&connection->headers, settings) || set_request_options(connection, settings) ||
-        set_guest_options(connection) ||
-        (prepared && tote__prepared_apply(prepared, connection->easy))) {
+    if (!connection->multi || !connection->streams || !connection->watches ||
+        set_multi_options(connection) || !add_headers(&connection->headers, settings) ||
+        !tote__connection_stream(connection, 0)) {
         tote__connection_free(connection);
         return NULL;
     }
     return connection;
 }
 
-static CURLcode result_of(struct tote__connection *connection) {
-    int left;
-    const CURLMsg *message = curl_multi_info_read(connection->multi, &left);
+static struct tote__stream *make_stream(struct tote__connection *connection) {
+    const struct tote__otlp_settings *settings = connection->settings;
+    struct tote__stream *stream = tote__allocate(sizeof *stream);
 
-    return message && message->msg == CURLMSG_DONE ? message->data.result
-           : connection->cut_at == TOTE__NEVER     ? CURLE_OUT_OF_MEMORY
-                                                   : CURLE_HTTP2_STREAM;
+    if (!stream) {
+        return NULL;
+    }
+    *stream = (struct tote__stream){
+        .connection = connection,
+        .easy = curl_easy_init(),
+        .cut_at = TOTE__NEVER,
+        .incoming = {.max_size = settings->max_response_bytes, .is_grpc = is_grpc(settings)},
+    };
+    if (!stream->easy || set_request_options(stream->easy, settings) || set_guest_options(stream) ||
+        (connection->prepared && tote__prepared_apply(connection->prepared, stream->easy))) {
+        free_stream(stream);
+        return NULL;
+    }
+    return stream;
 }
 
-bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
+struct tote__stream *tote__connection_stream(struct tote__connection *connection, size_t lane) {
+    struct tote__stream **stream = &connection->streams[lane];
+
+    *stream = *stream ? *stream : make_stream(connection);
+    return *stream;
+}
+
+bool tote__connection_begin(struct tote__stream *stream, struct tote__slice request,
                             uint64_t deadline) {
     uint32_t connect_ms = tote__ms_until(deadline, CONNECT_TIMEOUT_MS);
-    CURL *easy = connection->easy;
+    struct tote__connection *connection = stream->connection;
+    CURL *easy = stream->easy;
 
-    tote__response_reader_begin(&connection->incoming);
-    connection->error[0] = '\0';
-    connection->socket_error = 0;
-    connection->cut_at = TOTE__NEVER;
-    connection->deadline = deadline;
-    connection->is_busy =
+    tote__response_reader_begin(&stream->incoming);
+    stream->error[0] = '\0';
+    stream->socket_error = 0;
+    stream->cut_at = TOTE__NEVER;
+    stream->deadline = deadline;
+    stream->is_busy =
         !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers) &&
         !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
         !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&
         !curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms ? (long)connect_ms : 1L) &&
         curl_multi_add_handle(connection->multi, easy) == CURLM_OK;
-    return connection->is_busy;
+    connection->busy += stream->is_busy;
+    return stream->is_busy;
 }
 
-/* Return a value that changes when curl sends or receives bytes of the request. */
-static uint64_t progress_of(const struct tote__connection *connection) {
-    curl_off_t sent = 0;
+/* Return a busy stream from this lane on; NULL if there is none. Advances the lane behind it. */
+static struct tote__stream *next_busy(const struct tote__connection *connection, size_t *lane) {
+    while (*lane < connection->stream_count) {
+        struct tote__stream *stream = connection->streams[(*lane)++];
+        if (stream && stream->is_busy) {
+            return stream;
+        }
+    }
+    return NULL;
+}
 
-    curl_easy_getinfo(connection->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-    return (uint64_t)sent + connection->incoming.body.size;
+/* Return a value that changes when curl sends or receives bytes of a request. */
+static uint64_t progress_of(const struct tote__connection *connection) {
+    const struct tote__stream *stream;
+    uint64_t progress = 0;
+
+    for (size_t lane = 0; (stream = next_busy(connection, &lane));) {
+        curl_off_t sent = 0;
+        curl_easy_getinfo(stream->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+        progress += (uint64_t)sent + stream->incoming.body.size;
+    }
+    return progress;
 }
 
 /*
@@ -475,7 +542,7 @@ static void note_use(struct tote__watch *watch, uint32_t events, bool has_progre
 }
 
 static void watch_writes_again(struct tote__connection *connection) {
-    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+    for (size_t i = 0; i < connection->watch_count; i++) {
         struct tote__watch *watch = &connection->watches[i];
         if (watch->fd >= 0 && watch->write_at && tote__clock_monotonic() >= watch->write_at) {
             watch->write_at = 0;
@@ -489,9 +556,13 @@ static uint64_t sooner(uint64_t a, uint64_t b) {
 }
 
 uint64_t tote__connection_due(const struct tote__connection *connection) {
-    uint64_t due = sooner(connection->timer, sooner(connection->cut_at, connection->deadline));
+    const struct tote__stream *stream;
+    uint64_t due = connection->timer;
 
-    for (size_t i = 0; i < TOTE__MAX_WATCHES; i++) {
+    for (size_t lane = 0; (stream = next_busy(connection, &lane));) {
+        due = sooner(due, sooner(stream->cut_at, stream->deadline));
+    }
+    for (size_t i = 0; i < connection->watch_count; i++) {
         const struct tote__watch *watch = &connection->watches[i];
         if (watch->fd >= 0 && watch->write_at) {
             due = sooner(due, watch->write_at);
@@ -532,15 +603,15 @@ static bool handle_event(struct tote__connection *connection, const struct epoll
  * A receiver may respond before the request has ended. libcurl before 8 then sends the rest of the
  * request, and waits for data that has already arrived. Returns whether to end the transfer.
  */
-static bool is_cut(struct tote__connection *connection) {
+static bool is_cut(struct tote__stream *stream) {
     long status = 0;
 
-    curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (connection->cut_at == TOTE__NEVER && connection->incoming.is_grpc &&
-        tote__response_reader_is_response(&connection->incoming, status)) {
-        connection->cut_at = tote__deadline_in(GRACE_MS);
+    curl_easy_getinfo(stream->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (stream->cut_at == TOTE__NEVER && stream->incoming.is_grpc &&
+        tote__response_reader_is_response(&stream->incoming, status)) {
+        stream->cut_at = tote__deadline_in(GRACE_MS);
     }
-    return tote__clock_monotonic() >= connection->cut_at;
+    return tote__clock_monotonic() >= stream->cut_at;
 }
 
 /* Run curl's timers. Returns false if curl fails. */
@@ -574,51 +645,46 @@ static bool run_sockets(struct tote__connection *connection, uint64_t until, int
 }
 
 /*
- * Start a request: its timer is due, so curl sends before the wait for the response. Returns false
- * if curl fails.
+ * Start requests: their timer is due, so curl sends before the wait for a response. Returns false
+ * if curl fails. `running` is the number of requests that are not complete.
  */
-static bool run(struct tote__connection *connection, uint64_t until, bool *is_done) {
+static bool run(struct tote__connection *connection, uint64_t until, int *running) {
     uint64_t now = tote__clock_monotonic();
     bool is_due = now >= connection->timer;
-    int running = 1;
 
-    if (is_due && !run_timer(connection, &running)) {
+    *running = (int)connection->busy;
+    if (is_due && !run_timer(connection, running)) {
         return false;
     }
-    bool is_over = is_due && (running == 0 || now >= until); /* the next run polls */
-    if (!is_over &&
-        (!run_sockets(connection, until, &running) || !run_timer(connection, &running))) {
-        return false;
-    }
-    *is_done = running == 0 || is_cut(connection);
-    return true;
+    bool is_over =
+        is_due && (*running < (int)connection->busy || now >= until); /* the next run polls */
+    return is_over || (run_sockets(connection, until, running) && run_timer(connection, running));
 }
 
 /*
  * Return curl's error text, unless it may contain credentials: it quotes an unusable proxy
  * variable.
  */
-static void describe_error(struct tote__connection *connection, CURLcode result,
+static void describe_error(struct tote__stream *stream, CURLcode result,
                            struct tote__response *response) {
-    bool may_have_secrets = result == CURLE_COULDNT_RESOLVE_PROXY ||
-                            strchr(connection->error, '@') ||
-                            strstr(connection->error, "Unsupported proxy");
+    const struct tote__otlp_settings *settings = stream->connection->settings;
+    bool may_have_secrets = result == CURLE_COULDNT_RESOLVE_PROXY || strchr(stream->error, '@') ||
+                            strstr(stream->error, "Unsupported proxy");
 
-    response->error = connection->error;
-    if (result != CURLE_OK && (may_have_secrets || !connection->error[0])) {
+    response->error = stream->error;
+    if (result != CURLE_OK && (may_have_secrets || !stream->error[0])) {
         response->error = curl_easy_strerror(result);
     }
-    const char *advice =
-        tote__proxy_advice(connection->settings, connection->easy, result, connection->error,
-                           connection->advice, sizeof connection->advice);
-    response->advice = advice ? advice : tote__response_reader_advice(result, connection->error);
-    if (!tote__describe_descriptors(connection->socket_error, connection->error,
-                                    sizeof connection->error, response) &&
-        connection->settings->unix_path && response->outcome == TOTE__NOT_CONNECTED) {
+    const char *advice = tote__proxy_advice(settings, stream->easy, result, stream->error,
+                                            stream->advice, sizeof stream->advice);
+    response->advice = advice ? advice : tote__response_reader_advice(result, stream->error);
+    if (!tote__describe_descriptors(stream->socket_error, stream->error, sizeof stream->error,
+                                    response) &&
+        settings->unix_path && response->outcome == TOTE__NOT_CONNECTED) {
         long error = 0;
-        curl_easy_getinfo(connection->easy, CURLINFO_OS_ERRNO, &error);
-        snprintf(connection->error, sizeof connection->error, "socket %s: %s",
-                 connection->settings->unix_path, tote__os_error((int)error).text);
+        curl_easy_getinfo(stream->easy, CURLINFO_OS_ERRNO, &error);
+        snprintf(stream->error, sizeof stream->error, "socket %s: %s", settings->unix_path,
+                 tote__os_error((int)error).text);
         response->advice = "; start a receiver that listens there, or check the path";
     }
 }
@@ -658,36 +724,98 @@ static void describe_course(CURL *easy, CURLcode result, struct tote__course *co
     snprintf(course->address, sizeof course->address, "%s", address ? address : "");
 }
 
+static void set_lane(const struct tote__stream *stream, struct tote__response *response) {
+    while (stream->connection->streams[response->lane] != stream) {
+        response->lane++;
+    }
+}
+
 /* `result` is the result of the transfer; CURLE_OK if it was not completed. */
-static void end(struct tote__connection *connection, CURLcode result,
-                struct tote__response *response) {
-    tote__response_reader_read(&connection->incoming, response);
-    curl_easy_getinfo(connection->easy, CURLINFO_RESPONSE_CODE, &response->status);
-    describe_error(connection, result, response);
-    describe_course(connection->easy, result, &response->course);
-    curl_multi_remove_handle(connection->multi, connection->easy);
-    connection->is_busy = false;
+static void end(struct tote__stream *stream, CURLcode result, struct tote__response *response) {
+    struct tote__connection *connection = stream->connection;
+
+    tote__response_reader_read(&stream->incoming, response);
+    curl_easy_getinfo(stream->easy, CURLINFO_RESPONSE_CODE, &response->status);
+    describe_error(stream, result, response);
+    describe_course(stream->easy, result, &response->course);
+    curl_multi_remove_handle(connection->multi, stream->easy);
+    stream->is_busy = false;
+    connection->busy--;
+    set_lane(stream, response);
+}
+
+/* Return a stream whose transfer is complete, with its result; NULL if there is none. */
+static struct tote__stream *next_done(const struct tote__connection *connection, CURLcode *result) {
+    struct tote__stream *stream = NULL;
+    const CURLMsg *message;
+    int left;
+
+    do {
+        message = curl_multi_info_read(connection->multi, &left);
+    } while (message && message->msg != CURLMSG_DONE);
+    if (message) {
+        *result = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&stream);
+    }
+    return stream;
+}
+
+/* Return a stream that must end although its transfer is not complete; NULL if there is none. */
+static struct tote__stream *next_overdue(const struct tote__connection *connection,
+                                         struct tote__response *response, CURLcode *result) {
+    struct tote__stream *stream;
+
+    for (size_t lane = 0; (stream = next_busy(connection, &lane));) {
+        if (is_cut(stream)) {
+            *result = CURLE_HTTP2_STREAM;
+            response->outcome =
+                tote__response_reader_outcome(&stream->incoming, stream->easy, *result);
+            return stream;
+        }
+        if (tote__clock_monotonic() >= stream->deadline) {
+            response->outcome = TOTE__TIMED_OUT;
+            return stream;
+        }
+    }
+    return NULL;
 }
 
 bool tote__connection_step(struct tote__connection *connection, uint64_t until,
                            struct tote__response *response) {
     CURLcode result = CURLE_OK;
-    bool is_done = false;
-    bool is_good = run(connection, until, &is_done);
+    size_t first = 0;
+    int running = 1;
+    bool is_good = true;
+    struct tote__stream *stream = next_done(connection, &result);
 
-    if (is_good && !is_done && tote__clock_monotonic() < connection->deadline) {
-        return false;
+    if (!stream) {
+        is_good = run(connection, until, &running);
+        stream = is_good ? next_done(connection, &result) : NULL;
     }
-    response->outcome = is_good ? TOTE__TIMED_OUT : TOTE__NOT_SENT;
-    if (is_good && is_done) {
-        result = result_of(connection);
-        response->outcome =
-            tote__response_reader_outcome(&connection->incoming, connection->easy, result);
+    if (stream) {
+        response->outcome = tote__response_reader_outcome(&stream->incoming, stream->easy, result);
+    } else if (is_good && running) {
+        stream = next_overdue(connection, response, &result);
+    } else { /* curl has failed: it has no request in flight */
+        response->outcome = TOTE__NOT_SENT;
+        result = is_good ? CURLE_OUT_OF_MEMORY : CURLE_OK;
+        stream = next_busy(connection, &first);
     }
-    end(connection, result, response);
-    return true;
+    if (stream) {
+        end(stream, result, response);
+    }
+    return stream;
 }
 
 void tote__connection_cancel(struct tote__connection *connection, struct tote__response *response) {
-    end(connection, CURLE_OK, response);
+    size_t first = 0;
+    struct tote__stream *stream = next_busy(connection, &first);
+
+    if (!connection->is_lost) {
+        end(stream, CURLE_OK, response);
+        return;
+    }
+    stream->is_busy = false;
+    connection->busy--;
+    set_lane(stream, response);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection.h - one kept HTTP connection of libcurl, driven by watched descriptors
+ * connection.h - kept connections of libcurl to one receiver, driven by watched descriptors
+ *
+ * Each request in flight has a stream. All streams share one multi handle: over HTTP/2 they share a
+ * connection, over HTTP/1.1 each has its own one, which is kept.
  *
  * A connection belongs to one process. A forked child does not use the inherited one: it closes the
  * known sockets, so that no TLS shutdown reaches the parent's session, abandons the rest, and
@@ -18,9 +21,10 @@
 #include "transport.h"
 
 /*
- * One socket is kept. There are more while several addresses are tried, and those of the resolver.
+ * Descriptors for each stream, while several addresses are tried, and for all streams: those of the
+ * resolver.
  */
-enum { TOTE__MAX_WATCHES = 16 };
+enum { TOTE__STREAM_WATCHES = 2, TOTE__SHARED_WATCHES = 14 };
 
 /* A socket of the connection, or another descriptor of curl. */
 struct tote__watch {
@@ -32,26 +36,39 @@ struct tote__watch {
     uint64_t write_at;    /* not watched for writing until this time; 0: watched */
 };
 
+struct tote__connection;
+
+/* A request in flight, or memory for one. */
+struct tote__stream {
+    struct tote__connection *connection;
+    CURL *easy;
+    bool is_busy;      /* a request is in flight */
+    uint64_t deadline; /* of the request */
+    uint64_t cut_at;   /* end of the transfer after a response; TOTE__NEVER: none */
+    struct tote__packer packer;
+    struct tote__response_reader incoming;
+    int socket_error; /* errno of a socket that could not be created; 0: none */
+    char error[CURL_ERROR_SIZE];
+    char advice[160];
+};
+
 struct tote__connection {
     struct tote__connection *next; /* next abandoned connection */
     const struct tote__otlp_settings *settings;
+    const struct tote__prepared *prepared; /* NULL: none */
     uint32_t generation;
     CURLM *multi;
-    CURL *easy;
     struct curl_slist *headers;
-    int epoll;         /* the transport's epoll instance, which watches curl's sockets */
-    uint64_t timer;    /* when curl's timer is due */
-    uint64_t deadline; /* deadline of the request in flight */
-    bool is_busy;      /* a request is in flight */
-    uint64_t cut_at;   /* end of the transfer after a response; TOTE__NEVER: none */
-    struct tote__watch watches[TOTE__MAX_WATCHES];
-    struct tote__packer packer;
-    struct tote__response_reader incoming;
+    int epoll;      /* the transport's epoll instance, which watches curl's sockets */
+    uint64_t timer; /* when curl's timer is due */
+    struct tote__stream **streams; /* by lane; NULL until the first request */
+    size_t stream_count;
+    size_t busy; /* requests in flight */
+    struct tote__watch *watches;
+    size_t watch_count;
+    bool is_lost;        /* the host has closed its descriptors: curl is not called any more */
     bool is_in_timer;    /* curl's timer was run */
     unsigned held_stdio; /* these numbers are occupied meanwhile */
-    int socket_error;    /* errno of a socket that could not be created; 0: none */
-    char error[CURL_ERROR_SIZE];
-    char advice[160];
 };
 
 /*
@@ -79,7 +96,7 @@ void tote__connection_free(struct tote__connection *connection);
 bool tote__connection_is_open(const struct tote__connection *connection);
 
 /*
- * Watch the kept socket for the response to a new request. A request in flight is not changed.
+ * Watch a kept socket for the response to a new request. A request in flight is not changed.
  * Returns false if there is no socket, or if the epoll instance does not have it: its number was
  * reused. Only for an open connection.
  */
@@ -88,18 +105,27 @@ bool tote__connection_watch_response(struct tote__connection *connection);
 /* Abandon the connection, in a child or if it is not open: close what it still owns. */
 void tote__connection_leave_behind(struct tote__connection *connection);
 
+/* Return the stream of a lane; create it if necessary. Returns NULL if out of memory. */
+struct tote__stream *tote__connection_stream(struct tote__connection *connection, size_t lane);
+
 /* Start a request. Returns false if curl fails; then nothing was started. */
-bool tote__connection_begin(struct tote__connection *connection, struct tote__slice request,
+bool tote__connection_begin(struct tote__stream *stream, struct tote__slice request,
                             uint64_t deadline);
 
-/* Continue until the given time. Returns true, and fills `response`, if the request is complete. */
+/*
+ * Continue until the given time. Returns true, and fills `response`, if a request is complete:
+ * response->lane.
+ */
 bool tote__connection_step(struct tote__connection *connection, uint64_t until,
                            struct tote__response *response);
 
 /* Return when the next step is due even without an event. */
 uint64_t tote__connection_due(const struct tote__connection *connection);
 
-/* Cancel the request. `response` gets what was received; its outcome is not changed. */
+/*
+ * Cancel a request in flight; there is one. `response` gets what was received; its outcome is not
+ * changed. Curl is not called for a lost connection.
+ */
 void tote__connection_cancel(struct tote__connection *connection, struct tote__response *response);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * transport.c - sends requests to one receiver, one at a time
+ * transport.c - sends requests to one receiver
  *
  * Tests: tests/unit/test_otlp_transport.c, tests/unit/test_otlp_grpc.c
  */
@@ -167,13 +167,26 @@ static void free_prepared(struct tote__prepared *prepared) {
     }
 }
 
-/* Return the connection of this process. Returns NULL if out of memory or descriptors. */
+/* In a child the requests belong to the parent. */
+static bool is_busy(const struct tote__transport *transport) {
+    return transport->connection && transport->connection->busy &&
+           transport->connection->generation == tote__generation();
+}
+
+/*
+ * Return the connection of this process. Returns NULL if out of memory or descriptors. It is not
+ * replaced while requests are in flight.
+ */
 static struct tote__connection *connection_of(struct tote__transport *transport) {
     struct tote__connection *old = transport->connection;
-    struct tote__prepared *before = transport->prepared;
-    struct tote__prepared *renewed = atomic_exchange(&transport->renewed, NULL);
     bool is_own = is_own_connection(transport);
 
+    if (is_busy(transport)) {
+        old->is_lost |= !is_own;
+        return old;
+    }
+    struct tote__prepared *before = transport->prepared;
+    struct tote__prepared *renewed = atomic_exchange(&transport->renewed, NULL);
     transport->prepared = renewed ? renewed : before;
     uint64_t files =
         transport->prepared ? 0 : files_of(transport); /* otherwise they are not readable */
@@ -194,12 +207,6 @@ static struct tote__connection *connection_of(struct tote__transport *transport)
         free_prepared(before);
     }
     return transport->connection;
-}
-
-/* In a child the request belongs to the parent. */
-static bool is_busy(const struct tote__transport *transport) {
-    return transport->connection && transport->connection->is_busy &&
-           transport->connection->generation == tote__generation();
 }
 
 static void no_response(struct tote__response *response) {
@@ -250,29 +257,47 @@ static void send_by_own(const struct tote__otlp_settings *settings,
     tote__packer_clear(&packer);
 }
 
-static bool begin(struct tote__transport *transport, const struct tote__request *request) {
+static void describe_closing(struct tote__response *response) {
+    response->outcome = TOTE__NO_RESPONSE;
+    response->error = "this process has closed the descriptors of the connection";
+}
+
+static bool begin(struct tote__transport *transport, const struct tote__request *request,
+                  struct tote__response *response) {
     struct tote__connection *connection = connection_of(transport);
     struct tote__slice body = {NULL, 0};
 
-    if (connection) {
-        body = tote__pack(&connection->packer, transport->settings, request->message);
-    }
     transport->is_checked = true;
-    return body.at && tote__connection_begin(connection, body, request->deadline);
+    if (connection && connection->is_lost) {
+        describe_closing(response);
+        return false;
+    }
+    struct tote__stream *stream =
+        connection ? tote__connection_stream(connection, request->lane) : NULL;
+    if (stream) {
+        body = tote__pack(&stream->packer, transport->settings, request->message);
+    }
+    return body.at && tote__connection_begin(stream, body, request->deadline);
 }
 
-/* The host has closed descriptors of a request in flight. */
+/* The host has closed descriptors of requests in flight. Completes one of them. */
 static void lose_connection(struct tote__transport *transport, struct tote__response *response) {
-    response->outcome = TOTE__NO_RESPONSE;
-    response->error = "this process has closed the descriptors of the connection";
-    tote__connection_leave_behind(transport->connection);
-    transport->connection = NULL;
+    struct tote__connection *connection = transport->connection;
+
+    connection->is_lost = true;
+    describe_closing(response);
+    tote__connection_cancel(connection, response);
+    if (!connection->busy) {
+        tote__connection_leave_behind(connection);
+        transport->connection = NULL;
+    }
 }
 
-/* Returns true, and fills `response`, if the request is complete. */
+/* Returns true, and fills `response`, if a request is complete. */
 static bool advance(struct tote__transport *transport, uint64_t until,
                     struct tote__response *response) {
-    bool is_own = transport->is_checked || is_own_connection(transport);
+    bool is_own =
+        !transport->connection->is_lost && (transport->is_checked || is_own_connection(transport));
 
     transport->is_checked = false; /* the host may close descriptors until the next step */
     if (!is_own) {
@@ -322,6 +347,7 @@ bool tote__transport_begin(struct tote__transport *transport, const struct tote_
     bool has_begun = false;
 
     no_response(response);
+    response->lane = request->lane;
     if (transport->settings->transport.send) {
         int error = errno;
         send_by_own(transport->settings, request, response);
@@ -329,7 +355,7 @@ bool tote__transport_begin(struct tote__transport *transport, const struct tote_
         return false;
     }
     struct call call = start_call(transport);
-    has_begun = begin(transport, request);
+    has_begun = begin(transport, request, response);
     if (!transport->connection) {
         tote__describe_descriptors(atomic_load(&transport->error), transport->error_text,
                                    sizeof transport->error_text, response);
@@ -356,22 +382,27 @@ uint64_t tote__transport_due(const struct tote__transport *transport) {
 
 /* Each event is reported once, except an interrupt. */
 void tote__transport_drain(struct tote__transport *transport) {
-    struct epoll_event events[TOTE__MAX_WATCHES];
+    enum { MOST_EVENTS = 16 };
+    struct epoll_event events[MOST_EVENTS];
     int error = errno;
 
     if (!is_busy(transport) && has_descriptors(transport)) {
-        epoll_wait(transport->epoll, events, TOTE__MAX_WATCHES, 0);
+        while (epoll_wait(transport->epoll, events, MOST_EVENTS, 0) == MOST_EVENTS) {
+        }
     }
     errno = error;
 }
 
 void tote__transport_cancel(struct tote__transport *transport) {
-    struct tote__response response = {.outcome = TOTE__INTERRUPTED};
+    bool is_own = is_busy(transport) && is_own_connection(transport);
 
-    if (is_busy(transport) && !is_own_connection(transport)) {
-        lose_connection(transport, &response);
-    } else if (is_busy(transport)) {
-        tote__connection_cancel(transport->connection, &response);
+    while (is_busy(transport)) {
+        struct tote__response response = {.outcome = TOTE__INTERRUPTED};
+        if (is_own) {
+            tote__connection_cancel(transport->connection, &response);
+        } else {
+            lose_connection(transport, &response);
+        }
     }
     if (has_descriptors(transport)) { /* interrupted */
         char bytes[8];

@@ -2,6 +2,8 @@
 /*
  * transport.h - sends requests to one receiver, over HTTP or gRPC
  *
+ * Up to max_concurrent_requests are in flight, each in its lane.
+ *
  * Threads: not called concurrently, except that interrupt, descriptor and prepare are thread-safe.
  * The settings must outlive the transport.
  */
@@ -44,9 +46,10 @@ struct tote__course {
     char address[48]; /* of the peer; "" if none or a Unix socket */
 };
 
-/* Pointers are valid until the next request begins. */
+/* Pointers are valid until the next request of its lane begins. */
 struct tote__response {
     enum tote__outcome outcome;
+    size_t lane;              /* of the request */
     long status;              /* 0: none received */
     struct tote__slice body;  /* received part */
     const char *content_type; /* "" if none; also the following ones */
@@ -67,19 +70,20 @@ struct tote__request {
     struct tote__slice message;
     size_t span_count;
     uint64_t deadline; /* monotonic clock; UINT64_MAX: none */
+    size_t lane;       /* below max_concurrent_requests; each has one request in flight */
 };
 
 /*
- * Send a request: begin, and step until it is complete. A step blocks until `until` of the
- * monotonic clock at most. Begin returns false if the request is complete at once. Both preserve
- * errno.
+ * Send requests: begin each, and step until all are complete, in any order. A step returns true
+ * with the response to one request. It blocks until `until` of the monotonic clock at most. Begin
+ * returns false if the request is complete at once. Both preserve errno.
  */
 bool tote__transport_begin(struct tote__transport *transport, const struct tote__request *request,
                            struct tote__response *response);
 bool tote__transport_step(struct tote__transport *transport, uint64_t until,
                           struct tote__response *response);
 
-/* Cancel a request in flight, if any, and a pending interrupt. */
+/* Cancel all requests in flight, and a pending interrupt. */
 void tote__transport_cancel(struct tote__transport *transport);
 
 /*

@@ -49,17 +49,18 @@ static size_t most_in_batch(const struct batch_queue *queue) {
 }
 
 static struct taken *taken_at(struct batch_queue *queue, uint64_t index) {
-    return &queue->taken[index % (TOTE__TAKEN_BATCHES * most_in_batch(queue))];
+    return &queue->taken[index % tote__batch_ring_size(queue->processor)];
 }
 
 /* Return whether the ring has no capacity for another batch. */
 static bool is_ring_full(const struct batch_queue *queue) {
-    return queue->taken_to - queue->taken_from > (TOTE__TAKEN_BATCHES - 1) * most_in_batch(queue);
+    return queue->taken_to - queue->taken_from + most_in_batch(queue) >
+           tote__batch_ring_size(queue->processor);
 }
 
 /* Take records of the last sweep from one per-thread queue. Returns their number. */
 static size_t take_from(struct batch_queue *queue, struct thread_queue *thread_queue, size_t most) {
-    size_t places = TOTE__TAKEN_BATCHES * most_in_batch(queue);
+    size_t places = tote__batch_ring_size(queue->processor);
     size_t left = places - (size_t)(queue->taken_to % places);
     size_t taken = 0;
 
@@ -385,7 +386,8 @@ static void end_flush(struct batch_queue *queue) {
 }
 
 static bool has_room(struct batch_queue *queue) {
-    return !queue->kept || (!is_ring_full(queue) && queue->kept < TOTE__MOST_DELIVERED);
+    return !queue->kept ||
+           (!is_ring_full(queue) && queue->kept < tote__batch_most_requests(queue->processor));
 }
 
 /* The delay has passed and no span is queued. */

@@ -14,17 +14,21 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/os.h"
 
-static bool allocate_batch(struct batch_queue *queue, size_t count) {
+static bool allocate_batch(struct batch_queue *queue) {
+    size_t count = queue->processor->settings.max_export_batch_size;
+
     queue->batch = tote__allocate_zeroed(count * sizeof *queue->batch);
     queue->spans = tote__allocate(count * sizeof *queue->spans);
-    queue->taken = tote__allocate(count * TOTE__TAKEN_BATCHES * sizeof *queue->taken);
+    queue->taken = tote__allocate(tote__batch_ring_size(queue->processor) * sizeof *queue->taken);
     return queue->batch && queue->spans && queue->taken;
 }
 
-static void release_memory(struct batch_queue *queue, size_t count) {
+static void release_memory(struct batch_queue *queue) {
+    size_t count = queue->processor->settings.max_export_batch_size;
+
     tote__release(queue->batch, count * sizeof *queue->batch);
     tote__release((void *)queue->spans, count * sizeof *queue->spans);
-    tote__release(queue->taken, count * TOTE__TAKEN_BATCHES * sizeof *queue->taken);
+    tote__release(queue->taken, tote__batch_ring_size(queue->processor) * sizeof *queue->taken);
     tote__release(queue, sizeof *queue);
 }
 
@@ -57,19 +61,17 @@ static const struct tote__crash_safe_memory *begin_crash_safe(const tote_span_ex
 static struct batch_queue *make_queue(struct batch_processor *processor,
                                       struct batch_queue *inherited) {
     const struct tote__batch_settings *settings = &processor->settings;
-    size_t count = settings->max_export_batch_size;
     struct batch_queue *queue = tote__allocate_zeroed(sizeof *queue);
 
     if (!queue) {
         return NULL;
     }
+    queue->processor = processor;
     atomic_init(&queue->event, -1);
-    if (!allocate_batch(queue, count) ||
-        (settings->is_host_driven && !tote__batch_make_event(queue))) {
-        release_memory(queue, count);
+    if (!allocate_batch(queue) || (settings->is_host_driven && !tote__batch_make_event(queue))) {
+        release_memory(queue);
         return NULL;
     }
-    queue->processor = processor;
     queue->inherited = inherited;
     queue->generation = tote__generation();
     atomic_init(&queue->references, 1);
@@ -106,11 +108,10 @@ struct batch_queue *tote__batch_queue(struct batch_processor *processor) {
  * parent.
  */
 static void release_queue(struct batch_queue *queue) {
-    size_t count = queue->processor->settings.max_export_batch_size;
+    size_t places = tote__batch_ring_size(queue->processor);
 
     while (queue->taken_from != queue->taken_to) {
-        tote__thread_queues_forget(
-            &queue->taken[queue->taken_from++ % (count * TOTE__TAKEN_BATCHES)]);
+        tote__thread_queues_forget(&queue->taken[queue->taken_from++ % places]);
     }
     tote__thread_queues_clear(&queue->thread_queues);
     if (queue->generation != tote__generation()) {
@@ -118,7 +119,7 @@ static void release_queue(struct batch_queue *queue) {
     } else if (tote__batch_event(queue) >= 0) { /* an inherited number may be the host's by now */
         tote__os_close(queue->event);
     }
-    release_memory(queue, count);
+    release_memory(queue);
 }
 
 void tote__batch_processor_release(struct batch_processor *processor) {

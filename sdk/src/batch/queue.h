@@ -22,11 +22,8 @@
 #include "tote/internal/record.h"
 #include "tote/internal/sdk.h"
 
-/* For a non-blocking exporter: one request in flight, and one ready. */
-enum { TOTE__MOST_DELIVERED = 2 };
-
-/* Capacity of the ring of unsettled records, in batches. */
-enum { TOTE__TAKEN_BATCHES = 4 };
+/* Requests of a non-blocking exporter by default: one in flight, and one ready. */
+enum { TOTE__MOST_REQUESTS = 2 };
 
 enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_RUNNING, WORKER_REFUSED };
 
@@ -141,6 +138,21 @@ struct batch_processor {
     uint32_t lost_generation; /* process that counts `lost` */
     uint64_t lost;            /* spans that were lost before a queue could be created */
 };
+
+/* Return how many requests the exporter may have. */
+static inline size_t tote__batch_most_requests(const struct batch_processor *processor) {
+    uint32_t most = processor->exporter->most_requests;
+
+    return most ? most : TOTE__MOST_REQUESTS;
+}
+
+/*
+ * Return the capacity of the ring of unsettled records. In addition to the exporter's requests it
+ * has the batch that is being delivered, and places in front of it that are not empty yet.
+ */
+static inline size_t tote__batch_ring_size(const struct batch_processor *processor) {
+    return (tote__batch_most_requests(processor) + 2) * processor->settings.max_export_batch_size;
+}
 
 /* Return this process's queue; create it if necessary. Returns NULL if out of memory. */
 struct batch_queue *tote__batch_queue(struct batch_processor *processor);

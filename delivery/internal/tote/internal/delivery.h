@@ -7,6 +7,7 @@
 
 #include "tote/delivery.h"
 #include "tote/internal/disk_queue.h"
+#include "tote/internal/sdk.h"
 
 /* Resolved options. Texts are borrowed and must outlive the exporter. */
 struct tote__delivery_settings {
@@ -16,6 +17,7 @@ struct tote__delivery_settings {
     uint32_t max_backoff_ms;
     uint32_t max_retry_after_ms;      /* UINT32_MAX: no limit */
     size_t max_request_bytes;         /* SIZE_MAX: no limit */
+    uint32_t max_concurrent_requests; /* more than 1 only if the exporter supports it */
     const char *disk_queue_directory; /* NULL: no disk queue */
     bool needs_disk_queue;            /* the exporter is not created without it */
     bool is_crash_safe;               /* crash-safe mode */
@@ -24,6 +26,18 @@ struct tote__delivery_settings {
     size_t crash_safe_bytes;
     struct tote__disk_queue_limits disk_queue_limits;
 };
+
+/*
+ * Return how long a step may wait, in ns. It is short if another request could be started: new
+ * spans do not end the wait.
+ */
+static inline uint64_t tote__delivery_slice(const struct tote__delivery_settings *settings,
+                                            size_t in_flight) {
+    enum { PARTS = 10 };
+    bool may_start = in_flight && in_flight < settings->max_concurrent_requests;
+
+    return TOTE__STEP_SLICE_NS / (may_start ? PARTS : 1);
+}
 
 /*
  * Resolve complete options of this version with the defaults, and copy their texts. Returns false

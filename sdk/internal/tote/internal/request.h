@@ -64,6 +64,7 @@ struct tote_span_batch {
     struct tote__slice request;         /* size 0: not encoded yet */
     struct tote__request_spans *read;   /* owns `spans` if they were decoded */
     struct tote__buffer encoded;        /* memory of `request` if it was encoded */
+    uint64_t deadline;                  /* of the attempt in flight; 0: that of the step */
 };
 
 static inline tote_span_batch tote__batch_of_spans(const tote_span_data *const *spans,

@@ -124,6 +124,12 @@ struct tote__exporter_extras {
 
     /* Describe the exporter, for metrics. The texts are valid until `destroy`. */
     void (*identify)(void *self, struct tote__exporter_identity *identity);
+
+    /*
+     * Return the batch that the last step completed; without this function it is the one that was
+     * delivered first. Called by the exporting thread.
+     */
+    const tote_span_batch *(*completed)(void *self);
 };
 
 /* An exporter: a copy of its functions, zero behind the end of the caller's struct. */
@@ -131,6 +137,7 @@ struct tote_span_exporter {
     tote_span_exporter_ops ops;
     void *self;
     const struct tote__exporter_extras *extras; /* NULL for one of the program */
+    uint32_t most_requests;                     /* that deliver accepts; 0: the default */
 };
 
 /* Set the additional functions of a new exporter. NULL is allowed. */
