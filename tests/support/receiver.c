@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_REQUESTS = 32768, MAX_HEADERS = 32, MAX_HANGING = 16, DRIP_MS = 50 };
+enum { MAX_REQUESTS = 32768, MAX_HEADERS = 32, MAX_HANGING = 256, DRIP_MS = 50 };
 
 struct request {
     char *method;

@@ -173,6 +173,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
     if (what == CURL_POLL_REMOVE) {
         watch->armed = 0;
         watch->fd = watch->inode ? fd : -1;
+        connection->has_unwatched = true;
         return 0;
     }
     if (!watch->inode) { /* curl closes these without the callback */
@@ -230,6 +231,23 @@ bool tote__connection_is_open(const struct tote__connection *connection) {
     }
     errno = error;
     return is_open;
+}
+
+/*
+ * Forget sockets that curl has closed without the callback, because they were not connected yet:
+ * the connections of other streams are open. With one stream, the next request has a new
+ * connection.
+ */
+static void forget_closed(struct tote__connection *connection) {
+    bool has_unwatched = connection->has_unwatched && connection->stream_count > 1;
+
+    connection->has_unwatched = false;
+    for (size_t i = 0; has_unwatched && i < connection->watch_count; i++) {
+        struct tote__watch *watch = &connection->watches[i];
+        if (watch->fd >= 0 && watch->inode && !watch->armed && !is_own_socket(watch)) {
+            *watch = (struct tote__watch){.fd = -1};
+        }
+    }
 }
 
 bool tote__connection_watch_response(struct tote__connection *connection) {
@@ -742,6 +760,7 @@ static void end(struct tote__stream *stream, CURLcode result, struct tote__respo
     stream->is_busy = false;
     connection->busy--;
     set_lane(stream, response);
+    forget_closed(connection);
 }
 
 /* Return a stream whose transfer is complete, with its result; NULL if there is none. */
@@ -804,6 +823,7 @@ bool tote__connection_step(struct tote__connection *connection, uint64_t until,
     if (stream) {
         end(stream, result, response);
     }
+    forget_closed(connection);
     return stream;
 }
 

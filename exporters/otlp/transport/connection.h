@@ -67,6 +67,7 @@ struct tote__connection {
     struct tote__watch *watches;
     size_t watch_count;
     bool is_lost;        /* the host has closed its descriptors: curl is not called any more */
+    bool has_unwatched;  /* curl has stopped to watch a socket */
     bool is_in_timer;    /* curl's timer was run */
     unsigned held_stdio; /* these numbers are occupied meanwhile */
 };

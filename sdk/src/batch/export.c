@@ -297,6 +297,11 @@ static bool has_something_to_send(const struct batch_queue *queue) {
     return queue->kept || queue->is_sending || exporter_due(queue) <= tote__clock_monotonic();
 }
 
+/* Return whether other requests may be in flight when one completes. */
+static bool may_have_others(const struct batch_queue *queue) {
+    return tote__batch_most_requests(queue->processor) > TOTE__MOST_REQUESTS;
+}
+
 /*
  * Continue the exporter's oldest request, or its disk queue. Returns whether to continue at once.
  */
@@ -316,7 +321,8 @@ static bool send_some(struct batch_queue *queue, bool may_block, bool drain_only
     tote_export_state state = exporter->ops.step(exporter->self, &step, &outcome);
 
     queue->retry_now = false;
-    queue->is_sending = state == TOTE_EXPORT_STATE_IN_FLIGHT;
+    queue->is_sending = state == TOTE_EXPORT_STATE_IN_FLIGHT ||
+                        (state == TOTE_EXPORT_STATE_COMPLETED && may_have_others(queue));
     queue->send_began = state == TOTE_EXPORT_STATE_COMPLETED ? 0 : start;
     if (state != TOTE_EXPORT_STATE_COMPLETED) {
         return may_block && queue->is_sending;
@@ -498,7 +504,7 @@ static bool save_kept(struct batch_queue *queue) {
     return saved == kept;
 }
 
-/* Complete the request in flight: an interrupted one would be sent again from the disk queue. */
+/* Complete the requests in flight: an interrupted one would be sent again from the disk queue. */
 static void finish_sending(struct batch_queue *queue) {
     while (queue->is_sending && atomic_load(&queue->stop) == STOP_WHEN_FLUSHED &&
            tote__clock_monotonic() < atomic_load(&queue->stop_deadline)) {
