@@ -3,10 +3,10 @@
 #
 # test_check.sh - tote check prints the configuration in effect, and the way of one span
 #
-# test_check.sh TOTE
+# test_check.sh TOTE FILES
 set -uo pipefail
 
-tote=$1
+tote=$1 files=$2
 work=$(mktemp -d)
 viewer=
 failed=0
@@ -158,6 +158,22 @@ expect "its disk queue is shown and not used" "$(value "$work/file" disk_queue_d
 expect "no line about a file has more than 80 columns" "$(grep -cE '^.{81}' "$work/file")" 0
 timeout 30 tail --pid="$viewer" -f /dev/null
 expect "the receiver has the span" "$(grep -c shop "$work/view")" 1
+
+start_viewer 3
+for file in first_steps variables; do
+    OTEL_SERVICE_NAME=$file PORT=$port OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port \
+        "$tote" check "$files/$file.yaml" >"$work/file"
+    expect "the exporter of $file.yaml gets the span" "$? $(result "$work/file")" \
+        "0 the span was exported"
+done
+PORT=$port GRPC_PORT=$grpc_port DIRECTORY=$work "$tote" check "$files/all_keys.yaml" >"$work/file"
+expect "each exporter of all_keys.yaml gets the span" "$? $(result "$work/file")" \
+    "0 the span was exported by 3 of 3 exporters"
+expect "the file exporter too" "$(grep -c '"tote check"' "$work/spans.jsonl")" 1
+timeout 30 tail --pid="$viewer" -f /dev/null
+expect "the receiver has a span of each file" \
+    "$(grep -oE 'first-steps|variables|all-keys' "$work/view" | sort -u | tr '\n' ' ')" \
+    "all-keys first-steps variables "
 
 PORT=1 DELAY=70 OTEL_CONFIG_FILE=$work/shop.yaml "$tote" check >"$work/file"
 expect "OTEL_CONFIG_FILE names the file" "$? $(steps "$work/file")" \

@@ -8,6 +8,7 @@
 
 #include "file_fixture.h"
 #include "grpc_receiver.h"
+#include "identity.h"
 #include "receiver.h"
 #include "tote/exporters/otlp.h"
 
@@ -139,6 +140,30 @@ static void otlp_grpc_sends_to_its_endpoint(void **state) {
     grpc_receiver_stop(receiver);
 }
 
+/* The certificate of the receiver is not trusted without ca_file. */
+static void the_certificates_are_those_of_the_file(void **state) {
+    struct identity identity;
+    char keys[512];
+
+    (void)state;
+    if (!identity_make(&identity)) {
+        skip();
+    }
+    struct receiver *receiver = receiver_start_tls(identity.certificate, identity.key);
+    if (!receiver) {
+        identity_remove(&identity);
+        skip();
+    }
+    tote_sdk *sdk = start_text(http_file("export_timeout: 300", receiver, "timeout: 300"), NULL);
+    end_spans(sdk, 1);
+    assert_int_equal(receiver_wait(receiver, 0), 0);
+    snprintf(keys, sizeof keys, "tls: {ca_file: %s}", identity.certificate_path);
+    end_spans(start_text(http_file("", receiver, keys), NULL), 1);
+    assert_int_equal(receiver_wait(receiver, 1), 1);
+    receiver_stop(receiver);
+    identity_remove(&identity);
+}
+
 /* Each exporter gets each span; a simple processor exports it when it ends. */
 static void otlp_file_writes_to_its_path(void **state) {
     char path[] = "/tmp/test_configuration_XXXXXX";
@@ -226,6 +251,7 @@ int main(int argc, char **argv) {
         FILE_TEST(the_delay_of_a_batch_is_that_of_the_file),
         FILE_TEST(sizes_and_timeouts_are_those_of_the_file),
         FILE_TEST(otlp_grpc_sends_to_its_endpoint),
+        FILE_TEST(the_certificates_are_those_of_the_file),
         FILE_TEST(otlp_file_writes_to_its_path),
         FILE_TEST(an_unusable_endpoint_is_an_error_with_its_position),
         FILE_TEST(the_disk_queue_is_an_option_of_tote),
