@@ -163,6 +163,125 @@ static void ten_megabytes_are_refused_and_ten_thousand_commas_are_accepted(void 
     free(header);
 }
 
+static void assert_sub_key(const char *header, const char *key, const char *expected) {
+    size_t length = 0;
+    tote_trace_state *list = read_header(header);
+    const char *value = tote_trace_state_get_ot(list, key, &length);
+
+    assert_int_equal(value != NULL, expected != NULL);
+    if (expected) {
+        assert_int_equal(length, strlen(expected));
+        assert_memory_equal(value, expected, length);
+    }
+    tote_trace_state_unref(list);
+}
+
+/* Spec: trace/tracestate-handling.md */
+static void sub_keys_of_ot_are_found_if_they_are_valid(void **state) {
+    (void)state;
+    assert_sub_key("a=1,ot=p:8;r:62;th:c", "r", "62");
+    assert_sub_key("ot=th:c", "th", "c");
+    assert_sub_key("ot=k:", "k", "");
+    assert_sub_key("ot=k:A.z_9-;k:2", "k", "A.z_9-");
+    assert_sub_key("ot=;;th:0", "th", "0");
+    assert_sub_key("ot=rv:0123456789abcd", "rv", "0123456789abcd");
+    assert_sub_key("ot=th:c", "t", NULL);
+    assert_sub_key("ot=th:c", "h", NULL);
+    assert_sub_key("th=th:c", "th", NULL);
+    assert_sub_key("ot=th", "th", NULL);
+    assert_sub_key("ot=th:", "th", NULL);
+    assert_sub_key("ot=th:C", "th", NULL);
+    assert_sub_key("ot=th:0123456789abcde", "th", NULL);
+    assert_sub_key("ot=rv:0123456789abc", "rv", NULL);
+    assert_sub_key("ot=rv:0123456789abcde", "rv", NULL);
+    assert_sub_key("ot=1k:1", "1k", NULL);
+    assert_sub_key("ot=k:a b", "k", NULL);
+    assert_sub_key("ot=k:1", NULL, NULL);
+    assert_null(tote_trace_state_get_ot(NULL, "th", NULL));
+}
+
+/* Releases `list`. */
+static void assert_with_ot(const char *header, const char *key, const char *value,
+                           const char *expected) {
+    tote_trace_state *list = read_header(header);
+
+    assert_header(tote_trace_state_with_ot(list, key, value), expected);
+    tote_trace_state_unref(list);
+}
+
+/* Spec: trace/tracestate-handling.md#setting-values */
+static void a_sub_key_is_replaced_and_malformed_ones_are_removed(void **state) {
+    char text[256];
+
+    (void)state;
+    assert_with_ot("a=1", "th", "8", "ot=th:8,a=1");
+    assert_with_ot("a=1,ot=p:8;th:4;r:62,b=2", "th", "c", "ot=p:8;r:62;th:c,a=1,b=2");
+    assert_with_ot("ot=x:1;X:2;x:3;rv:12;y", "k1", "13", "ot=x:1;k1:13");
+    assert_with_ot("ot=foreign", "th", "0", "ot=th:0");
+    tote_trace_state *full = read_header(members(text, 32));
+    tote_trace_state *marked = tote_trace_state_with_ot(full, "th", "8");
+    assert_string_equal(tote_trace_state_get(marked, "ot"), "th:8");
+    assert_null(tote_trace_state_get(marked, "k31"));
+    assert_string_equal(tote_trace_state_get(marked, "k30"), "v");
+    tote_trace_state_unref(marked);
+    tote_trace_state_unref(full);
+    assert_int_equal(reports.count, 0);
+}
+
+/* Spec: trace/tracestate-handling.md */
+static void invalid_sub_keys_leave_the_list_unchanged_and_are_reported(void **state) {
+    static const char *const bad[][2] = {{"", "1"},    {"1a", "1"},  {"aB", "1"}, {"a", "b c"},
+                                         {"b", "1;2"}, {"c", "1:2"}, {"th", "G"}, {"th", ""},
+                                         {"rv", "12"}, {NULL, "1"},  {"d", NULL}};
+    char header[300] = "ot=a:";
+    char longest[300];
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(bad); i++) {
+        reports_reset(TOTE_LEVEL_WARN);
+        assert_with_ot("ot=th:8", bad[i][0], bad[i][1], "ot=th:8");
+        assert_int_equal(reports.count, 1);
+    }
+    memset(header + 5, 'x', 254);
+    assert_with_ot(header, "b", "1", header);
+    header[5 + 250] = '\0'; /* 252 characters and ";b:1" */
+    snprintf(longest, sizeof longest, "%s;b:1", header);
+    assert_with_ot(header, "b", "1", longest);
+    assert_with_ot(header, "b", "12", header);
+}
+
+static void a_malformed_ot_is_kept_in_a_header_and_cannot_be_set(void **state) {
+    static const char *const bad[] = {"th", "th:8;", ";th:8", "th:8;th:9", "th:8;;x:1", "TH:8"};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(bad); i++) {
+        tote_trace_state *list = read_header("a=1");
+        reports_reset(TOTE_LEVEL_WARN);
+        assert_header(tote_trace_state_with(list, "ot", bad[i]), "a=1");
+        assert_int_equal(reports.count, 1);
+        tote_trace_state_unref(list);
+    }
+    assert_header(read_header("ot=th:8;th:9,a=1"), "ot=th:8;th:9,a=1");
+    assert_header(tote_trace_state_with(NULL, "ot", "th:8;x:"), "ot=th:8;x:");
+}
+
+/* Spec: trace/tracestate-handling.md */
+static void a_removed_sub_key_takes_an_empty_ot_with_it(void **state) {
+    static const char *const rows[][3] = {{"ot=th:8", "th", ""},
+                                          {"a=1,ot=th:8", "th", "a=1"},
+                                          {"a=1,ot=x:1;th:8", "th", "ot=x:1,a=1"},
+                                          {"a=1,ot=th:8;th:9", "th", "a=1"},
+                                          {"a=1,ot=x:1", "th", "a=1,ot=x:1"}};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        tote_trace_state *list = read_header(rows[i][0]);
+        assert_header(tote_trace_state_without_ot(list, rows[i][1]), rows[i][2]);
+        tote_trace_state_unref(list);
+    }
+    assert_null(tote_trace_state_without_ot(NULL, "th"));
+}
+
 #define TRACE_STATE_TEST(test) cmocka_unit_test_setup(test, set_up)
 
 int main(int argc, char **argv) {
@@ -175,6 +294,11 @@ int main(int argc, char **argv) {
         TRACE_STATE_TEST(a_header_is_truncated_to_the_buffer_and_its_length_returned),
         TRACE_STATE_TEST(the_longest_legal_list_is_kept_and_one_byte_more_is_not),
         TRACE_STATE_TEST(ten_megabytes_are_refused_and_ten_thousand_commas_are_accepted),
+        TRACE_STATE_TEST(sub_keys_of_ot_are_found_if_they_are_valid),
+        TRACE_STATE_TEST(a_sub_key_is_replaced_and_malformed_ones_are_removed),
+        TRACE_STATE_TEST(invalid_sub_keys_leave_the_list_unchanged_and_are_reported),
+        TRACE_STATE_TEST(a_malformed_ot_is_kept_in_a_header_and_cannot_be_set),
+        TRACE_STATE_TEST(a_removed_sub_key_takes_an_empty_ot_with_it),
     };
     return RUN_TESTS(tests, argc, argv);
 }
