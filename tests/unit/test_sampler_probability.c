@@ -354,7 +354,7 @@ static void shutdown_of_a_sampler_is_called_once_by_that_of_the_sdk(void **state
 
 /* Spec: common/README.md#attribute-limits */
 static void attributes_that_a_sampler_loses_are_counted_by_the_span(void **state) {
-    struct calls calls = {0, 0, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE};
+    static struct calls calls = {0, 0, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE};
     struct sdk_fixture *f = start_with(state, counting(&calls));
     tote_span *span = start_under(f, tote_context_root());
 
