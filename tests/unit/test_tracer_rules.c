@@ -3,8 +3,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "tote/allocator.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/internal/wildcard.h"
 
@@ -247,6 +249,53 @@ static void each_sdk_has_its_own_configurator(void **state) {
     tote_sdk_close(&other, 1000);
 }
 
+/* Allocations until one fails; negative: none fails. */
+static atomic_int allocations_left = -1;
+
+static void *test_allocate(void *self, size_t size) {
+    (void)self;
+    return atomic_load(&allocations_left) >= 0 && atomic_fetch_sub(&allocations_left, 1) == 0
+               ? NULL
+               : malloc(size);
+}
+
+static void *test_reallocate(void *self, void *memory, size_t old_size, size_t size) {
+    (void)self, (void)old_size;
+    return realloc(memory, size);
+}
+
+static void test_release(void *self, void *memory, size_t size) {
+    (void)self, (void)size;
+    free(memory);
+}
+
+static void out_of_memory_the_earlier_configurator_stays_in_use(void **state) {
+    static const tote_tracer_rule rules[] = {{"test", &disabled}, {"other", &disabled}};
+    const tote_tracer_configurator others = {
+        .struct_size = sizeof others, .rules = rules, .rule_count = 2};
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    int failures = 0;
+
+    set_rules(f, rules, 1, NULL);
+    assert_false(is_recorded("test"));
+    assert_true(is_recorded("other"));
+    for (;; failures++) {
+        atomic_store(&allocations_left, failures);
+        tote_result result = tote_sdk_set_tracer_configurator(f->sdk, &others);
+        bool has_failed = atomic_exchange(&allocations_left, -1) < 0;
+        if (!has_failed) {
+            assert_int_equal(result, TOTE_RESULT_SUCCESS);
+            break;
+        }
+        assert_int_equal(result, TOTE_RESULT_FAILURE);
+        assert_non_null(strstr(f->last_diagnostic, "out of memory: the tracer configurator"));
+        assert_true(is_recorded("other"));
+    }
+    assert_in_range(failures, 2, 10);
+    assert_false(is_recorded("test"));
+    assert_false(is_recorded("other"));
+}
+
 static void nothing_happens_without_an_sdk_and_in_a_disabled_one(void **state) {
     struct sdk_fixture *f = *state;
     f->settings.is_disabled = true;
@@ -302,9 +351,15 @@ int main(int argc, char **argv) {
         SDK_TEST(spans_of_a_disabled_tracer_carry_the_context_of_their_parent),
         SDK_TEST(a_function_decides_by_the_whole_scope_and_once_for_each_tracer),
         SDK_TEST(each_sdk_has_its_own_configurator),
+        SDK_TEST(out_of_memory_the_earlier_configurator_stays_in_use),
         SDK_TEST(nothing_happens_without_an_sdk_and_in_a_disabled_one),
         SDK_TEST(a_configurator_may_be_replaced_while_threads_start_spans),
     };
 
+    const tote_allocator allocator = {sizeof allocator, test_allocate, test_reallocate,
+                                      test_release, NULL};
+    if (!tote_allocator_set(&allocator)) {
+        return EXIT_FAILURE;
+    }
     return RUN_TESTS(tests, argc, argv);
 }
