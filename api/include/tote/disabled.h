@@ -216,6 +216,10 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #define tote_http_server_set_route(...) TOTE__OFF((tote_http_server_set_route)(__VA_ARGS__))
 #define tote_http_server_set_status(...) TOTE__OFF((tote_http_server_set_status)(__VA_ARGS__))
 #define tote_http_client_set_status(...) TOTE__OFF((tote_http_client_set_status)(__VA_ARGS__))
+#define tote_http_capture_request_headers(...) \
+    TOTE__OFF((tote_http_capture_request_headers)(__VA_ARGS__))
+#define tote_http_capture_response_headers(...) \
+    TOTE__OFF((tote_http_capture_response_headers)(__VA_ARGS__))
 #define tote_http_server_attributes(...) \
     TOTE__OFF_NUMBER(size_t, (tote_http_server_attributes)(__VA_ARGS__))
 #define tote_http_known_method(method) \

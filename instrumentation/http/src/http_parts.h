@@ -5,7 +5,9 @@
 #ifndef TOTE_HTTP_PARTS_H
 #define TOTE_HTTP_PARTS_H
 
+#include "tote/internal/memory.h"
 #include "tote/internal/text.h"
+#include "tote/propagator.h"
 
 /* The parts of a request target. A part that the target does not have is empty. */
 struct tote__http_target {
@@ -39,5 +41,22 @@ struct tote__part tote__http_forwarded_parameter(char *header, size_t length, co
 
 /* Do the same as tote_http_redact_query(). `buffer` may be NULL only if `size` is 0. */
 size_t tote__http_redact(char *buffer, size_t size, struct tote__part query);
+
+/* The names of headers to be captured, and where they are. */
+struct tote__http_headers {
+    const char *const *names;
+    size_t name_count;
+    const void *carrier;
+    const tote_text_map_getter *getter;
+};
+
+#define TOTE__HTTP_REQUEST_HEADER "http.request.header."
+
+/*
+ * Make an attribute of each header that is there: an array of its values, in the arena.
+ * `attributes` has space for one per name. Returns their number.
+ */
+size_t tote__http_capture(struct tote__arena *memory, const char *prefix,
+                          const struct tote__http_headers *headers, tote_attribute *attributes);
 
 #endif

@@ -241,11 +241,38 @@ struct start {
     char buffer[TOTE_HTTP_SERVER_BUFFER_BYTES];
 };
 
+/*
+ * Return the attributes and those of captured headers, in the arena. Returns `attributes` if there
+ * are none or out of memory.
+ */
+static const tote_attribute *with_captured(const tote_http_request *request,
+                                           struct tote__arena *memory,
+                                           const tote_attribute *attributes, size_t *count) {
+    const struct tote__http_headers headers = {
+        .names = request->captured_headers,
+        .name_count = request->captured_headers ? request->captured_header_count : 0,
+        .carrier = request->carrier,
+        .getter = request->getter,
+    };
+    tote_attribute *all =
+        headers.name_count
+            ? tote__arena_allocate(memory, (*count + headers.name_count) * sizeof *all)
+            : NULL;
+
+    if (!all) {
+        return attributes;
+    }
+    memcpy(all, attributes, *count * sizeof *all);
+    *count += tote__http_capture(memory, TOTE__HTTP_REQUEST_HEADER, &headers, all + *count);
+    return all;
+}
+
 tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *given) {
     tote_http_request request = TOTE_HTTP_REQUEST_INIT;
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     tote_link link = {.context = NULL};
     struct start *start = tote__allocate(sizeof *start);
+    struct tote__arena memory = {.chunks = NULL};
     char name[256];
 
     TOTE__COPY_OPTIONS(tote_http_request, &request, given);
@@ -254,12 +281,14 @@ tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *
     set_parent(&options, &request, incoming, &link);
     options.kind = TOTE_SPAN_KIND_SERVER;
     if (start) {
-        options.attributes = start->attributes;
         options.attribute_count =
             write_attributes(&request, start->attributes, TOTE_COUNT_OF(start->attributes),
                              start->buffer, sizeof start->buffer);
+        options.attributes =
+            with_captured(&request, &memory, start->attributes, &options.attribute_count);
     }
     tote_scope *scope = tote_scope_open(tracer, name, &options);
+    tote__arena_clear(&memory);
     tote__release(start, sizeof *start);
     tote_context_unref(incoming);
     return scope;

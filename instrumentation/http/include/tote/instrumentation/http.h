@@ -63,12 +63,19 @@ typedef struct tote_http_request {
      * there is no link.
      */
     bool public_endpoint;
+
+    /**
+     * Names of headers of `carrier` that tote_http_server_open() records, as by
+     * tote_http_capture_request_headers(). Samplers see them.
+     */
+    const char *const *captured_headers;
+    size_t captured_header_count;
 } tote_http_request;
 
 #define TOTE_HTTP_REQUEST_INIT                                                                     \
     {                                                                                              \
         sizeof(tote_http_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, false, \
-            false                                                                                  \
+            false, NULL, 0                                                                         \
     }
 
 /**
@@ -95,6 +102,19 @@ TOTE_API void tote_http_server_set_status(tote_span *span, unsigned status, cons
 
 /** Do the same for a client span: a status of 400 and above is an error. */
 TOTE_API void tote_http_client_set_status(tote_span *span, unsigned status, const char *error_type);
+
+/**
+ * Record headers of a request or a response as http.request.header.NAME and
+ * http.response.header.NAME, with the name in lower case: an array of up to 16 values. Headers can
+ * contain secrets, so only those in `names` are recorded, and none by default. A header that is
+ * missing has no attribute. `getter` reads `carrier`.
+ */
+TOTE_API void tote_http_capture_request_headers(tote_span *span, const char *const *names,
+                                                size_t name_count, const void *carrier,
+                                                const tote_text_map_getter *getter);
+TOTE_API void tote_http_capture_response_headers(tote_span *span, const char *const *names,
+                                                 size_t name_count, const void *carrier,
+                                                 const tote_text_map_getter *getter);
 
 /** Sizes that are enough for tote_http_server_attributes(). */
 #define TOTE_HTTP_SERVER_MAX_ATTRIBUTES 16
