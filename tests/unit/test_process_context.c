@@ -398,7 +398,9 @@ static void update_without_pause(void) {
         const tote_attribute attributes[] = {{"first", tote_string(letter)},
                                              {"text", tote_string(texts[i])},
                                              {"last", tote_string(letter)}};
-        resources[i] = tote__resource_intern(attributes, TOTE_COUNT_OF(attributes), NULL);
+        tote_resource *resource = tote_resource_new(attributes, TOTE_COUNT_OF(attributes), NULL);
+        resources[i] = tote__resource_intern(resource);
+        tote_resource_unref(resource);
     }
     tote__process_context_publish(texts, resources[0]);
     stop_here(getpid());
