@@ -72,10 +72,13 @@ static bool append_entities(struct tote__arena *arena, const tote_entity *entiti
     if (!start) {
         return false;
     }
-    uint8_t *out = tote__put_bytes(start, encoded->at, encoded->size);
+    size_t end = encoded->size;
+    tote__put_bytes(start, encoded->at, encoded->size);
     for (size_t i = 0; i < count; i++) {
-        out = tote__put_head(out, ENTITY_REF, put_entity(NULL, &entities[i]));
-        out += put_entity(out, &entities[i]);
+        size_t length = put_entity(NULL, &entities[i]);
+        tote__put_head(start + end, ENTITY_REF, length);
+        end += tote__run_size(length);
+        put_entity(start + end - length, &entities[i]);
     }
     *encoded = (struct tote__slice){start, size};
     return true;
