@@ -78,6 +78,9 @@ void tote__environment_sampler(struct tote__configuration *result);
 void tote__environment_exporters(struct tote__configuration *result);
 const char *tote__environment_propagators(void);
 
+/* Parse decimal digits with an optional sign, point and exponent, independent of the locale. */
+bool tote__parse_decimal(const char *text, double *number);
+
 /* Return the number of a variable, else of `general`, else `fallback`. Names may be NULL. */
 uint32_t tote__environment_number(const char *name, const char *general, uint32_t least,
                                   uint32_t fallback);

@@ -7,8 +7,6 @@
  *
  * Tests: tests/unit/test_configuration.c
  */
-#include <errno.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,26 +49,19 @@ void tote__environment_set_log_level(void) {
     }
 }
 
-/* Parse a decimal number independent of the locale. */
+/* Parse a decimal number from 0 to 1. Blanks around it are ignored. */
 static bool parse_ratio(const char *text, double *ratio) {
     size_t length = strlen(text);
     char copy[64];
-    char *end = copy;
-    int error = errno;
+    double parsed;
 
     tote__trim(&text, &length);
-    if (!length || length >= sizeof copy || strspn(text, "0123456789.eE+-") < length) {
-        return false; /* strtod() accepts more than that */
+    if (length >= sizeof copy) {
+        return false;
     }
     memcpy(copy, text, length);
     copy[length] = '\0';
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    double parsed = plain ? strtod_l(copy, &end, plain) : 0;
-    if (plain) {
-        freelocale(plain);
-    }
-    errno = error;
-    if (end == copy || *end || !(parsed >= 0 && parsed <= 1)) {
+    if (!tote__parse_decimal(copy, &parsed) || !(parsed >= 0 && parsed <= 1)) {
         return false;
     }
     *ratio = parsed;

@@ -36,7 +36,7 @@ typedef enum tote_configuration_type {
     TOTE_CONFIGURATION_TYPE_MAPPING
 } tote_configuration_type;
 
-/** Something wrong in a file. Texts are valid during the call of the handler. */
+/** A problem in a file. Texts are valid during the call of the handler. */
 typedef struct tote_configuration_problem {
     size_t struct_size;
     uint32_t level;      /**< TOTE_LEVEL_ERROR: the file is refused. TOTE_LEVEL_WARN: it is not */

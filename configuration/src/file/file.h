@@ -88,8 +88,8 @@ void tote__file_key_problem(struct tote__file *file, tote_level level,
 void tote__file_report(struct tote__file *file, const tote_configuration_options *options);
 
 /*
- * Return the entry of `names` that `name` is most likely a typing error of, or NULL. `stride` is
- * the size of an entry, whose first member is the name. The last name is NULL.
+ * Return the entry of `names` that the misspelled `name` resembles, or NULL. `stride` is the size
+ * of an entry, whose first member is the name. The last name is NULL.
  */
 const char *tote__nearest_name(const char *name, const void *names, size_t stride);
 

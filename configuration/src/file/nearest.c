@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nearest.c - which name a typing error was meant to be
+ * nearest.c - finds the known name that a misspelled name resembles
  *
  * Tests: tests/unit/test_configuration_schema.c
  */

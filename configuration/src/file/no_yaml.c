@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * no_yaml.c - in place of yaml.c in a build without libyaml
+ * no_yaml.c - replaces yaml.c in a build without libyaml
  *
  * Tests: tests/unit/test_configuration_no_yaml.c
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * problems.c - what is wrong in a configuration file, collected and then reported in order
+ * problems.c - collects the problems of a configuration file, and reports them in its order
  *
  * Tests: tests/unit/test_configuration_file.c
  */

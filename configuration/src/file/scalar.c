@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "configuration.h"
 #include "file.h"
 
 static bool is_one_of(const char *text, const char *const *names) {
@@ -62,16 +63,26 @@ static bool is_decimal(const char *text) {
     return !*text;
 }
 
-static bool set_decimal(tote_configuration_node *node, const char *text) {
+bool tote__parse_decimal(const char *text, double *number) {
     int error = errno;
     locale_t plain = is_decimal(text) ? newlocale(LC_ALL_MASK, "C", (locale_t)0) : (locale_t)0;
 
     if (plain) {
-        set_double(node, strtod_l(text, NULL, plain));
+        *number = strtod_l(text, NULL, plain);
         freelocale(plain);
     }
     errno = error;
     return plain != (locale_t)0;
+}
+
+static bool set_decimal(tote_configuration_node *node, const char *text) {
+    double number;
+
+    if (!tote__parse_decimal(text, &number)) {
+        return false;
+    }
+    set_double(node, number);
+    return true;
 }
 
 /*

@@ -89,13 +89,13 @@ static rule grpc_tls =
 static rule headers = LIST(1, name_string_value_pair);
 static rule otlp_http_encoding = NAMES("protobuf", "json");
 
-/* What all OTLP exporters have. */
+/* The keys of all OTLP exporters. */
 #define OTLP_KEYS(tls_rule)                                                                        \
     KEY("endpoint", text_or_null), KEY("tls", tls_rule), KEY("headers", headers),                  \
         KEY("headers_list", text_or_null), KEY("compression", text_or_null),                       \
         KEY("max_request_size", from_0), KEY("max_response_size", from_1), KEY("timeout", from_0)
 
-/* What exporters of metrics have in addition. */
+/* Further keys of metric exporters. */
 #define METRIC_KEYS                                                                                \
     KEY("temporality_preference", temporality_preference),                                         \
         KEY("default_histogram_aggregation", default_histogram_aggregation)
