@@ -268,6 +268,19 @@ static void a_request_has_a_server_span_in_the_trace_of_its_headers(void **state
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
+/* The contract of tote_microhttpd_server.captured_headers. Spec: http-spans.md#http-server */
+static void headers_that_the_server_names_are_recorded(void **state) {
+    static const char *const names[] = {"X-Request-Id"};
+    struct fixture *f = *state;
+
+    f->server.captured_headers = names;
+    f->server.captured_header_count = 1;
+    const tote_span_data *span =
+        send_request(f, GET("/orders/7", "Host: a\r\nx-request-id: r1\r\nx-other: 2\r\n"));
+    assert_text(span, "http.request.header.x-request-id", "[\"r1\"]");
+    assert_text(span, "http.request.header.x-other", NULL);
+}
+
 static size_t link_count_of(const tote_span_data *span) {
     size_t count;
 
@@ -494,6 +507,7 @@ static void requests_of_one_connection_have_separate_scopes(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(a_request_has_a_server_span_in_the_trace_of_its_headers),
+        SERVER_TEST(headers_that_the_server_names_are_recorded),
         SERVER_TEST(a_public_endpoint_links_its_trace_to_that_of_the_headers),
         SERVER_TEST(a_public_endpoint_without_a_trace_in_the_headers_has_no_link),
         SERVER_TEST(the_password_in_a_target_is_not_recorded),

@@ -172,6 +172,8 @@ static tote_scope *open_scope(const tote_microhttpd_server *server,
     request.getter = tote_microhttpd_getter();
     request.ignore_forwarded = server->ignore_forwarded;
     request.public_endpoint = server->public_endpoint;
+    request.captured_headers = server->captured_headers;
+    request.captured_header_count = server->captured_header_count;
     return tote_http_server_open(server->tracer, &request);
 }
 

@@ -11,6 +11,6 @@
  * Return whether the pattern matches the whole text: `*` matches any characters, also none; `?`
  * matches one, which may have several bytes of UTF-8. There is no escape.
  */
-TOTE_SHARED bool tote__wildcard_matches(const char *pattern, const char *text);
+bool tote__wildcard_matches(const char *pattern, const char *text);
 
 #endif

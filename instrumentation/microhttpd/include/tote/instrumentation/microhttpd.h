@@ -53,10 +53,15 @@ typedef struct tote_microhttpd_server {
     void *get_route_cls;
     bool ignore_forwarded; /**< as in tote_http_request */
     bool public_endpoint;  /**< as in tote_http_request: set it if untrusted clients can connect */
+    const char *const *captured_headers; /**< of the request, as in tote_http_request */
+    size_t captured_header_count;
 } tote_microhttpd_server;
 
 #define TOTE_MICROHTTPD_SERVER_INIT                                                                \
-    { sizeof(tote_microhttpd_server), NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, false }
+    {                                                                                              \
+        sizeof(tote_microhttpd_server), NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, false,    \
+            NULL, 0                                                                                \
+    }
 
 /**
  * Pass both functions to MHD_start_daemon(), with the same server as `cls`. The span ends when
