@@ -217,6 +217,35 @@ static void resolve_propagators(const tote_sdk_options *options,
     }
 }
 
+/* Position in the words of the setting. */
+enum { METRICS_OTLP = 1 };
+
+/* A timeout of 0 in the environment is no limit. */
+static void resolve_metrics(const tote_sdk_options *options, struct tote__configuration *result) {
+    static const struct tote__own_settings none;
+    const struct tote__own_settings *own = result->file ? &result->file->own : &none;
+    struct tote__metric_source *metrics = &result->metrics;
+    bool reads_environment = result->reads_environment;
+
+    if (!options->export_metrics && own->metrics_exporter != METRICS_OTLP &&
+        !(reads_environment && tote__environment_sends_metrics())) {
+        return;
+    }
+    metrics->interval_ms = options->metric_export_interval_ms ? options->metric_export_interval_ms
+                                                              : own->metric_export_interval_ms;
+    metrics->timeout_ms = options->metric_export_timeout_ms ? options->metric_export_timeout_ms
+                                                            : own->metric_export_timeout_ms;
+    if (!metrics->interval_ms) {
+        metrics->interval_ms = tote__environment_number(
+            reads_environment ? "OTEL_METRIC_EXPORT_INTERVAL" : NULL, NULL, 1, 60000);
+    }
+    if (!metrics->timeout_ms) {
+        metrics->timeout_ms = tote__environment_number(
+            reads_environment ? "OTEL_METRIC_EXPORT_TIMEOUT" : NULL, NULL, 0, 30000);
+    }
+    metrics->timeout_ms = metrics->timeout_ms ? metrics->timeout_ms : UINT32_MAX;
+}
+
 void tote__configuration_resolve(const tote_sdk_options *options, const struct tote__creation *file,
                                  struct tote__configuration *result) {
     *result = (struct tote__configuration){
@@ -237,4 +266,5 @@ void tote__configuration_resolve(const tote_sdk_options *options, const struct t
     tote__configuration_resolve_batch(options->batch, result);
     resolve_thread_factory(options->thread_factory, result);
     resolve_exporters(options, result);
+    resolve_metrics(options, result);
 }

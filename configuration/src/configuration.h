@@ -42,6 +42,7 @@ struct tote__configuration {
     const char *exporters[TOTE__MOST_EXPORTERS]; /* names of OTEL_TRACES_EXPORTER; none if the
                                                     program exports */
     size_t exporter_count;
+    struct tote__metric_source metrics; /* interval_ms 0: metrics are not sent */
 };
 
 struct tote__creation;
@@ -77,6 +78,7 @@ void tote__environment_set_log_level(void);
 void tote__environment_sampler(struct tote__configuration *result);
 void tote__environment_exporters(struct tote__configuration *result);
 const char *tote__environment_propagators(void);
+bool tote__environment_sends_metrics(void);
 
 /* Parse decimal digits with an optional sign, point and exponent, independent of the locale. */
 bool tote__parse_decimal(const char *text, double *number);

@@ -226,6 +226,19 @@ const char *tote__environment_propagators(void) {
     return text ? text : usual;
 }
 
+/* Spec: configuration/sdk-environment-variables.md#exporter-selection */
+bool tote__environment_sends_metrics(void) {
+    const char *text = tote__env("OTEL_METRICS_EXPORTER");
+    bool sends = text && tote__env_is_word(text, strlen(text), "otlp");
+
+    if (text && !sends && !tote__env_is_word(text, strlen(text), "none")) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_METRICS_EXPORTER",
+                            "'%.*s' is ignored, no metrics are sent; known are otlp and none",
+                            (int)tote__min(strlen(text), 256), text);
+    }
+    return sends;
+}
+
 uint32_t tote__environment_number(const char *name, const char *general, uint32_t least,
                                   uint32_t fallback) {
     uint64_t number = fallback;

@@ -43,6 +43,11 @@ static const struct tote__setting settings[] = {
     {"OTEL_TRACES_SAMPLER", NULL, PROVIDER "sampler", SAMPLERS, "parentbased_always_on", TOTE__SETTING_WORD, 0, TOTE__NO_FIELD},
     {"OTEL_TRACES_SAMPLER_ARG", NULL, PROVIDER "sampler", NULL, "1", TOTE__SETTING_RATIO, 0, TOTE__NO_FIELD},
     {"OTEL_TRACES_EXPORTER", NULL, BATCH "exporter", NULL, "otlp", TOTE__SETTING_TEXT, 0, TOTE__NO_FIELD},
+    {"OTEL_METRICS_EXPORTER", NULL, "metrics_exporter", "none otlp", "none", TOTE__SETTING_WORD, 0, OWN(metrics_exporter)},
+    {"OTEL_METRIC_EXPORT_INTERVAL", NULL, "metric_export_interval_ms", NULL, "60000", TOTE__SETTING_NUMBER, 1, OWN(metric_export_interval_ms)},
+    {"OTEL_METRIC_EXPORT_TIMEOUT", NULL, "metric_export_timeout_ms", NULL, "30000", TOTE__SETTING_NUMBER, 0, OWN(metric_export_timeout_ms)},
+    {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", NULL, NULL, NULL, "", TOTE__SETTING_URL, 0, TOTE__NO_FIELD},
+    {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", NULL, NULL, NULL, "", TOTE__SETTING_TEXT, 0, TOTE__NO_FIELD},
 
     {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", LIMITS "attribute_count_limit", NULL, "128", TOTE__SETTING_NUMBER, 0, TOTE__NO_FIELD},
     {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", LIMITS "attribute_value_length_limit", NULL, "no limit", TOTE__SETTING_NUMBER, 0, TOTE__NO_FIELD},

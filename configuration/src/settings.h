@@ -36,6 +36,9 @@ struct tote__own_settings {
     struct tote__texts store_export_keys;
     struct tote__texts allowed_hosts;
     bool skip_process_context;
+    uint32_t metrics_exporter; /* a position in `words` */
+    uint32_t metric_export_interval_ms;
+    uint32_t metric_export_timeout_ms;
 };
 
 struct tote__setting {

@@ -337,11 +337,16 @@ static void delivery_identify(void *self, struct tote__exporter_identity *identi
     }
 }
 
+static struct tote__metric_sender delivery_metric_sender(void *self) {
+    return tote__metric_sender_of(((const struct exporter *)self)->receiver);
+}
+
 static const struct tote__exporter_extras delivery_extras = {
     .prepare = delivery_prepare,
     .add_counts = delivery_add_counts,
     .begin_crash_safe = delivery_begin_crash_safe,
     .identify = delivery_identify,
+    .metric_sender = delivery_metric_sender,
 };
 
 static bool is_exporting(struct exporter *exporter) {

@@ -16,6 +16,9 @@
 
 static const char signal_path[] = "v1/traces";
 static const char grpc_path[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+static const char metrics_path[] = "v1/metrics";
+static const char grpc_metrics_path[] =
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 static const char unix_scheme[] = "unix:";
 
 static char *keep(struct tote__otlp_settings *settings, const char *text, size_t length) {
@@ -167,5 +170,71 @@ const char *tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const
             ? take_unix_path(settings, url, endpoint, endpoint + sizeof unix_scheme - 1)
             : take_url(settings, source, url, endpoint, is_base);
     curl_url_cleanup(url);
+    return obstacle;
+}
+
+/* Return whether both URLs have the same scheme, host and port. */
+static bool have_same_receiver(struct tote__otlp_settings *settings, CURLU *a, CURLU *b) {
+    static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
+    bool are_same = true;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(parts) && are_same; i++) {
+        are_same = strcmp(keep_part(settings, a, parts[i]), keep_part(settings, b, parts[i])) == 0;
+    }
+    return are_same;
+}
+
+/* Replace v1/traces at the end of the path. Returns false if the path is another one. */
+static bool set_metrics_path(struct tote__otlp_settings *settings, CURLU *url) {
+    const char *path = keep_part(settings, url, CURLUPART_PATH);
+    size_t length = strlen(path);
+    char *whole = tote__arena_allocate(&settings->memory, length + sizeof metrics_path);
+
+    if (settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
+        return curl_url_set(url, CURLUPART_PATH, grpc_metrics_path, 0) == CURLUE_OK;
+    }
+    if (!whole || !ends_in_signal_path(path, length)) {
+        return false;
+    }
+    length -= sizeof signal_path - 1 + (path[length - 1] == '/');
+    memcpy(whole, path, length);
+    memcpy(whole + length, metrics_path, sizeof metrics_path);
+    return curl_url_set(url, CURLUPART_PATH, whole, 0) == CURLUE_OK;
+}
+
+static const char *take_metrics_url(struct tote__otlp_settings *settings, CURLU *url, CURLU *given,
+                                    const char *endpoint) {
+    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+
+    if (curl_url_set(url, CURLUPART_URL, settings->url, CURLU_PATH_AS_IS) != CURLUE_OK) {
+        return "out of memory";
+    }
+    if (endpoint) {
+        unsigned flags = CURLU_PATH_AS_IS | (is_grpc ? CURLU_DEFAULT_SCHEME : 0);
+        if (settings->unix_path || curl_url_set(given, CURLUPART_URL, endpoint, flags) ||
+            !have_same_receiver(settings, url, given)) {
+            return "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is not the receiver of the spans, and "
+                   "metrics use the connection of the spans; set OTEL_EXPORTER_OTLP_ENDPOINT "
+                   "for both";
+        }
+    }
+    CURLU *own = endpoint && !is_grpc ? given : url;
+    if (own == url && !set_metrics_path(settings, url)) {
+        return "the path of the spans does not end in /v1/traces; set "
+               "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+    }
+    settings->metrics_url = keep_part(settings, own, CURLUPART_URL);
+    return *settings->metrics_url ? NULL : "out of memory";
+}
+
+const char *tote__otlp_take_metrics_endpoint(struct tote__otlp_settings *settings,
+                                             const char *endpoint) {
+    CURLU *url = curl_url();
+    CURLU *given = curl_url();
+    const char *obstacle =
+        url && given ? take_metrics_url(settings, url, given, endpoint) : "out of memory";
+
+    curl_url_cleanup(url);
+    curl_url_cleanup(given);
     return obstacle;
 }

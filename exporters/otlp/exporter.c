@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "metrics.h"
 #include "options.h"
 #include "otlp/attempt.h"
 #include "otlp/transport/export_result.h"
@@ -37,6 +38,7 @@ struct delivered {
 struct exporter {
     struct tote__otlp_settings settings;
     struct tote__transport *transport;
+    struct tote__otlp_metrics metrics;
     struct delivered *delivered;      /* max_concurrent_requests lanes */
     size_t count;                     /* of delivered batches */
     const tote_span_batch *completed; /* by the last step; only compared */
@@ -176,7 +178,7 @@ static bool begin_requests(const struct exporter *exporter, const tote_export_st
             continue;
         }
         uint64_t deadline = batch->deadline ? batch->deadline : step->deadline_ns;
-        const struct tote__request request = {batch->request, batch->count, deadline, lane};
+        const struct tote__request request = {batch->request, batch->count, deadline, lane, false};
         delivered->is_sending = tote__transport_begin(exporter->transport, &request, response);
         if (!delivered->is_sending) {
             return false;
@@ -190,7 +192,9 @@ static tote_export_state go_on(struct exporter *exporter, const tote_export_step
     struct tote__response response;
 
     if (!exporter->count) {
-        tote__transport_drain(exporter->transport);
+        if (!exporter->metrics.is_sending) {
+            tote__transport_drain(exporter->transport);
+        }
         return TOTE_EXPORT_STATE_IDLE;
     }
     if (!begin_requests(exporter, step, &response)) {
@@ -199,9 +203,14 @@ static tote_export_state go_on(struct exporter *exporter, const tote_export_step
     uint64_t slice_ns = tote__delivery_slice(&exporter->settings.delivery, exporter->count);
     uint64_t slice = step->may_block ? tote__clock_monotonic() + slice_ns : 0;
     uint64_t until = slice < step->deadline_ns ? slice : step->deadline_ns;
-    return tote__transport_step(exporter->transport, until, &response)
-               ? end_attempt(exporter, &response, outcome)
-               : TOTE_EXPORT_STATE_IN_FLIGHT;
+    if (!tote__transport_step(exporter->transport, until, &response)) {
+        return TOTE_EXPORT_STATE_IN_FLIGHT;
+    }
+    if (response.lane == tote__transport_metrics_lane(&exporter->settings)) {
+        tote__otlp_metrics_end(&exporter->metrics, &response);
+        return TOTE_EXPORT_STATE_IN_FLIGHT;
+    }
+    return end_attempt(exporter, &response, outcome);
 }
 
 static tote_export_state otlp_step(void *self, const tote_export_step *step,
@@ -227,6 +236,7 @@ static size_t otlp_save(void *self) {
     struct exporter *exporter = self;
 
     tote__transport_cancel(exporter->transport);
+    exporter->metrics.is_sending = false;
     forget_batches(exporter);
     return 0;
 }
@@ -253,10 +263,58 @@ static const tote_span_batch *otlp_completed(void *self) {
     return ((const struct exporter *)self)->completed;
 }
 
+static bool otlp_start_metrics(void *self, const struct tote__metric_source *source) {
+    return tote__otlp_metrics_start(&((struct exporter *)self)->metrics, source);
+}
+
+static uint64_t otlp_metrics_due(void *self) {
+    return tote__otlp_metrics_due(&((const struct exporter *)self)->metrics);
+}
+
+static void otlp_send_metrics_now(void *self) {
+    ((struct exporter *)self)->metrics.due = 0;
+}
+
+/* While spans are in flight, their steps also continue the request of metrics. */
+static bool otlp_step_metrics(void *self, bool may_block) {
+    struct exporter *exporter = self;
+    uint64_t until = may_block ? tote__clock_monotonic() + TOTE__STEP_SLICE_NS : 0;
+
+    forget_parent(exporter);
+    atomic_store(&exporter->is_in_step, true);
+    bool is_sending = tote__otlp_metrics_step(&exporter->metrics, exporter->count == 0, until);
+    atomic_store(&exporter->is_in_step, false);
+    return is_sending;
+}
+
+static void otlp_finish_metrics(void *self, uint64_t deadline) {
+    struct exporter *exporter = self;
+
+    forget_parent(exporter);
+    if (!exporter->count) {
+        atomic_store(&exporter->is_in_step, true);
+        tote__otlp_metrics_finish(&exporter->metrics, deadline);
+        atomic_store(&exporter->is_in_step, false);
+    }
+}
+
+static const struct tote__metric_sender_ops metric_sender_ops = {
+    .start = otlp_start_metrics,
+    .due = otlp_metrics_due,
+    .send_now = otlp_send_metrics_now,
+    .step = otlp_step_metrics,
+    .finish = otlp_finish_metrics,
+};
+
+static struct tote__metric_sender otlp_metric_sender(void *self) {
+    return (struct tote__metric_sender){&metric_sender_ops, self};
+}
+
 static const struct tote__exporter_extras otlp_extras = {
     .prepare = otlp_prepare,
     .identify = otlp_identify,
     .completed = otlp_completed,
+    .metric_sender = otlp_metric_sender,
 };
 
 /* Interrupt only a step in progress: otherwise the interrupt would keep the descriptor readable. */
@@ -274,6 +332,7 @@ static void otlp_destroy(void *self) {
     struct exporter *exporter = self;
 
     tote__transport_free(exporter->transport);
+    tote__buffer_clear(&exporter->metrics.request);
     if (exporter->settings.transport.destroy) {
         exporter->settings.transport.destroy(exporter->settings.transport.self);
     }
@@ -328,6 +387,8 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
         otlp_destroy(exporter);
         return NULL;
     }
+    exporter->metrics.settings = &exporter->settings;
+    exporter->metrics.transport = exporter->transport;
     return tote__span_exporter_set_extras(tote_span_exporter_new(&otlp_ops, exporter),
                                           &otlp_extras);
 }

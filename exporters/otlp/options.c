@@ -301,6 +301,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
     TOTE__COPY_OPTIONS(tote_delivery_options, &delivery, options->delivery);
     settings->protocol = (tote_otlp_protocol)options->protocol;
     settings->is_insecure = options->insecure;
+    settings->reads_environment = !options->ignore_environment;
     if (!options->ignore_environment) {
         take_environment(settings, options, &delivery);
     }

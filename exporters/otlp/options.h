@@ -29,8 +29,9 @@ struct tote__otlp_headers {
 struct tote__otlp_settings {
     struct tote__arena memory; /* memory of the following fields */
     const char *url;
-    const char *shown_url; /* for diagnostics, without credentials and query */
-    const char *host;      /* host of the URL; IPv6 addresses have brackets */
+    const char *metrics_url; /* NULL: not resolved */
+    const char *shown_url;   /* for diagnostics, without credentials and query */
+    const char *host;        /* host of the URL; IPv6 addresses have brackets */
     const char *port;
     const char *unix_path;      /* NULL: TCP */
     const char *proxy;          /* "": none */
@@ -46,6 +47,7 @@ struct tote__otlp_settings {
     tote_otlp_protocol protocol;
     bool is_incomplete; /* out of memory; the other fields are invalid */
     bool has_unusable_endpoint;
+    bool reads_environment;
     bool is_insecure; /* gRPC without TLS if the endpoint has no scheme */
     bool is_tls;      /* the URL's scheme is https */
     bool is_gzip;
@@ -69,6 +71,13 @@ const char *tote__otlp_content_type(const struct tote__otlp_settings *settings);
  */
 const char *tote__otlp_take_endpoint(struct tote__otlp_settings *settings, const char *source,
                                      const char *text, bool is_base);
+
+/*
+ * endpoint.c: set the URL for metrics, of the receiver of the spans. `endpoint` is that of
+ * OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, or NULL. Returns NULL, or why it cannot be set.
+ */
+const char *tote__otlp_take_metrics_endpoint(struct tote__otlp_settings *settings,
+                                             const char *endpoint);
 
 /*
  * headers.c: replace the headers by those of a variable or of the options. Unusable ones are

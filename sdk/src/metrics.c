@@ -351,6 +351,24 @@ static tote_result read_metrics(const tote_sdk *sdk, struct core_config *config,
     return TOTE_RESULT_SUCCESS;
 }
 
+bool tote__sdk_read_metrics(tote_sdk *sdk, uint32_t run,
+                            void (*visit)(void *data, const tote_metric_point *point), void *data,
+                            uint32_t *resource) {
+    struct thread_state *state = tote__thread_state();
+    bool is_read = false;
+
+    if (!state) {
+        return false;
+    }
+    struct core_config *config = tote__core_enter(sdk, state);
+    if (config && config->origin.run == run) {
+        is_read = read_metrics(sdk, config, visit, data) == TOTE_RESULT_SUCCESS;
+        *resource = config->origin.resource;
+    }
+    tote__core_leave(state);
+    return is_read;
+}
+
 tote_result tote_sdk_read_metrics(tote_sdk *sdk,
                                   void (*visit)(void *data, const tote_metric_point *point),
                                   void *data) {

@@ -376,6 +376,28 @@ static void note_early(struct core_config *config) {
     }
 }
 
+/* The first exporter that can sends the metrics. */
+static void start_metrics(const struct core_config *config, tote_sdk *sdk,
+                          const struct tote__metric_source *settings) {
+    const struct tote__metric_source source = {sdk, config->origin.run, settings->interval_ms,
+                                               settings->timeout_ms};
+
+    for (size_t i = 0; settings->interval_ms && !config->is_disabled && i < config->processor_count;
+         i++) {
+        const tote_span_exporter *exporter = tote__innermost(config->processors[i])->exporter;
+        if (exporter) {
+            const struct tote__metric_sender sender = tote__metric_sender_of(exporter);
+            if (sender.ops && sender.ops->start(sender.self, &source)) {
+                return;
+            }
+        }
+    }
+    if (settings->interval_ms && !config->is_disabled) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "metrics",
+                            "no metrics are sent: they need an OTLP exporter of spans");
+    }
+}
+
 /* Start the processors, unless the SDK is disabled and records no spans. */
 static void start_processors(const struct core_config *config, const tote_thread_factory *factory) {
     for (size_t i = 0; !config->is_disabled && i < config->processor_count; i++) {
@@ -405,6 +427,7 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
         atomic_store(&sdk->is_in_use, false);
         return NULL;
     }
+    start_metrics(config, sdk, &settings->metrics);
     start_processors(config, &settings->thread_factory);
     atomic_store(&tote__core_needs_fence, !tote__barrier_is_available());
     atomic_store(&sdk->references, 1);

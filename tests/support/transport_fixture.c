@@ -45,7 +45,8 @@ void close_transport(struct fixture *f) {
 }
 
 enum tote__outcome send_text(struct fixture *f, const char *text, uint64_t deadline) {
-    const struct tote__request request = {{(const uint8_t *)text, strlen(text)}, 1, deadline, 0};
+    const struct tote__request request = {
+        {(const uint8_t *)text, strlen(text)}, 1, deadline, 0, false};
 
     if (tote__transport_begin(f->transport, &request, &f->response)) {
         while (!tote__transport_step(f->transport, tote__deadline_in(10000), &f->response)) {

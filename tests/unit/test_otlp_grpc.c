@@ -305,7 +305,7 @@ static unsigned wakes_of(const struct tote__otlp_settings *settings, bool by_hos
     for (int i = 0; i < TRIES && !wakes; i++) {
         struct tote__transport *transport = tote__transport_new(settings);
         const struct tote__request request = {
-            {bytes, sizeof bytes}, 1, tote__deadline_in(STALL_MS), 0};
+            {bytes, sizeof bytes}, 1, tote__deadline_in(STALL_MS), 0, false};
         assert_true(tote__transport_begin(transport, &request, &response));
         wakes =
             by_host ? wakes_of_host(transport, &response) : wakes_of_worker(transport, &response);
@@ -464,7 +464,7 @@ static void assert_refused(const char *status, const char *cure) {
                                        .endpoint = "http://127.0.0.1:1",
                                        .protocol = TOTE_OTLP_PROTOCOL_GRPC};
     const struct tote__request request = {
-        {(const uint8_t *)"spans", 5}, 1, tote__deadline_in(FLUSH_MS), 0};
+        {(const uint8_t *)"spans", 5}, 1, tote__deadline_in(FLUSH_MS), 0, false};
     struct proxy proxy = {.refusal = status};
     struct tote__otlp_settings settings;
     struct tote__response response;

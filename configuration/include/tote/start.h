@@ -139,13 +139,21 @@ typedef struct tote_sdk_options {
      */
     tote_resource_detector *const *own_resource_detectors;
     size_t own_resource_detector_count;
+
+    /**
+     * Send the metrics of tote/sdk/metrics.h over the connection of the first OTLP exporter:
+     * docs/metrics.md. Default: OTEL_METRICS_EXPORTER, else none
+     */
+    bool export_metrics;
+    uint32_t metric_export_interval_ms; /**< Default: OTEL_METRIC_EXPORT_INTERVAL, 60000 */
+    uint32_t metric_export_timeout_ms;  /**< Default: OTEL_METRIC_EXPORT_TIMEOUT, 30000 */
 } tote_sdk_options;
 
 #define TOTE_SDK_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(tote_sdk_options), false, false, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
             TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,  \
-            NULL, false, NULL, NULL, 0                                                             \
+            NULL, false, NULL, NULL, 0, false, 0, 0                                                \
     }
 
 /**

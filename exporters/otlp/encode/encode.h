@@ -17,6 +17,9 @@
  */
 bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request);
 
+/* The same for a request of encode_metrics.h. */
+bool tote__otlp_json_of_metrics(struct tote__buffer *buffer, struct tote__slice request);
+
 /* The same for spans. */
 bool tote__otlp_encode_json(struct tote__buffer *buffer, const tote_span_data *const *spans,
                             size_t count);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * encode_json.c - converts an ExportTraceServiceRequest to JSON
+ * encode_json.c - converts an ExportTraceServiceRequest, or one of metrics, to JSON
  *
  * Fields are read and written one by one, without objects in between. Tables name the members of
  * each message. Default values are omitted, except members of a oneof. Spec:
@@ -13,9 +13,23 @@
 #include <string.h>
 
 #include "json_writer.h"
+#include "metrics_wire.h"
 #include "tote/internal/record.h"
 
-enum kind { TEXT, TEXTS, HEX, BASE64, BOOLEAN, COUNT, TIME, INTEGER, REAL, MESSAGE, MESSAGES };
+enum kind {
+    TEXT,
+    TEXTS,
+    HEX,
+    BASE64,
+    BOOLEAN,
+    COUNT,
+    TIME,
+    INTEGER,
+    REAL,
+    TIMES,
+    MESSAGE,
+    MESSAGES
+};
 
 enum message {
     REQUEST,
@@ -31,7 +45,15 @@ enum message {
     KEY_VALUE,
     ANY_VALUE,
     ARRAY,
-    MAP
+    MAP,
+    METRICS_REQUEST,
+    RESOURCE_METRICS,
+    SCOPE_METRICS,
+    METRIC,
+    SUM,
+    HISTOGRAM,
+    NUMBER_POINT,
+    HISTOGRAM_POINT
 };
 
 /* The JSON form of a field. */
@@ -107,6 +129,33 @@ static const struct member messages[][LARGEST_NUMBER + 1] = {
                    FIELD(TOTE__ANY_BYTES, "bytesValue", BASE64, true)},
     [ARRAY] = {MANY(TOTE__LIST_ITEM, "values", ANY_VALUE)},
     [MAP] = {MANY(TOTE__LIST_ITEM, "values", KEY_VALUE)},
+    [METRICS_REQUEST] = {MANY(TOTE__METRICS_REQUEST_RESOURCE, "resourceMetrics", RESOURCE_METRICS)},
+    [RESOURCE_METRICS] = {ONE(TOTE__RESOURCE_METRICS_RESOURCE, "resource", RESOURCE),
+                          MANY(TOTE__RESOURCE_METRICS_SCOPE_METRICS, "scopeMetrics", SCOPE_METRICS),
+                          FIELD(TOTE__METRICS_SCHEMA_URL, "schemaUrl", TEXT, false)},
+    [SCOPE_METRICS] = {ONE(TOTE__SCOPE_METRICS_SCOPE, "scope", SCOPE),
+                       MANY(TOTE__SCOPE_METRIC, "metrics", METRIC)},
+    [METRIC] = {FIELD(TOTE__METRIC_NAME, "name", TEXT, false),
+                FIELD(TOTE__METRIC_DESCRIPTION, "description", TEXT, false),
+                FIELD(TOTE__METRIC_UNIT, "unit", TEXT, false), ONE(TOTE__METRIC_SUM, "sum", SUM),
+                ONE(TOTE__METRIC_HISTOGRAM, "histogram", HISTOGRAM)},
+    [SUM] = {MANY(TOTE__DATA_POINT, "dataPoints", NUMBER_POINT),
+             FIELD(TOTE__DATA_TEMPORALITY, "aggregationTemporality", COUNT, false),
+             FIELD(TOTE__SUM_IS_MONOTONIC, "isMonotonic", BOOLEAN, false)},
+    [HISTOGRAM] = {MANY(TOTE__DATA_POINT, "dataPoints", HISTOGRAM_POINT),
+                   FIELD(TOTE__DATA_TEMPORALITY, "aggregationTemporality", COUNT, false)},
+    [NUMBER_POINT] = {FIELD(TOTE__POINT_START_TIME, "startTimeUnixNano", TIME, false),
+                      FIELD(TOTE__POINT_TIME, "timeUnixNano", TIME, false),
+                      FIELD(TOTE__NUMBER_POINT_INT, "asInt", INTEGER, true),
+                      MANY(TOTE__NUMBER_POINT_ATTRIBUTE, "attributes", KEY_VALUE)},
+    [HISTOGRAM_POINT] = {FIELD(TOTE__POINT_START_TIME, "startTimeUnixNano", TIME, false),
+                         FIELD(TOTE__POINT_TIME, "timeUnixNano", TIME, false),
+                         FIELD(TOTE__HISTOGRAM_POINT_COUNT, "count", TIME, false),
+                         FIELD(TOTE__HISTOGRAM_POINT_SUM, "sum", REAL, true),
+                         FIELD(TOTE__HISTOGRAM_POINT_BUCKETS, "bucketCounts", TIMES, true),
+                         MANY(TOTE__HISTOGRAM_POINT_ATTRIBUTE, "attributes", KEY_VALUE),
+                         FIELD(TOTE__HISTOGRAM_POINT_MIN, "min", REAL, true),
+                         FIELD(TOTE__HISTOGRAM_POINT_MAX, "max", REAL, true)},
 };
 
 /* A message in progress. */
@@ -138,6 +187,15 @@ static struct level *push_level(struct levels *levels) {
     return levels->depth + 1 < MOST_LEVELS ? &levels->all[++levels->depth] : NULL;
 }
 
+/* Put a packed field of 64-bit numbers. */
+static void put_list(struct tote__json *json, struct tote__slice numbers) {
+    tote__json_put(json, "[");
+    for (size_t at = 0; at + sizeof(uint64_t) <= numbers.size; at += sizeof(uint64_t)) {
+        tote__json_unsigned(json, tote__get_fixed64(numbers.at + at));
+    }
+    tote__json_end(json, ']');
+}
+
 static void put_scalar(struct tote__json *json, const struct member *member,
                        const struct tote__field *field) {
     double real;
@@ -164,6 +222,9 @@ static void put_scalar(struct tote__json *json, const struct member *member,
         break;
     case INTEGER:
         tote__json_signed(json, (int64_t)field->value);
+        break;
+    case TIMES:
+        put_list(json, field->content);
         break;
     default:
         memcpy(&real, &field->value, sizeof real);
@@ -214,14 +275,14 @@ static void put_field(struct tote__json *json, struct levels *levels,
 }
 
 /* Not recursive: values of any depth use the same stack. */
-bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request) {
+static bool json_of(struct tote__buffer *buffer, struct tote__slice request, enum message message) {
     struct tote__json json = tote__json_start(buffer);
     struct levels levels;
     bool is_over = false;
 
     levels.all = levels.few;
     levels.depth = 0;
-    levels.few[0] = (struct level){.rest = request, .members = messages[REQUEST]};
+    levels.few[0] = (struct level){.rest = request, .members = messages[message]};
     tote__json_put(&json, "{");
     while (!is_over) {
         struct level *level = &levels.all[levels.depth];
@@ -243,4 +304,12 @@ bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request)
         tote__release(levels.all, MOST_LEVELS * sizeof *levels.all);
     }
     return tote__json_finish(&json);
+}
+
+bool tote__otlp_json_of(struct tote__buffer *buffer, struct tote__slice request) {
+    return json_of(buffer, request, REQUEST);
+}
+
+bool tote__otlp_json_of_metrics(struct tote__buffer *buffer, struct tote__slice request) {
+    return json_of(buffer, request, METRICS_REQUEST);
 }

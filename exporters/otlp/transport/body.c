@@ -38,7 +38,8 @@ static bool compress_message(struct tote__packer *packer, struct tote__slice mes
 
 struct tote__slice tote__pack(struct tote__packer *packer,
                               const struct tote__otlp_settings *settings,
-                              struct tote__slice message) {
+                              const struct tote__request *request) {
+    struct tote__slice message = request->message;
     bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
     struct tote__buffer *packed = &packer->packed;
     bool is_packed = true;
@@ -46,7 +47,8 @@ struct tote__slice tote__pack(struct tote__packer *packer,
     message.at = message.size ? message.at : (const uint8_t *)"";
     packer->json.size = packed->size = 0;
     if (settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON) {
-        is_packed = tote__otlp_json_of(&packer->json, message);
+        is_packed = request->is_metrics ? tote__otlp_json_of_metrics(&packer->json, message)
+                                        : tote__otlp_json_of(&packer->json, message);
         message = tote__buffer_slice(&packer->json);
     }
     if (is_packed && is_grpc) {

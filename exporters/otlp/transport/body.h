@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "otlp/options.h"
+#include "otlp/transport/transport.h"
 #include "tote/internal/buffer.h"
 
 /* State of the encoder. Initially zero. Memory is kept between requests. */
@@ -27,7 +28,7 @@ struct tote__packer {
  */
 struct tote__slice tote__pack(struct tote__packer *packer,
                               const struct tote__otlp_settings *settings,
-                              struct tote__slice message);
+                              const struct tote__request *request);
 
 void tote__packer_clear(struct tote__packer *packer);
 

@@ -328,7 +328,6 @@ static long http_version(const struct tote__otlp_settings *settings) {
 static int set_request_options(CURL *easy, const struct tote__otlp_settings *settings) {
     int failed = 0;
 
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_URL, settings->url);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings));
@@ -376,7 +375,8 @@ static int set_guest_options(struct tote__stream *stream) {
 
 static int set_multi_options(struct tote__connection *connection) {
     CURLM *multi = connection->multi;
-    long kept = is_grpc(connection->settings) ? 1L : (long)connection->stream_count;
+    const struct tote__otlp_settings *settings = connection->settings;
+    long kept = is_grpc(settings) ? 1L : (long)settings->delivery.max_concurrent_requests;
     int failed = 0;
 
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept);
@@ -441,7 +441,7 @@ static CURLM *make_multi(int epoll) {
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
                                               const struct tote__prepared *prepared, int epoll) {
     struct tote__connection *connection = tote__allocate(sizeof *connection);
-    size_t streams = settings->delivery.max_concurrent_requests;
+    size_t streams = settings->delivery.max_concurrent_requests + (settings->metrics_url != NULL);
     size_t watches = TOTE__SHARED_WATCHES + streams * TOTE__STREAM_WATCHES;
 
     if (!connection) {
@@ -499,8 +499,8 @@ struct tote__stream *tote__connection_stream(struct tote__connection *connection
     return *stream;
 }
 
-bool tote__connection_begin(struct tote__stream *stream, struct tote__slice request,
-                            uint64_t deadline) {
+bool tote__connection_begin(struct tote__stream *stream, const char *url,
+                            struct tote__slice request, uint64_t deadline) {
     uint32_t connect_ms = tote__ms_until(deadline, CONNECT_TIMEOUT_MS);
     struct tote__connection *connection = stream->connection;
     CURL *easy = stream->easy;
@@ -511,6 +511,7 @@ bool tote__connection_begin(struct tote__stream *stream, struct tote__slice requ
     stream->cut_at = TOTE__NEVER;
     stream->deadline = deadline;
     stream->is_busy =
+        !curl_easy_setopt(easy, CURLOPT_URL, url) &&
         !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, connection->headers) &&
         !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)request.at) &&
         !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request.size) &&

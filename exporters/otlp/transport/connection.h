@@ -110,8 +110,8 @@ void tote__connection_leave_behind(struct tote__connection *connection);
 struct tote__stream *tote__connection_stream(struct tote__connection *connection, size_t lane);
 
 /* Start a request. Returns false if curl fails; then nothing was started. */
-bool tote__connection_begin(struct tote__stream *stream, struct tote__slice request,
-                            uint64_t deadline);
+bool tote__connection_begin(struct tote__stream *stream, const char *url,
+                            struct tote__slice request, uint64_t deadline);
 
 /*
  * Continue until the given time. Returns true, and fills `response`, if a request is complete:

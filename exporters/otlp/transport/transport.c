@@ -238,7 +238,7 @@ static void read_own_response(const tote_otlp_response *own, size_t most,
 static void send_by_own(const struct tote__otlp_settings *settings,
                         const struct tote__request *request, struct tote__response *response) {
     struct tote__packer packer = {.has_stream = false};
-    struct tote__slice body = tote__pack(&packer, settings, request->message);
+    struct tote__slice body = tote__pack(&packer, settings, request);
     tote_otlp_response own = {.struct_size = sizeof own};
 
     if (body.at) {
@@ -275,9 +275,11 @@ static bool begin(struct tote__transport *transport, const struct tote__request 
     struct tote__stream *stream =
         connection ? tote__connection_stream(connection, request->lane) : NULL;
     if (stream) {
-        body = tote__pack(&stream->packer, transport->settings, request->message);
+        body = tote__pack(&stream->packer, transport->settings, request);
     }
-    return body.at && tote__connection_begin(stream, body, request->deadline);
+    const struct tote__otlp_settings *settings = transport->settings;
+    const char *url = request->is_metrics ? settings->metrics_url : settings->url;
+    return body.at && tote__connection_begin(stream, url, body, request->deadline);
 }
 
 /* The host has closed descriptors of requests in flight. Completes one of them. */

@@ -70,8 +70,14 @@ struct tote__request {
     struct tote__slice message;
     size_t span_count;
     uint64_t deadline; /* monotonic clock; UINT64_MAX: none */
-    size_t lane;       /* below max_concurrent_requests; each has one request in flight */
+    size_t lane;       /* each has one request in flight; see tote__transport_metrics_lane() */
+    bool is_metrics;   /* instead of spans */
 };
+
+/* Return the lane for metrics. Those below it are for spans. */
+static inline size_t tote__transport_metrics_lane(const struct tote__otlp_settings *settings) {
+    return settings->delivery.max_concurrent_requests;
+}
 
 /*
  * Send requests: begin each, and step until all are complete, in any order. A step returns true

@@ -25,6 +25,9 @@ static const uint64_t unused_ns = 5000000000; /* unused chunks are released afte
 /* An idle worker only releases memory, which does not need the exact delay. */
 enum { IDLE_MS = 5000 };
 
+/* How long a shutdown waits for the final metrics. */
+enum { MOST_FINAL_METRICS_MS = 5000 };
+
 static void start_delay(struct batch_queue *queue) {
     uint32_t delay = queue->processor->settings.schedule_delay_ms;
 
@@ -387,6 +390,10 @@ static void end_flush(struct batch_queue *queue) {
     tote_result result =
         tote_span_exporter_force_flush(queue->processor->exporter, flush_timeout(queue));
 
+    const struct tote__metric_sender sender = tote__metric_sender_of(queue->processor->exporter);
+    if (sender.ops && !is_stopping(queue)) { /* a shutdown sends the final figures */
+        sender.ops->send_now(sender.self);
+    }
     queue->flush = FLUSH_NONE;
     tote__batch_complete_flushes(queue, queue->flush_round, result);
 }
@@ -451,6 +458,13 @@ static bool hand_over_due(struct batch_queue *queue, bool may_block) {
     return has_some;
 }
 
+/* Send the SDK's metrics if they are due. Returns whether to continue at once. */
+static bool step_metrics(const struct batch_queue *queue, bool may_block) {
+    const struct tote__metric_sender sender = tote__metric_sender_of(queue->processor->exporter);
+
+    return sender.ops && sender.ops->step(sender.self, may_block) && may_block;
+}
+
 bool tote__batch_step(struct batch_queue *queue, bool may_block) {
     end_idle_time(queue);
     if (is_flush_asked(queue)) {
@@ -468,6 +482,7 @@ bool tote__batch_step(struct batch_queue *queue, bool may_block) {
         end_flush(queue);
         has_done = true;
     }
+    has_done |= step_metrics(queue, may_block && !has_done);
     return has_done && atomic_load(&queue->stop) != STOP_NOW;
 }
 
@@ -480,7 +495,11 @@ bool tote__batch_has_work(struct batch_queue *queue) {
 }
 
 uint64_t tote__batch_due(struct batch_queue *queue) {
+    const struct tote__metric_sender sender = tote__metric_sender_of(queue->processor->exporter);
+    uint64_t metrics = sender.ops ? sender.ops->due(sender.self) : TOTE__NEVER;
     uint64_t due = exporter_due(queue);
+
+    due = metrics < due ? metrics : due;
 
     return queue->kept || due < queue->next_export ? due : queue->next_export;
 }
@@ -554,6 +573,19 @@ static void note_lost(struct batch_queue *queue, size_t lost) {
     tote__lock_drop(&queue->lock);
 }
 
+/* All spans are settled. The receiver gets half of the time that is left, or five seconds. */
+static void send_final_metrics(struct batch_queue *queue) {
+    const struct tote__metric_sender sender = tote__metric_sender_of(queue->processor->exporter);
+    uint64_t now = tote__clock_monotonic();
+    uint64_t stop_at = atomic_load(&queue->stop_deadline);
+
+    if (sender.ops && atomic_load(&queue->stop) == STOP_WHEN_FLUSHED && now < stop_at) {
+        uint64_t most = tote__deadline_in(MOST_FINAL_METRICS_MS);
+        uint64_t half = now + (stop_at - now) / 2;
+        sender.ops->finish(sender.self, half < most ? half : most);
+    }
+}
+
 void tote__batch_leave(struct batch_queue *queue) {
     finish_sending(queue);
     save_or_drop(queue);
@@ -567,6 +599,7 @@ void tote__batch_leave(struct batch_queue *queue) {
     queue->is_over = true;
     tote__lock_drop(&queue->lock);
     tote__batch_complete_flushes(queue, atomic_load(&queue->flushes_asked), TOTE_RESULT_SUCCESS);
+    send_final_metrics(queue);
     tote__worker_thread_leave(&queue->thread);
     atomic_store(&queue->worker, NULL);
     atomic_store(&queue->has_left, 1);

@@ -20,7 +20,7 @@ enum { LONGEST_WAIT_MS = 60000, NS_PER_US = 1000 };
 
 void tote__batch_start_host(struct batch_queue *queue) {
     tote__batch_start_schedule(queue);
-    atomic_store(&queue->due, queue->next_export);
+    atomic_store(&queue->due, tote__batch_due(queue));
     atomic_store(&queue->sleep, tote__batch_sleep(queue));
 }
 

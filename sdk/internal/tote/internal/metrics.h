@@ -80,4 +80,46 @@ struct tote__processor_metrics {
     struct tote__exporter_metrics exporter;
 };
 
+/* Which metrics are sent, and how often. */
+struct tote__metric_source {
+    tote_sdk *sdk; /* NULL: none */
+    uint32_t run;  /* of the SDK: a later one is another SDK */
+    uint32_t interval_ms;
+    uint32_t timeout_ms; /* of one request; UINT32_MAX: none */
+};
+
+/*
+ * Read the metrics of this run, and the index of its resource. Returns false, without a visit, if
+ * it is over or out of memory. Thread-safe.
+ */
+bool tote__sdk_read_metrics(tote_sdk *sdk, uint32_t run,
+                            void (*visit)(void *data, const tote_metric_point *point), void *data,
+                            uint32_t *resource);
+
+/*
+ * An exporter that also sends metrics. All functions except `start` are called by the thread that
+ * exports.
+ */
+struct tote__metric_sender_ops {
+    /* Called before the first span. Returns false, with a diagnostic, if it cannot send metrics. */
+    bool (*start)(void *self, const struct tote__metric_source *source);
+
+    /* Return when `step` is due even without an event of the exporter's descriptor. */
+    uint64_t (*due)(void *self);
+
+    /* Send without waiting for the end of the interval. */
+    void (*send_now)(void *self);
+
+    /* Continue. Returns whether a request is in flight. Blocks for 50 ms at most. */
+    bool (*step)(void *self, bool may_block);
+
+    /* Send the final figures, and block until the deadline at most. */
+    void (*finish)(void *self, uint64_t deadline);
+};
+
+struct tote__metric_sender {
+    const struct tote__metric_sender_ops *ops; /* NULL: none */
+    void *self;
+};
+
 #endif

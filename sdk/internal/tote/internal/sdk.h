@@ -62,6 +62,7 @@ struct tote__sdk_settings {
     const tote_tracer_configurator *tracer_configurator; /* copied; NULL: all are enabled */
     tote_span_processor *const *processors;              /* owned; those of exporters are last */
     size_t processor_count;
+    struct tote__metric_source metrics;     /* interval_ms 0: they are not sent */
     tote_thread_factory thread_factory;     /* functions NULL: POSIX threads */
     uint64_t (*now_unix_nano)(void *clock); /* NULL: the system's clocks */
     void *clock;
@@ -130,6 +131,9 @@ struct tote__exporter_extras {
      * delivered first. Called by the exporting thread.
      */
     const tote_span_batch *(*completed)(void *self);
+
+    /* Return the sender of metrics that uses this exporter's connection. */
+    struct tote__metric_sender (*metric_sender)(void *self);
 };
 
 /* An exporter: a copy of its functions, zero behind the end of the caller's struct. */
@@ -139,6 +143,14 @@ struct tote_span_exporter {
     const struct tote__exporter_extras *extras; /* NULL for one of the program */
     uint32_t most_requests;                     /* that deliver accepts; 0: the default */
 };
+
+/* Return the sender of metrics of this exporter, without functions if it has none. */
+static inline struct tote__metric_sender
+tote__metric_sender_of(const tote_span_exporter *exporter) {
+    return exporter->extras && exporter->extras->metric_sender
+               ? exporter->extras->metric_sender(exporter->self)
+               : (struct tote__metric_sender){NULL, NULL};
+}
 
 /* Set the additional functions of a new exporter. NULL is allowed. */
 tote_span_exporter *tote__span_exporter_set_extras(tote_span_exporter *exporter,
