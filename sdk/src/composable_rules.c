@@ -142,7 +142,7 @@ static size_t describe_rules(void *self, char *buffer, size_t size) {
 static void destroy_rules(void *self) {
     struct rule_based *rule_based = self;
 
-    for (size_t i = 0; i < rule_based->count; i++) {
+    for (size_t i = 0; rule_based->rules && i < rule_based->count; i++) {
         tote_composable_sampler_free(rule_based->rules[i].sampler);
     }
     tote__arena_clear(&rule_based->memory);

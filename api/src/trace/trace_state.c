@@ -318,10 +318,18 @@ tote_trace_state *tote_trace_state_without(const tote_trace_state *state, const 
     return made || !count ? made : tote_trace_state_ref((tote_trace_state *)state);
 }
 
+/* NULL counts as empty. A text that is too long for `ot` may be cut: it is too long still. */
+static struct tote__trace_state_member sub_key_of(const char *key, const char *value) {
+    key = key ? key : "";
+    value = value ? value : "";
+    return (struct tote__trace_state_member){key, strnlen(key, MOST_VALUE), value,
+                                             strnlen(value, MOST_VALUE)};
+}
+
 const char *tote_trace_state_get_ot(const tote_trace_state *state, const char *key,
                                     size_t *length) {
     const char *ot = tote_trace_state_get(state, "ot");
-    const struct tote__trace_state_member wanted = {key, key ? strlen(key) : 0, NULL, 0};
+    const struct tote__trace_state_member wanted = sub_key_of(key, NULL);
     struct tote__trace_state_member found;
 
     if (!ot || !find_sub_key(ot, strlen(ot), &wanted, &found)) {
@@ -398,13 +406,12 @@ static const char too_long[] = "the member would exceed 256 characters";
 tote_trace_state *tote_trace_state_with_ot(const tote_trace_state *state, const char *key,
                                            const char *value) {
     char ot[MOST_VALUE];
-    const struct tote__trace_state_member sub_key = {key, key ? strnlen(key, MOST_VALUE) : 0, value,
-                                                     value ? strnlen(value, MOST_VALUE) : 0};
+    const struct tote__trace_state_member sub_key = sub_key_of(key, value);
     size_t length = copy_other_sub_keys(state, &sub_key, 1, ot);
     bool is_valid = value && is_sub_key(&sub_key);
 
     if (!is_valid || !append_sub_key(ot, &length, &sub_key)) {
-        report_sub_key(key ? key : "", is_valid ? too_long : "its key or value is not allowed");
+        report_sub_key(sub_key.key, is_valid ? too_long : "its key or value is not allowed");
         return tote_trace_state_ref(state);
     }
     tote_trace_state *made = read_sampling(replace_ot(state, ot, length));
@@ -413,7 +420,7 @@ tote_trace_state *tote_trace_state_with_ot(const tote_trace_state *state, const 
 
 tote_trace_state *tote_trace_state_without_ot(const tote_trace_state *state, const char *key) {
     char ot[MOST_VALUE];
-    const struct tote__trace_state_member sub_key = {key, key ? strlen(key) : 0, NULL, 0};
+    const struct tote__trace_state_member sub_key = sub_key_of(key, NULL);
 
     if (!tote_trace_state_get_ot(state, key, NULL)) {
         return tote_trace_state_ref(state);
