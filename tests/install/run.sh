@@ -48,6 +48,9 @@ expect "$(uses "$plugin")" "libtote-api.so.0.1" "libraries of the plugin"
 ./program
 ./program "$plugin"
 ./program_static
+strip --strip-all -o stripped program_static
+expect "$(nm -D --defined-only stripped | grep -o 'otel_thread_ctx_v1$')" otel_thread_ctx_v1 \
+    "the variable for profilers in the static program"
 echo "built with $way: the program alone, with its plugin, and linked statically"
 
 # preloaded OBJECT COMMAND...: with only the path of the object, as documented; ld.so prints nothing.
