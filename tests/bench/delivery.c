@@ -32,16 +32,21 @@ static void pace(size_t count) {
     }
 }
 
-static void start(const struct sink *sink) {
+static void start_concurrent(const struct sink *sink, uint32_t concurrent) {
     tote_otlp_options otlp = TOTE_OTLP_OPTIONS_INIT;
     tote_sdk_options options = bench_options();
 
     otlp.ignore_environment = true;
     otlp.endpoint = sink->url;
+    otlp.max_concurrent_requests = concurrent;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&otlp);
     options.exporters = &exporter;
     options.exporter_count = 1;
     bench_start(&options);
+}
+
+static void start(const struct sink *sink) {
+    start_concurrent(sink, 1);
 }
 
 static uint64_t exported(void) {
@@ -187,6 +192,39 @@ static double flood(void) {
     return received_percent(SPANS);
 }
 
+/* Spans per second to a receiver that is 50 ms away, with so many requests in flight. */
+static double distant(uint32_t concurrent) {
+    struct sink sink = {.delay_ms = 50};
+
+    if (!sink_start(&sink)) {
+        return 0;
+    }
+    start_concurrent(&sink, concurrent);
+    bench_record(BATCH);
+    tote_sdk_force_flush(bench_sdk.sdk, 10000);
+    uint64_t before = exported();
+    uint64_t began = floor_clock();
+    bench_record(BURST);
+    tote_sdk_force_flush(bench_sdk.sdk, 60000);
+    double seconds = (double)(floor_clock() - began) / 1e9;
+    double per_second = (double)(exported() - before) / seconds;
+    bench_stop();
+    sink_stop(&sink);
+    return per_second;
+}
+
+static double distant_1(void) {
+    return distant(1);
+}
+
+static double distant_4(void) {
+    return distant(4);
+}
+
+static double distant_16(void) {
+    return distant(16);
+}
+
 /* The share that can arrive: what is sent while the producer makes one more, all measured here. */
 static double possible_percent(void) {
     struct sink sink = {0};
@@ -228,5 +266,11 @@ static const struct bench_row rows[] = {
      .value = possible_percent,
      .unit = "%"},
     {.id = "W9s", .name = "a burst of 32,000: received", .value = burst, .unit = "%"},
+    {.id = "W9d1",
+     .name = "that burst at 50 ms round-trip time, 1 request in flight",
+     .value = distant_1,
+     .unit = "spans/s"},
+    {.id = "W9d4", .name = "the same, 4 in flight", .value = distant_4, .unit = "spans/s"},
+    {.id = "W9d16", .name = "the same, 16 in flight", .value = distant_16, .unit = "spans/s"},
 };
 const struct bench_table bench_delivery = BENCH_TABLE(rows);

@@ -12,9 +12,10 @@
 static enum MHD_Result response(void *arg, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *body,
                                 size_t *body_size, void **request) {
+    const unsigned *delay_ms = arg;
     static int seen;
 
-    (void)arg, (void)url, (void)method, (void)version, (void)body;
+    (void)url, (void)method, (void)version, (void)body;
     if (!*request) {
         *request = &seen;
         return MHD_YES;
@@ -23,6 +24,7 @@ static enum MHD_Result response(void *arg, struct MHD_Connection *connection, co
         *body_size = 0;
         return MHD_YES;
     }
+    usleep(*delay_ms * 1000);
     struct MHD_Response *nothing = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
     enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, nothing);
     MHD_destroy_response(nothing);
@@ -30,9 +32,11 @@ static enum MHD_Result response(void *arg, struct MHD_Connection *connection, co
 }
 
 /* Write the port, and accept requests until the end. */
-static void serve(int to_parent) {
+static void serve(int to_parent, unsigned delay_ms) {
+    unsigned mode = delay_ms ? MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD
+                             : MHD_USE_EPOLL_INTERNAL_THREAD;
     struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, response, NULL,
+        MHD_start_daemon(mode, 0, NULL, NULL, response, &delay_ms,
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)1 << 20, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
@@ -56,7 +60,7 @@ bool sink_start(struct sink *sink) {
     }
     sink->process = fork();
     if (sink->process == 0) {
-        serve(ends[1]);
+        serve(ends[1], sink->delay_ms);
     }
     close(ends[1]);
     bool is_ready = sink->process > 0 && read(ends[0], &port, sizeof port) == sizeof port && port;

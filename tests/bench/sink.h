@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 struct sink {
+    unsigned delay_ms; /* before each response; set it before the start */
     pid_t process;
     char url[64]; /* "http://127.0.0.1:port" */
 };

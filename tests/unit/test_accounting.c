@@ -56,6 +56,7 @@ static void configure(bool disk_queues) {
     f.otlp.delivery = &f.delivery;
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
+    f.otlp.max_concurrent_requests = draw(2) ? 1 : 1 + draw(8);
     f.delivery.initial_backoff_ms = 1 + draw(10);
     f.delivery.max_backoff_ms = 10 + draw(20);
     f.delivery.timeout_ms = f.is_lossless ? LONG_MS : 20 + draw(200);
