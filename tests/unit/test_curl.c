@@ -65,6 +65,22 @@ static void baggage_is_sent_and_the_span_is_a_child_of_the_current_span(void **s
     assert_span_lacks(client, "session");
 }
 
+/* The contract of tote_curl_options.url_template. Spec: http-spans.md#name */
+static void a_template_of_the_url_is_part_of_the_span_name(void **state) {
+    struct curl_fixture *f = *state;
+    tote_curl_options options = TOTE_CURL_OPTIONS_INIT;
+
+    options.url_template = "/orders/{id}";
+    assert_int_equal(tote_curl_perform(f->easy, &options), CURLE_OK);
+    const tote_span_data *span = tote_in_memory_spans_find(f->memory, "GET /orders/{id}");
+    assert_non_null(span);
+    assert_span_text(span, "url.template", "/orders/{id}");
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
+    span = tote_in_memory_spans_find(f->memory, "GET");
+    assert_non_null(span);
+    assert_span_lacks(span, "url.template");
+}
+
 /* The contract of tote_curl_options.headers */
 static void the_programs_list_is_not_changed_and_is_set_after_the_request(void **state) {
     static const char *const lines[] = {"X-Own: 1", "traceparent: mine"};
@@ -525,6 +541,7 @@ int main(int argc, char **argv) {
         CURL_TEST(without_a_value_to_inject_the_programs_headers_are_sent),
         CURL_TEST(the_injected_traceparent_has_the_id_of_the_client_span),
         CURL_TEST(baggage_is_sent_and_the_span_is_a_child_of_the_current_span),
+        CURL_TEST(a_template_of_the_url_is_part_of_the_span_name),
         CURL_TEST(the_programs_list_is_not_changed_and_is_set_after_the_request),
         CURL_TEST(a_span_has_the_attributes_of_the_semantic_conventions),
         CURL_TEST(the_url_has_the_path_that_was_sent),

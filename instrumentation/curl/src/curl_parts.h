@@ -99,6 +99,7 @@ struct tote__transfer {
     curl_prereq_callback prereq; /* the program's CURLOPT_PREREQFUNCTION, or NULL */
     void *prereq_data;           /* the program's CURLOPT_PREREQDATA */
     tote_tracer *tracer;         /* NULL: the instrumentation's own */
+    const char *url_template;    /* of the first attempt's URL, or NULL */
     bool reports_old_urls;       /* a property of this libcurl: see requested.c */
 };
 

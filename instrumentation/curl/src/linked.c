@@ -47,6 +47,7 @@ tote_curl_request *tote_curl_begin(CURL *easy, const tote_curl_options *given) {
         .prereq = options.prereq_function,
         .prereq_data = options.prereq_data,
         .tracer = options.tracer,
+        .url_template = options.url_template,
         .reports_old_urls = reports_old_urls(),
     };
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, options.headers);

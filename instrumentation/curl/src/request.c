@@ -20,7 +20,7 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/tracer.h"
 
-enum { LONGEST_HOST = 255 };
+enum { LONGEST_HOST = 255, LONGEST_NAME = 256 };
 
 struct tote_curl_request {
     struct tote__live live; /* first: found by the handle */
@@ -107,12 +107,18 @@ static const char *get_url(tote_curl_request *request) {
     return tote__requested_url(&request->requested, &request->transfer);
 }
 
+/* Later attempts may have another URL. */
+static const char *template_of(const tote_curl_request *request) {
+    return request->attempts ? NULL : request->transfer.url_template;
+}
+
 /* Start the span of the next attempt with the URL that was read last. */
 static void start_span(tote_curl_request *request, const char *method, uint64_t start_unix_nano) {
     const struct tote__url *url = &request->url;
-    tote_attribute attributes[5];
+    tote_attribute attributes[6];
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     size_t count = 0;
+    char name[LONGEST_NAME];
 
     if (method) {
         attributes[count++] = (tote_attribute){"http.request.method", tote_string(method)};
@@ -128,20 +134,28 @@ static void start_span(tote_curl_request *request, const char *method, uint64_t 
         attributes[count++] =
             (tote_attribute){"http.request.resend_count", tote_int(request->attempts)};
     }
+    if (template_of(request)) {
+        attributes[count++] = (tote_attribute){"url.template", tote_string(template_of(request))};
+    }
+    tote_http_span_name(name, sizeof name, method, template_of(request));
     options.kind = TOTE_SPAN_KIND_CLIENT;
     options.parent = request->context;
     options.attributes = attributes;
     options.attribute_count = count;
     options.start_time_unix_nano = start_unix_nano;
-    request->span = tote_tracer_start_span(request->tracer, method ? method : "HTTP", &options);
+    request->span = tote_tracer_start_span(request->tracer, name, &options);
 }
 
-static void set_method(tote_span *span, const char *method) {
+static void set_method(const tote_curl_request *request, const char *method) {
+    tote_span *span = request->span;
+    char name[LONGEST_NAME];
+
     if (!method) {
         return;
     }
     if (is_known_method(method)) {
-        tote_span_update_name(span, method);
+        tote_http_span_name(name, sizeof name, method, template_of(request));
+        tote_span_update_name(span, name);
         tote_span_set_attribute(span, "http.request.method", tote_string(method));
         return;
     }
@@ -318,7 +332,7 @@ static void start_attempt(tote_curl_request *request, const char *url, const cha
     } else if (is_other_url) {
         set_url(request->span, &request->url);
     }
-    set_method(request->span, method);
+    set_method(request, method);
     if (request->is_enabled && *peer) {
         tote_span_set_attribute(request->span, "network.peer.address", tote_string(peer));
         tote_span_set_attribute(request->span, "network.peer.port", tote_int(peer_port));
@@ -471,7 +485,7 @@ static void end_unconnected(tote_curl_request *request, CURLcode result) {
         read_url(request, url);
         start_span(request, NULL, request->attempts ? 0 : request->start_unix_nano);
     }
-    set_method(request->span, get_text(transfer, CURLINFO_EFFECTIVE_METHOD));
+    set_method(request, get_text(transfer, CURLINFO_EFFECTIVE_METHOD));
 }
 
 void tote__curl_stop(tote_curl_request *request, CURLcode result) {
