@@ -17,6 +17,7 @@ import copy
 import json
 import pathlib
 import random
+import re
 import subprocess
 import sys
 
@@ -28,7 +29,7 @@ FOR_SCALARS = [None, True, -11, -1, 0, 1, 21, 0.5, 1.0, "", "1", [], ["text"], {
 FOR_CONTAINERS = [None, True, 1, "text", [], [None], ["text"], [1, "text"], [0.5, 1], {},
                   {"x": None}, {"x": 1}, {"console": None}, {"always_on": None, "always_off": None}]
 NEW_KEYS = ["x", "console", "always_on", "name"]
-PAIRS = 1000  # files with two mutations
+PAIRS = 500  # files with two mutations
 
 
 def containers(value, path=()):
@@ -91,6 +92,15 @@ def files(seeds):
                 yield text
 
 
+def documented():
+    """The complete files in the page about configuration files, as if no variable was set."""
+    page = (FOLDER.parents[1] / "docs/configuration-file.md").read_text()
+    blocks = re.findall(r"^```yaml\n(file_format.*?)^```$", page, flags=re.M | re.S)
+    if not blocks:
+        sys.exit("docs/configuration-file.md has no file")
+    return [yaml.safe_load(re.sub(r"\$\{\w+(?::-(.*?))?\}", r"\1", block)) for block in blocks]
+
+
 def check_coverage(schema, seeds):
     """Each key of the schema is in a seed."""
     used = {key for seed in seeds for _, at in containers(seed) if isinstance(at, dict)
@@ -118,7 +128,9 @@ def main():
     seeds = [yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("seeds/*.yaml"))]
     check_coverage(published, seeds)
     validator = jsonschema.Draft202012Validator(with_null_enums(published))
-    texts = list(files(seeds))
+    for document in seeds + documented():
+        validator.validate(document)
+    texts = [*files(seeds), *map(json.dumps, documented())]
     output = subprocess.run([sys.argv[1]], input="\n".join(texts) + "\n", capture_output=True,
                             text=True, check=True).stdout.splitlines()
     if len(output) != len(texts):
