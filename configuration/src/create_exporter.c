@@ -132,6 +132,7 @@ static tote_span_exporter *make_otlp(struct tote__creation *creation,
     read_compression(creation, node, &options);
     options.max_response_bytes =
         tote__read_option(creation, node, "max_response_size", 0, "4194304");
+    options.max_concurrent_requests = creation->own.max_concurrent_requests;
     read_delivery(creation, node, is_grpc, &delivery);
     options.delivery = &delivery;
     return creation->errors == errors ? tote_span_exporter_otlp_new(&options) : NULL;

@@ -29,7 +29,8 @@ struct tote__texts {
 
 /* Options of Tote that the schema of the file does not have: `distribution: tote:`. */
 struct tote__own_settings {
-    tote_delivery_options delivery; /* of OTLP exporters */
+    tote_delivery_options delivery;   /* of OTLP exporters */
+    uint32_t max_concurrent_requests; /* of OTLP exporters */
     size_t max_queue_bytes;
     uint32_t poll_budget_us;
     uint32_t store_export; /* a position in `words` */

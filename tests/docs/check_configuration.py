@@ -60,7 +60,8 @@ NO_SETTINGS = {"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "COLUMNS", "NO_COLOR",
 def settings(problems):
     """The variables of the table that maps variables, keys of a file and fields."""
     found = set()
-    for row in re.findall(r"^    \{(.*)\},$", SETTINGS.read_text(), flags=re.M):
+    for row in re.findall(r"^    \{(.*?)\},$", SETTINGS.read_text(), flags=re.M | re.S):
+        row = re.sub(r"\s+", " ", row)
         traces = re.match(r'FOR_TRACES\("(\w+)"\), (.*)', row)
         names = re.match(r'(?:NULL|"(\w+)"), (?:NULL|"(\w+)"), (.*)', row)
         if traces:

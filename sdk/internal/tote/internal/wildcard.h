@@ -5,7 +5,7 @@
 #ifndef TOTE_INTERNAL_WILDCARD_H
 #define TOTE_INTERNAL_WILDCARD_H
 
-#include "tote/internal/shared.h"
+#include "tote/common.h"
 
 /*
  * Return whether the pattern matches the whole text: `*` matches any characters, also none; `?`
