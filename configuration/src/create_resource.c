@@ -2,7 +2,7 @@
 /*
  * create_resource.c - the resource of a configuration file
  *
- * Tests: tests/unit/test_configuration_create.c
+ * Tests: tests/unit/test_configuration_create.c, tests/unit/test_configuration_create_resource.c
  */
 #include <stdio.h>
 #include <string.h>
