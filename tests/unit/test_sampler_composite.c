@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "sdk_fixture.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "tote/allocator.h"
 
 #include "tote/internal/sampling.h"
 
@@ -31,7 +33,7 @@ struct outcome {
     size_t attribute_count;
 };
 
-/* Decide about a span of these parameters, and free the sampler. */
+/* Decide about a span of these parameters, like start_span.c does, and free the sampler. */
 static struct outcome sample(tote_composable_sampler *root, tote_sampling_parameters parameters) {
     tote_sampler *sampler = tote_sampler_composite_new(root);
     struct tote_sampling_result result;
@@ -43,7 +45,12 @@ static struct outcome sample(tote_composable_sampler *root, tote_sampling_parame
     tote__sampling_result_init(&result, tote__sampling_parent_state(&parameters));
     outcome.is_sampled = tote_sampler_should_sample(sampler, &parameters, &result) ==
                          TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE;
-    tote_trace_state_to_header(result.trace_state, outcome.trace_state, sizeof outcome.trace_state);
+    tote_trace_state *settled =
+        result.trace_state ? tote__sampling_settle(result.trace_state, &some_trace,
+                                                   outcome.is_sampled && result.has_threshold)
+                           : NULL;
+    tote_trace_state_to_header(settled, outcome.trace_state, sizeof outcome.trace_state);
+    tote_trace_state_unref(settled);
     outcome.attribute_count = result.attributes.count;
     tote__sampling_result_clear(&result);
     tote_sampler_free(sampler);
@@ -401,6 +408,78 @@ static void descriptions_contain_the_whole_tree(void **state) {
     tote_sampler_free(sampler);
 }
 
+/* The allocator of this process. */
+static struct {
+    long countdown; /* allocations until one fails; negative: none fails */
+    long failures;
+    long live;
+} memory = {-1, 0, 0};
+
+static bool is_to_fail(void) {
+    bool fails = memory.countdown-- == 0;
+
+    memory.failures += fails;
+    return fails;
+}
+
+static void *allocate(void *self, size_t size) {
+    void *block = is_to_fail() ? NULL : malloc(size);
+
+    (void)self;
+    memory.live += block != NULL;
+    return block;
+}
+
+static void *reallocate(void *self, void *block, size_t old_size, size_t size) {
+    (void)self, (void)old_size;
+    return is_to_fail() ? NULL : realloc(block, size);
+}
+
+static void release(void *self, void *block, size_t size) {
+    (void)self, (void)size;
+    memory.live--;
+    free(block);
+}
+
+/* Decide with the n-th allocation failing, for n = 0, 1, 2 ... until none fails. */
+static void decide_without_memory(const tote_context *parent) {
+    static const char *const values[] = {"a", "b"};
+    const tote_attribute attribute = {"k", tote_string("b")};
+    long failures;
+    long n = 0;
+
+    do {
+        tote_sampling_rule rule = TOTE_SAMPLING_RULE_INIT;
+        const tote_sampling_rule *const rules[] = {&rule};
+        failures = memory.failures;
+        memory.countdown = n++;
+        rule.values_key = rule.patterns_key = "k";
+        rule.values = rule.included = values;
+        rule.value_count = rule.included_count = 2;
+        rule.sampler = tote_composable_sampler_annotating_new(&attribute, 1, ratio(0.5));
+        struct outcome outcome =
+            sample(tote_composable_sampler_rule_based_new(rules, 1),
+                   (tote_sampling_parameters){
+                       .parent = parent, .attributes = &attribute, .attribute_count = 1});
+        memory.countdown = -1;
+        assert_null(strstr(outcome.trace_state, "th:1")); /* that of the parent */
+        assert_true(!strstr(outcome.trace_state, "th:8") || outcome.is_sampled);
+    } while (memory.failures > failures);
+    assert_in_range(n, 5, 1000);
+}
+
+/* Each allocation fails once: nothing leaks, and no wrong `th` is passed on. */
+static void without_memory_no_wrong_threshold_is_passed_on(void **state) {
+    tote_context *parent = parent_context(3, "a=1,ot=th:1;x:y", true);
+
+    (void)state;
+    decide_without_memory(parent);
+    long live = memory.live;
+    decide_without_memory(parent);
+    assert_int_equal(memory.live, live);
+    tote_context_unref(parent);
+}
+
 /* What was given is released, and a sampler that drops everything is returned. */
 static void a_composable_that_cannot_be_created_proposes_no_span(void **state) {
     struct custom custom = {0, true, 0, 0};
@@ -444,6 +523,9 @@ int main(int argc, char **argv) {
         TEST(shutdown_reaches_all_composable_samplers),
         TEST(descriptions_contain_the_whole_tree),
         SDK_TEST(a_composable_that_cannot_be_created_proposes_no_span),
+        SDK_TEST(without_memory_no_wrong_threshold_is_passed_on),
     };
-    return RUN_TESTS(tests, argc, argv);
+    const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
+
+    return tote_allocator_set(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
 }
