@@ -15,10 +15,10 @@
 
 /*
  * A resource that is being built. Initially zero; tote__resource_finish() releases it. An attribute
- * of an entity is not in `attributes`.
+ * of an entity is in `attributes` only if it was also set outside the entity, to the same value.
  */
 struct tote__resource_builder {
-    struct tote__attribute_list attributes; /* of no entity; its arena holds the other fields */
+    struct tote__attribute_list attributes; /* its arena holds the other fields */
     tote_entity *entities;                  /* in decreasing order of priority */
     size_t entity_count;
     size_t entity_capacity;

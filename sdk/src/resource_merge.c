@@ -76,25 +76,21 @@ static void remove_entity(struct tote__resource_builder *builder, size_t index, 
     memmove(entity, entity + 1, (builder->entity_count - index) * sizeof *entity);
 }
 
-/* Returns whether an entity has this attribute, with this value. */
-static bool is_in_entity(struct tote__resource_builder *builder, const char *key,
-                         tote_value value) {
-    bool is_in = false;
-
+/*
+ * The attribute is also kept if an entity has the same value: another attribute may remove the
+ * entity.
+ */
+void tote__resource_set(struct tote__resource_builder *builder, const char *key, tote_value value) {
+    if (!key || !*key) {
+        return;
+    }
     for (size_t i = builder->entity_count; i-- > 0;) {
         const tote_value *other = find_in_entity(&builder->entities[i], key);
-        if (other && tote_value_equals(*other, value)) {
-            is_in = true;
-        } else if (other) {
+        if (other && !tote_value_equals(*other, value)) {
             remove_entity(builder, i, key);
         }
     }
-    return is_in;
-}
-
-void tote__resource_set(struct tote__resource_builder *builder, const char *key, tote_value value) {
-    if (key && *key && !is_in_entity(builder, key, value) &&
-        !tote__attribute_list_set(&builder->attributes, (tote_attribute){key, value})) {
+    if (!tote__attribute_list_set(&builder->attributes, (tote_attribute){key, value})) {
         builder->is_out_of_memory = true;
     }
 }

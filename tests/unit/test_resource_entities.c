@@ -159,6 +159,21 @@ static void a_plain_attribute_removes_an_entity_with_another_value(void **state)
     tote_resource_unref(merged);
 }
 
+/* The first plain attribute is in the entity, too, which the second one removes. */
+static void a_plain_attribute_stays_if_the_entity_is_removed(void **state) {
+    const tote_attribute plain[] = {{"host.name", tote_string("n")},
+                                    {"host.id", tote_string("H2")}};
+    tote_resource *merged =
+        merge(make("host{host.id=H1}[host.name=n,host.arch=x]", NULL, 0), make("", plain, 2));
+
+    (void)state;
+    assert_int_equal(merged->entity_count, 0);
+    assert_int_equal(merged->attribute_count, 2);
+    assert_string_equal(find(merged, "host.name"), "n");
+    assert_string_equal(find(merged, "host.id"), "H2");
+    tote_resource_unref(merged);
+}
+
 static void a_plain_attribute_with_the_same_value_keeps_the_entity(void **state) {
     const tote_attribute plain[] = {{"host.id", tote_string("H1")}};
     tote_resource *merged = merge(make("host{host.id=H1}", NULL, 0), make("", plain, 1));
@@ -478,6 +493,7 @@ int main(int argc, char **argv) {
         ENTITY_TEST(entities_over_the_limit_are_left_out_with_a_warning),
         ENTITY_TEST(an_entity_replaces_plain_attributes),
         ENTITY_TEST(a_plain_attribute_removes_an_entity_with_another_value),
+        ENTITY_TEST(a_plain_attribute_stays_if_the_entity_is_removed),
         ENTITY_TEST(a_plain_attribute_with_the_same_value_keeps_the_entity),
         ENTITY_TEST(an_entity_of_another_identity_or_with_a_conflict_is_left_out),
         ENTITY_TEST(the_same_entity_gets_the_descriptions_of_both),
