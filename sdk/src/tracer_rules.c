@@ -82,7 +82,7 @@ static void free_rules(struct tracer_rules *rules) {
 static bool copy_rules(struct tracer_rules *rules, const tote_tracer_configurator *given) {
     rules->count = given->rules ? given->rule_count : 0;
     rules->rules = tote__arena_allocate(&rules->memory, (rules->count + 1) * sizeof *rules->rules);
-    for (size_t i = 0; rules->rules && i < rules->count; i++) {
+    for (size_t i = 0; rules->rules && given->rules && i < rules->count; i++) {
         const char *name = given->rules[i].name;
         rules->rules[i].is_disabled = is_disabled_by(given->rules[i].config);
         rules->rules[i].name = name ? tote__arena_text(&rules->memory, name, strlen(name)) : NULL;
