@@ -95,13 +95,12 @@ static void read_compression(struct tote__creation *creation, const tote_configu
 }
 
 static void read_delivery(struct tote__creation *creation, const tote_configuration_node *node,
-                          bool is_grpc, tote_delivery_options *delivery) {
+                          tote_delivery_options *delivery) {
     *delivery = creation->own.delivery;
     delivery->timeout_ms =
         tote__read_option(creation, node, "timeout", TOTE_OPTION_UNLIMITED, "10000");
     delivery->max_request_bytes =
-        tote__read_option(creation, node, "max_request_size", TOTE_OPTION_UNLIMITED,
-                          is_grpc ? "3900000" : "67108864");
+        tote__read_option(creation, node, "max_request_size", TOTE_OPTION_UNLIMITED, "67108864");
     if (creation->otlp_count++ && delivery->disk_queue_directory) {
         tote__create_error(creation, node,
                            "disk_queue_directory of distribution.tote is for one OTLP exporter: "
@@ -133,7 +132,7 @@ static tote_span_exporter *make_otlp(struct tote__creation *creation,
     options.max_response_bytes =
         tote__read_option(creation, node, "max_response_size", 0, "4194304");
     options.max_concurrent_requests = creation->own.max_concurrent_requests;
-    read_delivery(creation, node, is_grpc, &delivery);
+    read_delivery(creation, node, &delivery);
     options.delivery = &delivery;
     return creation->errors == errors ? tote_span_exporter_otlp_new(&options) : NULL;
 }

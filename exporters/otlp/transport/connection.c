@@ -380,6 +380,9 @@ static int set_multi_options(struct tote__connection *connection) {
     int failed = 0;
 
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept);
+    failed |= (int)curl_multi_setopt(multi, CURLMOPT_PIPELINING,
+                                     can_reuse(connection->settings) ? CURLPIPE_MULTIPLEX
+                                                                     : CURLPIPE_NOTHING);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, connection);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
