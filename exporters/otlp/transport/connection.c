@@ -7,18 +7,17 @@
 #include "connection.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "multi.h"
 #include "proxy.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
@@ -391,56 +390,6 @@ static int set_multi_options(struct tote__connection *connection) {
     return failed;
 }
 
-/* Return whether bytes can be read, or were written and are not yet read by the peer. */
-static bool holds_bytes(int fd) {
-    int incoming = 0;
-    int outgoing = 0;
-
-    ioctl(fd, FIONREAD, &incoming);
-    ioctl(fd, TIOCOUTQ, &outgoing);
-    return incoming > 0 || outgoing > 0;
-}
-
-/*
- * Return a multi handle whose descriptors have FD_CLOEXEC. libcurl before 8 creates two wake-up
- * sockets without it and does not expose them. They have the lowest free numbers, but another
- * thread may get such a number meanwhile: only a descriptor that a wake-up makes readable belongs
- * to libcurl. The wake-up has no other effect, because curl_multi_poll() is not used.
- */
-static CURLM *make_uninherited_multi(int epoll) {
-    int low[2] = {fcntl(epoll, F_DUPFD_CLOEXEC, 0), fcntl(epoll, F_DUPFD_CLOEXEC, 0)};
-    bool may_be_own[2] = {false, false};
-
-    for (size_t i = 0; i < TOTE_COUNT_OF(low); i++) {
-        if (low[i] >= 0) {
-            close(low[i]);
-        }
-    }
-    CURLM *multi = curl_multi_init();
-    for (size_t i = 0; i < TOTE_COUNT_OF(low); i++) {
-        may_be_own[i] = fcntl(low[i], F_GETFD) == 0 && !holds_bytes(low[i]);
-    }
-    if (!multi || (!may_be_own[0] && !may_be_own[1])) {
-        return multi;
-    }
-    curl_multi_wakeup(multi);
-    for (size_t i = 0; i < TOTE_COUNT_OF(low); i++) {
-        if (may_be_own[i] && holds_bytes(low[i])) {
-            fcntl(low[i], F_SETFD, FD_CLOEXEC);
-        }
-    }
-    return multi;
-}
-
-/* The wake-up descriptors of libcurl must be 3 or above, too. */
-static CURLM *make_multi(int epoll) {
-    unsigned held = tote__os_hold_stdio();
-    CURLM *multi = make_uninherited_multi(epoll);
-
-    tote__os_release_stdio(held);
-    return multi;
-}
-
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
                                               const struct tote__prepared *prepared, int epoll) {
     struct tote__connection *connection = tote__allocate(sizeof *connection);
@@ -452,7 +401,7 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
     }
     *connection = (struct tote__connection){
         .generation = tote__generation(),
-        .multi = make_multi(epoll),
+        .multi = tote__make_multi(epoll),
         .epoll = epoll,
         .timer = TOTE__NEVER,
         .streams = tote__allocate_zeroed(streams * sizeof *connection->streams),
