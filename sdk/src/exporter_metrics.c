@@ -114,7 +114,8 @@ void tote__metrics_add_outcome(struct tote__exporter_metrics *metrics,
         name_error(outcome, one.error_type);
     }
     const char *rejected = is_success ? "rejected" : one.error_type;
-    metrics->in_flight -= tote__min(metrics->in_flight, outcome->span_count);
+    metrics->in_flight -=
+        metrics->in_flight < outcome->span_count ? metrics->in_flight : outcome->span_count;
     tote__metrics_add_exported(metrics, "", delivered);
     tote__metrics_add_exported(metrics, rejected, outcome->rejected);
     tote__metrics_add_exported(metrics, "too_large", outcome->too_large);

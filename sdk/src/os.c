@@ -263,7 +263,12 @@ bool tote__os_rename(const char *from, const char *to) {
 }
 
 bool tote__os_truncate(int descriptor, uint64_t size) {
-    return ftruncate(descriptor, (off_t)size) == 0;
+    struct tote__held_signals signals;
+
+    tote__hold_write_signals(&signals);
+    bool is_done = ftruncate(descriptor, (off_t)size) == 0;
+    tote__release_write_signals(&signals);
+    return is_done;
 }
 
 void tote__os_set_waiting(int descriptor, int flags) {
@@ -436,7 +441,7 @@ void *tote__os_map_file(const char *name, size_t size) {
 
     file = file < 0 ? memfd_create(name, flags) : file; /* before Linux 6.3 */
     tote__os_release_stdio(held);
-    if (file >= 0 && ftruncate(file, (off_t)size) == 0) {
+    if (file >= 0 && tote__os_truncate(file, size)) {
         memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
     }
     tote__os_close(file);

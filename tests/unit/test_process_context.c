@@ -403,8 +403,9 @@ static void update_without_pause(void) {
         tote_resource_unref(resource);
     }
     tote__process_context_publish(texts, resources[0]);
+    pid_t reader = getppid();
     stop_here(getpid());
-    for (size_t i = 0;; i++) {
+    for (size_t i = 0; getppid() == reader; i++) {
         tote__process_context_update(texts, resources[i % 2]);
     }
 }
