@@ -43,7 +43,7 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery
         .retry = {.settings = settings, .receiver = receiver},
         .limit.accepted_bytes = SIZE_MAX,
     };
-    for (size_t i = 0; i < outbox->capacity; i++) {
+    for (size_t i = 0; kept && i < capacity; i++) {
         kept[i] = (struct tote__kept){.count = 0};
         forget_part(&kept[i]);
     }

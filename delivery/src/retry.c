@@ -369,9 +369,11 @@ tote_export_state tote__retry_start(struct tote__retry *retry, struct tote__atte
 
 /* Cancel all attempts, because one does not end. The others are started again. */
 static void cancel_attempts(struct tote__retry *retry, tote_export_outcome *outcome) {
+    struct tote__attempts *first = retry->sending;
+
     retry->receiver->ops.save(retry->receiver->self);
-    while (retry->sending->next) {
-        unlink_attempts(retry, retry->sending->next);
+    while (first && first->next) {
+        unlink_attempts(retry, first->next);
     }
     *outcome = (tote_export_outcome)TOTE_EXPORT_OUTCOME_INIT;
     outcome->result = TOTE_RESULT_TIMEOUT;

@@ -3,6 +3,8 @@
  * wildcard.c - patterns of names
  *
  * Only the last `*` is ever tried with more text: an earlier one has matched as little as possible.
+ *
+ * Tests: tests/unit/test_tracer_rules.c
  */
 #include "tote/internal/wildcard.h"
 

@@ -20,6 +20,7 @@
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
 #include "tote/tote.h"
+#include "tree.h"
 
 enum { BATCH = 8, MOST_SPANS = 512, MOST_REQUESTS = 256, CONCURRENT = 4, LONG_MS = 20000 };
 enum { MOST_CONNECTIONS = 64, HEAD_BYTES = 4096, BODY_BYTES = 1 << 16 };
@@ -356,13 +357,6 @@ static void make_directory(tote_delivery_options *delivery) {
     delivery->initial_backoff_ms = 10;
 }
 
-static void remove_directory(void) {
-    char command[128];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    assert_int_equal(system(command), 0);
-}
-
 static void each_request_that_fails_is_saved_once_and_delivered_once(void **state) {
     enum { COUNT = 8 * BATCH };
     static const struct rule rules[] = {{.delay_ms = 60, .status = 503},
@@ -381,7 +375,7 @@ static void each_request_that_fails_is_saved_once_and_delivered_once(void **stat
     }
     assert_each_accepted_once(COUNT);
     tote_sdk_close(&sdk, LONG_MS);
-    remove_directory();
+    remove_tree(directory);
 }
 
 static void a_shutdown_saves_each_request_in_flight_once(void **state) {
@@ -409,7 +403,7 @@ static void a_shutdown_saves_each_request_in_flight_once(void **state) {
     assert_int_equal(tote_otlp_disk_queue_send(&otlp, LONG_MS, &report), TOTE_RESULT_SUCCESS);
     assert_int_equal(report.delivered, COUNT);
     assert_each_accepted_once(COUNT);
-    remove_directory();
+    remove_tree(directory);
 }
 
 static void a_shutdown_without_a_disk_queue_drops_each_request_in_flight_once(void **state) {

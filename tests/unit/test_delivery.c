@@ -18,6 +18,7 @@
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
 #include "tote/tote.h"
+#include "tree.h"
 
 static tote_otlp_options otlp_with(const tote_delivery_options *delivery) {
     return (tote_otlp_options){
@@ -327,13 +328,6 @@ static void spans_of_an_outage_arrive_once_the_collector_is_reachable(void **sta
     assert_int_equal(rmdir(place), 0);
 }
 
-static void remove_directory(const char *directory) {
-    char command[80];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    assert_int_equal(system(command), 0);
-}
-
 /* An empty directory for a disk queue. */
 struct place {
     char directory[64];
@@ -376,7 +370,7 @@ static void a_shutdown_reports_only_known_facts_about_the_disk_queue(void **stat
     tote_sdk *sdk = start_with_retries("http://127.0.0.1:1", place.directory, HOUR_MS, HOUR_MS);
     flush_some(sdk); /* may be in flight */
     flush_some(sdk);
-    remove_directory(place.directory);
+    remove_tree(place.directory);
     flush_some(sdk);
     assert_true(closed_stats(sdk).dropped_disk_queue_full > 0);
     tote_diagnostics_set_handler(note_shutdown, TOTE_LEVEL_INFO, NULL);
@@ -384,7 +378,7 @@ static void a_shutdown_reports_only_known_facts_about_the_disk_queue(void **stat
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     assert_true(has_told_of_saved);
     assert_true(has_told_of_removed);
-    remove_directory(place.directory);
+    remove_tree(place.directory);
 }
 
 /* Flush once for each of this many requests of three spans. */
@@ -468,7 +462,7 @@ static void spans_refused_for_a_wrong_configuration_stay_in_the_disk_queue(void 
         assert_int_equal(report.not_accepted, 0);
         tote_diagnostics_set_handler(ignore, TOTE_LEVEL_INFO, NULL);
         receiver_stop(receiver);
-        remove_directory(place.directory);
+        remove_tree(place.directory);
     }
 }
 
@@ -491,7 +485,7 @@ static uint64_t attempts_within(unsigned timeout_ms) {
     assert_int_equal(tote_otlp_disk_queue_send(&otlp, timeout_ms, NULL), TOTE_RESULT_TIMEOUT);
     size_t attempts = receiver_wait(receiver, before + 1) - before;
     receiver_stop(receiver);
-    remove_directory(place.directory);
+    remove_tree(place.directory);
     return attempts;
 }
 
@@ -520,7 +514,7 @@ static void spans_refused_for_a_wrong_configuration_are_delivered_later(void **s
     assert_int_equal(stats.rejected + stats.in_disk_queue, 0);
     tote_sdk_close(&sdk, 5000);
     receiver_stop(receiver);
-    remove_directory(place.directory);
+    remove_tree(place.directory);
 }
 
 /* A malformed request never becomes acceptable, and does not fill the disk queue. */
@@ -543,7 +537,7 @@ static void malformed_requests_are_rejected_also_with_a_disk_queue(void **state)
     assert_int_equal(stats.in_disk_queue, 0);
     tote_sdk_close(&sdk, 5000);
     receiver_stop(receiver);
-    remove_directory(place.directory);
+    remove_tree(place.directory);
 }
 
 /* Without a disk queue no span is kept until the configuration is corrected. */
@@ -740,7 +734,7 @@ static void workers_that_change_their_user_share_the_disk_queue_of_that_user(voi
     assert_int_equal(status_of(child), 0);
     assert_true(count_files(directory, ".crash-safe") > 0); /* crash-safe */
     tote_sdk_close(&sdk, 100);
-    remove_directory(directory);
+    remove_tree(directory);
 }
 
 /* Without a fork. The owner of the directory may also change after the start. */
@@ -763,7 +757,7 @@ static void a_process_that_changes_its_user_uses_the_disk_queue_of_that_user(voi
         }
         assert_int_equal(status_of(child), 0);
         assert_int_equal(count_files(directory, ".otlp"), 1);
-        remove_directory(directory);
+        remove_tree(directory);
     }
 }
 

@@ -5,8 +5,8 @@
  * The exporters here contain no code for any of them.
  */
 #include "support.h"
+#include "tree.h"
 
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -64,17 +64,12 @@ static int set_up(void **state) {
     return f.memory && mkdtemp(f.directory) ? 0 : -1;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at) {
-    (void)status, (void)type, (void)at;
-    return remove(path);
-}
-
 static int tear_down(void **state) {
     struct fixture *f = *state;
 
     tote_sdk_close(&f->sdk, SAFETY_NET_MS);
     tote_in_memory_spans_unref(f->memory);
-    nftw(f->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    remove_tree(f->directory);
     return 0;
 }
 

@@ -372,110 +372,6 @@ static void attributes_of_a_sampler_that_cannot_be_kept_are_counted(void **state
     assert_int_equal(tote_span_data_get_dropped_attribute_count(f->spans[0]), 2);
 }
 
-static void count_ending(void *self, tote_span *span) {
-    (void)span;
-    ++*(size_t *)self;
-}
-
-/* OnEnding is not called after Shutdown. Spec: trace/sdk.md#onending */
-static void after_the_shutdown_no_processor_is_called_for_a_span(void **state) {
-    size_t endings = 0;
-    static const tote_span_processor_ops ops = {.struct_size = sizeof ops,
-                                                .on_ending = count_ending};
-    struct sdk_fixture *f = *state;
-    tote_span_processor *processor = tote_span_processor_new(&ops, &endings);
-    f->settings.processors = &processor;
-    f->settings.processor_count = 1;
-    sdk_fixture_start(state);
-    tote_span *open = start_under(f, tote_context_root());
-
-    tote_sdk_shutdown(f->sdk, 1000);
-    tote_span_close(&open);
-    assert_int_equal(endings, 0);
-    assert_int_equal(f->ended, 0);
-}
-
-/* The calls of two processors, in their order: "1s" is the first one's on_start. */
-struct order {
-    char calls[64];
-};
-
-struct ordered {
-    struct order *order;
-    char name;
-};
-
-static void note_call(const struct ordered *self, char call) {
-    char *calls = self->order->calls;
-    size_t length = strlen(calls);
-
-    snprintf(calls + length, sizeof self->order->calls - length, "%c%c ", self->name, call);
-}
-
-static void ordered_on_start(void *self, tote_span *span, const tote_context *parent) {
-    (void)span, (void)parent;
-    note_call(self, 's');
-}
-
-static void ordered_on_ending(void *self, tote_span *span) {
-    (void)span;
-    note_call(self, 'i');
-}
-
-static void ordered_on_end(void *self, const tote_span_data *span) {
-    (void)span;
-    note_call(self, 'e');
-}
-
-static tote_result ordered_force_flush(void *self, uint32_t timeout_ms) {
-    (void)timeout_ms;
-    note_call(self, 'f');
-    return TOTE_RESULT_SUCCESS;
-}
-
-static tote_result ordered_shutdown(void *self, uint32_t timeout_ms) {
-    (void)timeout_ms;
-    note_call(self, 'd');
-    return TOTE_RESULT_SUCCESS;
-}
-
-/*
- * All OnEnding calls precede all OnEnd calls. After Shutdown no processor is called. Spec:
- * trace/sdk.md#span-processor, #onending, #shutdown-1
- */
-static void processors_are_called_in_the_order_in_which_they_were_given(void **state) {
-    static const tote_span_processor_ops ops = {
-        .struct_size = sizeof ops,
-        .on_start = ordered_on_start,
-        .on_ending = ordered_on_ending,
-        .on_end = ordered_on_end,
-        .force_flush = ordered_force_flush,
-        .shutdown = ordered_shutdown,
-    };
-    struct order order = {.calls = ""};
-    struct ordered selves[] = {{&order, '1'}, {&order, '2'}};
-    struct sdk_fixture *f = *state;
-    tote_span_processor *processors[] = {tote_span_processor_new(&ops, &selves[0]),
-                                         tote_span_processor_new(&ops, &selves[1])};
-    f->settings.processors = processors;
-    f->settings.processor_count = 2;
-    sdk_fixture_start(state);
-
-    tote_span *span = start_under(f, tote_context_root());
-    tote_span *open = start_under(f, tote_context_root());
-    tote_span_close(&span);
-    assert_string_equal(order.calls, "1s 2s 1s 2s 1i 2i 1e 2e ");
-    order.calls[0] = '\0';
-    tote_sdk_force_flush(f->sdk, 1000);
-    tote_sdk_shutdown(f->sdk, 1000);
-    tote_span_close(&open);
-    span = start_under(f, tote_context_root());
-    tote_span_close(&span);
-    tote_sdk_force_flush(f->sdk, 1000);
-    tote_sdk_shutdown(f->sdk, 1000);
-    assert_string_equal(order.calls, "1f 2f 1d 2d ");
-}
-
 /* Spec: trace/sdk.md#enabled, trace/api.md#enabled */
 static void a_tracer_is_enabled_while_an_sdk_with_a_processor_runs(void **state) {
     struct sdk_fixture *f = *state;
@@ -815,10 +711,8 @@ int main(int argc, char **argv) {
         SDK_TEST(a_span_does_not_end_before_it_starts),
         SDK_TEST(a_child_does_not_start_before_its_parent_after_the_clock_was_set_back),
         SDK_TEST(attributes_of_a_sampler_that_cannot_be_kept_are_counted),
-        SDK_TEST(processors_are_called_in_the_order_in_which_they_were_given),
         SDK_TEST(a_tracer_is_enabled_while_an_sdk_with_a_processor_runs),
         SDK_TEST(a_parent_without_a_span_id_or_a_trace_id_is_no_parent),
-        SDK_TEST(after_the_shutdown_no_processor_is_called_for_a_span),
         SDK_TEST(after_shutdown_spans_continue_the_trace_and_record_nothing),
         SDK_TEST(a_tracer_outlives_the_sdks_it_serves),
         SDK_TEST(an_sdk_that_is_not_global_has_its_own_tracers),

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_several_sdks.c - several SDKs in one process, each with its own settings
- *
  * A private SDK is one with skip_global_registration. Spec: trace/sdk.md#tracer-provider-creation
  */
 #include "batch_fixture.h"
+#include "tree.h"
 
-#include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -578,11 +577,6 @@ static void variables_apply_to_each_sdk_that_does_not_ignore_them(void **state) 
     assert_int_equal(count_of(&units[0]), 2);
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *at) {
-    (void)status, (void)type, (void)at;
-    return remove(path);
-}
-
 static tote_result fail_export(void *self, const tote_span_data *const *spans, size_t count,
                                uint32_t timeout_ms, tote_export_outcome *outcome) {
     (void)self, (void)spans, (void)count, (void)timeout_ms;
@@ -630,7 +624,7 @@ static void each_sdk_has_its_own_disk_queue_and_a_shared_directory_is_refused(vo
                          TOTE_RESULT_SUCCESS);
         assert_exported_own(&units[i], 1);
     }
-    nftw(top, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    remove_tree(top);
 }
 
 /* Returns 0, or the number of the step that failed. */
@@ -745,16 +739,11 @@ static void sdks_start_and_close_while_threads_use_the_others(void **state) {
 
 /* Return the tracer whose name is a mebibyte that begins with the number. */
 static tote_tracer *large_tracer_of(tote_sdk *sdk, int number) {
-    enum { SIZE = 1 << 20 };
-    char *name = malloc(SIZE);
+    static char name[1 << 20];
 
-    assert_non_null(name);
-    memset(name, 'x', SIZE);
-    name[snprintf(name, SIZE, "%d", number)] = ' ';
-    name[SIZE - 1] = '\0';
-    tote_tracer *tracer = tracer_of(sdk, name);
-    free(name);
-    return tracer;
+    memset(name, 'x', sizeof name - 1);
+    name[snprintf(name, sizeof name, "%d", number)] = ' ';
+    return tracer_of(sdk, name);
 }
 
 /* The last test, because the memory of tracers is full afterwards. */
@@ -807,6 +796,5 @@ int main(int argc, char **argv) {
         UNITS_TEST(sdks_start_and_close_while_threads_use_the_others),
         UNITS_TEST(over_the_limit_of_tracers_spans_still_reach_their_own_sdk),
     };
-
     return RUN_TESTS(tests, argc, argv);
 }
