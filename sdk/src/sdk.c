@@ -381,18 +381,20 @@ static void start_metrics(const struct core_config *config, tote_sdk *sdk,
                           const struct tote__metric_source *settings) {
     const struct tote__metric_source source = {sdk, config->origin.run, settings->interval_ms,
                                                settings->timeout_ms};
+    bool has_sender = false;
 
     for (size_t i = 0; settings->interval_ms && !config->is_disabled && i < config->processor_count;
          i++) {
         const tote_span_exporter *exporter = tote__innermost(config->processors[i])->exporter;
         if (exporter) {
             const struct tote__metric_sender sender = tote__metric_sender_of(exporter);
+            has_sender |= sender.ops != NULL;
             if (sender.ops && sender.ops->start(sender.self, &source)) {
                 return;
             }
         }
     }
-    if (settings->interval_ms && !config->is_disabled) {
+    if (settings->interval_ms && !config->is_disabled && !has_sender) {
         tote__diagnose_each(TOTE_LEVEL_WARN, "metrics",
                             "no metrics are sent: they need an OTLP exporter of spans");
     }
