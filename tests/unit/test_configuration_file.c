@@ -315,6 +315,25 @@ static void yaml_that_is_not_a_configuration_is_refused_by_position(void **state
                    1, 1, "UTF-8");
 }
 
+static void a_mistake_in_the_yaml_is_reported_with_a_cure(void **state) {
+    (void)state;
+
+    assert_refused(HEAD "a:\n\tb: 1\n", 3, 1, "; indent by blanks, not by tabs");
+    assert_refused(HEAD "a: @shop\n", 2, 4, "a text that begins with @, ` or % in quotes");
+    assert_refused(HEAD "a:\n  b: 1\n\tc: 1\n", 4, 1, "; indent by blanks");
+    assert_refused(HEAD "a:\n  - b: 1\n  c: 1\n", 4, 3,
+                   "; check the indentation: a list begins in line 3, and its items");
+    assert_refused(HEAD "a:\n   b: 1\n  c: 1\n", 4, 3,
+                   "check the indentation and the quotes: a mapping begins in line 1,");
+    assert_refused(HEAD "value: shop: main\n", 2, 12, "; put a text that contains \": \" in");
+    assert_refused("file_format:\"1.1\"\na: 1\n", 2, 2, "; check the indentation, and whether");
+    assert_refused(HEAD "a:x\nb: 1\n", 2, 1, "; a key ends with a colon and a blank");
+    assert_refused(HEAD "a: \"x\nb: 1\n", 2, 4, "; the quote that begins here does not end");
+    assert_refused(HEAD "a: [${X}]\n", 2, 6, "; the [ is in line 2; inside [ ] put a text");
+    assert_refused(HEAD "a: {b: ${X}}\n", 2, 9, "; the { is in line 2; inside { } put a text");
+    assert_refused(HEAD "a: \"C:\\x\"\n", 2, 9, "; write \\\\ for a \\ in double quotes");
+}
+
 static void all_mistakes_of_a_text_are_reported_in_its_order(void **state) {
     (void)state;
 
@@ -533,6 +552,7 @@ int main(int argc, char **argv) {
         TEST(a_node_keeps_its_position_for_later_reports),
         TEST(an_alias_is_a_copy_with_its_own_path),
         TEST(yaml_that_is_not_a_configuration_is_refused_by_position),
+        TEST(a_mistake_in_the_yaml_is_reported_with_a_cure),
         TEST(all_mistakes_of_a_text_are_reported_in_its_order),
         TEST(a_byte_order_mark_and_line_ends_of_windows_are_accepted),
         TEST(size_depth_and_number_of_values_are_limited),

@@ -8,6 +8,7 @@
  *
  * Tests: tests/unit/test_configuration_file.c
  */
+#include <limits.h>
 #include <stdio.h>
 #include <yaml.h>
 
@@ -22,7 +23,7 @@ struct anchor {
 
 struct builder {
     struct tote__file *file;
-    const char *text;
+    struct tote__part text;
     struct tote__arena *memory; /* of the configuration */
     tote_configuration_node *root;
     tote_configuration_node *open;
@@ -391,22 +392,90 @@ static void read_event(struct builder *builder, const yaml_event_t *event) {
     }
 }
 
-/* Report why libyaml failed, at the position that it names. */
+static const char after_colon[] = "after a colon"; /* a context that libyaml does not report */
+
+/*
+ * What libyaml reports, and what to do. %u is the line where the value began that libyaml was in.
+ * A problem of `is_at_start` is reported there.
+ */
+static const struct cure {
+    const char *problem;
+    const char *context; /* NULL: any */
+    const char *text;
+    bool is_at_start;
+} cures[] = {
+    {"found character that cannot start any token", NULL,
+     "indent by blanks, not by tabs; put a text that begins with @, ` or % in quotes", false},
+    {"found a tab character", NULL, "indent by blanks, not by tabs", false},
+    {"did not find expected '-' indicator", NULL,
+     "check the indentation: a list begins in line %u, and its items begin with \"- \" in one "
+     "column",
+     false},
+    {"did not find expected key", "while parsing a block mapping",
+     "check the indentation and the quotes: a mapping begins in line %u, and its keys begin in one "
+     "column",
+     false},
+    {"mapping values are not allowed", after_colon, "put a text that contains \": \" in quotes",
+     false},
+    {"mapping values are not allowed", NULL,
+     "check the indentation, and whether the line before lacks a blank after a colon", false},
+    {"could not find expected ':'", NULL, "a key ends with a colon and a blank", true},
+    {"found unexpected end of stream", "while scanning a quoted scalar",
+     "the quote that begins here does not end", true},
+    {"did not find expected ',' or ']'", NULL,
+     "the [ is in line %u; inside [ ] put a text that contains a brace in quotes", false},
+    {"did not find expected ',' or '}'", NULL,
+     "the { is in line %u; inside { } put a text that contains a brace in quotes", false},
+    {"", "while parsing a quoted scalar",
+     "write \\\\ for a \\ in double quotes, or use single quotes", false},
+};
+
+/* Return whether the line of a mark has a colon before it. */
+static bool has_colon_before(struct tote__part text, const yaml_mark_t *mark) {
+    for (size_t line = 0; line < mark->line; line++) {
+        const char *end = text.length ? memchr(text.at, '\n', text.length) : NULL;
+        size_t skipped = end ? (size_t)(end - text.at) + 1 : text.length;
+        text = (struct tote__part){text.at + skipped, text.length - skipped};
+    }
+    return memchr(text.at, ':', tote__min(text.length, mark->column)) != NULL;
+}
+
+static const struct cure *find_cure(const char *problem, const char *context) {
+    for (size_t i = 0; i < TOTE_COUNT_OF(cures); i++) {
+        if (strstr(problem, cures[i].problem) &&
+            (!cures[i].context || strcmp(context, cures[i].context) == 0)) {
+            return &cures[i];
+        }
+    }
+    return NULL;
+}
+
+/* Report why libyaml failed, at the position that it names or where the value began, and a cure. */
 static void report_syntax(struct builder *builder, const yaml_parser_t *parser) {
-    uint32_t line = (uint32_t)parser->problem_mark.line + 1;
-    uint32_t column = (uint32_t)parser->problem_mark.column + 1;
+    const char *problem = parser->problem ? parser->problem : "unknown problem";
+    const char *context = parser->context ? parser->context : "";
+    bool is_after_colon = !*context && has_colon_before(builder->text, &parser->problem_mark);
+
+    const struct cure *cure = find_cure(problem, is_after_colon ? after_colon : context);
+    const yaml_mark_t *mark =
+        cure && cure->is_at_start ? &parser->context_mark : &parser->problem_mark;
+    uint32_t line = (uint32_t)mark->line + 1;
+    uint32_t column = (uint32_t)mark->column + 1;
+    const char *gap = cure ? strstr(cure->text, "%u") : NULL;
+    char start[16];
 
     if (parser->error == YAML_MEMORY_ERROR) {
         stop_without_memory(builder);
         return;
     }
     if (parser->error == YAML_READER_ERROR) {
-        tote__file_position(builder->text, parser->problem_offset, &line, &column);
+        tote__file_position(builder->text.at, parser->problem_offset, &line, &column);
     }
+    snprintf(start, sizeof start, "%zu", parser->context_mark.line + 1);
     tote__file_problem(builder->file, TOTE_LEVEL_ERROR, line, column, NULL,
-                       "this is not valid YAML: %s%s%s",
-                       parser->problem ? parser->problem : "unknown problem",
-                       parser->context ? ", " : "", parser->context ? parser->context : "");
+                       "this is not valid YAML: %s%s%.*s%s%s", problem, cure ? "; " : "",
+                       cure ? (int)(gap ? gap - cure->text : INT_MAX) : 0, cure ? cure->text : "",
+                       gap ? start : "", gap ? gap + 2 : "");
     builder->is_stopped = true;
 }
 
@@ -427,8 +496,10 @@ static void build(struct builder *builder, yaml_parser_t *parser) {
 
 bool tote__yaml_read(const char *text, size_t length, tote_configuration *configuration,
                      struct tote__file *file) {
-    struct builder builder = {
-        .file = file, .text = text, .memory = &configuration->memory, .root = &configuration->root};
+    struct builder builder = {.file = file,
+                              .text = {text, length},
+                              .memory = &configuration->memory,
+                              .root = &configuration->root};
     yaml_parser_t parser;
 
     if (!yaml_parser_initialize(&parser)) {
