@@ -85,7 +85,7 @@ static void each_mistake_is_reported_with_what_would_be_right(void **state) {
                    "the key");
     assert_problem(HEAD "propagator:\n  composite:\n    - b3:\n      baggage:\n",
                    "4:7: propagator.composite[0]: there are 2 keys, expected exactly one of "
-                   "tracecontext, baggage, b3, b3multi, or the name of a plug-in");
+                   "tracecontext, baggage, b3, b3multi, or a component of the program");
     assert_problem(HEAD "log_level: wran\n",
                    "2:12: log_level: unknown value; did you mean \"warn\"? expected one of trace, "
                    "trace2, trace3, trace4, debug, debug2, debug3, debug4, info, info2, info3, "
@@ -105,6 +105,33 @@ static void each_mistake_is_reported_with_what_would_be_right(void **state) {
                         "  sampler: {trace_id_ratio_based: {ratio: .nan}}\n",
                    "5:43: tracer_provider.sampler.trace_id_ratio_based.ratio: out of bounds; "
                    "expected a number from 0 to 1, or null");
+}
+
+static void a_wrong_form_is_reported_with_the_right_one(void **state) {
+    (void)state;
+
+    assert_problem(HEAD "tracer_provider:\n  processors:\n    - simple: {exporter: console}\n",
+                   "4:26: tracer_provider.processors[0].simple.exporter: this is a text; expected "
+                   "a mapping; write \"console:\" on a line of its own");
+    assert_problem(HEAD "propagator:\n  composite: [bagage]\n",
+                   "3:15: propagator.composite[0]: this is a text; expected a mapping; write "
+                   "\"- baggage:\" on a line of its own");
+    assert_problem(HEAD "propagator:\n  composite: [mine]\n",
+                   "3:15: propagator.composite[0]: this is a text; expected a mapping; write "
+                   "\"- NAME:\" on a line of its own");
+    assert_problem(HEAD "propagator:\n  composite: {b3: }\n",
+                   "3:14: propagator.composite: this is a mapping; expected a list; write \"- \" "
+                   "before each name");
+    assert_problem(HEAD "propagator:\n  composite:\n    -b3:\n",
+                   "4:5: propagator.composite: this is a mapping; expected a list; a blank is "
+                   "missing after the \"-\"");
+    assert_problem(HEAD "attribute_limits:\n  -b3:\n",
+                   "3:3: attribute_limits.-b3: unknown key; a blank is missing after the \"-\"");
+    assert_problem(HEAD "resource:\n  attributes: {a: b}\n",
+                   "3:15: resource.attributes: this is a mapping; expected a list; write \"- name: "
+                   "...\" and \"value: ...\" for each item");
+    assert_false(accepts(HEAD "log_level: INFO\n"));
+    assert_non_null(strstr(seen.text, "did you mean \"info\"?"));
 }
 
 /* Spec: configuration/sdk.md#parse */
@@ -205,6 +232,7 @@ static void null_is_a_default_only_where_the_schema_allows_it(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(each_mistake_is_reported_with_what_would_be_right),
+        TEST(a_wrong_form_is_reported_with_the_right_one),
         TEST(all_mistakes_of_a_file_are_reported_at_once),
         TEST(a_message_contains_no_value),
         TEST(the_version_of_the_file_format_is_checked),

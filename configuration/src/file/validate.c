@@ -16,6 +16,8 @@
 
 enum { TEXT_BYTES = 512 };
 
+static const char no_blank[] = "; a blank is missing after the \"-\"";
+
 /* A text that is built in pieces, and cut at its size. */
 struct text {
     char at[TEXT_BYTES];
@@ -128,18 +130,62 @@ static unsigned types_of(const tote_configuration_node *node) {
     }
 }
 
-/* Return a cure for a value of the wrong type. */
-static const char *cure_of(const tote_configuration_node *node, const struct tote__schema *schema) {
-    tote_configuration_node unquoted;
+/* Add how the items of a list are written: "- batch:", or "- name: ..." with the required keys. */
+static void add_item_form(struct text *text, const struct tote__schema *items) {
+    const char *separator = "; write ";
+    bool is_first = true;
 
+    if (items->is_choice) {
+        add(text, "; write \"- \" before each name");
+        return;
+    }
+    for (const struct tote__schema_key *key = items->keys; key && key->name; key++) {
+        if (key->is_required) {
+            add(text, separator);
+            add(text, is_first ? "\"- " : "\"");
+            add(text, key->name);
+            add(text, ": ...\"");
+            is_first = false;
+            separator = " and ";
+        }
+    }
+    add(text, is_first ? "" : " for each item");
+}
+
+/* Add the cure for a name where a mapping with that name as its key is expected. */
+static void add_name_form(struct text *text, const tote_configuration_node *node,
+                          const struct tote__schema *schema) {
+    const char *known = tote__nearest_name(node->as.text.at, schema->keys, sizeof *schema->keys);
+
+    add(text, "; write \"");
+    add(text, node->key ? "" : "- ");
+    add(text, known ? known : "NAME");
+    add(text, ":\" on a line of its own");
+}
+
+/* Return a cure for a value of the wrong type. */
+static const char *cure_of(struct text *cure, const tote_configuration_node *node,
+                           const struct tote__schema *schema) {
+    tote_configuration_node unquoted;
+    const tote_configuration_node *first =
+        node->type == TOTE_CONFIGURATION_TYPE_MAPPING ? node->as.children.first : NULL;
+
+    begin(cure);
     if ((schema->types & TOTE__IS_STRING) && (types_of(node) & (TOTE__IS_NUMBER | TOTE__IS_BOOL))) {
-        return "; put it in quotes";
-    }
-    if (node->type == TOTE_CONFIGURATION_TYPE_STRING) {
+        add(cure, "; put it in quotes");
+    } else if (node->type == TOTE_CONFIGURATION_TYPE_STRING) {
         tote__scalar_resolve(&unquoted, node->as.text.at, node->as.text.length);
-        return types_of(&unquoted) & schema->types ? "; remove the quotes" : "";
+        if (types_of(&unquoted) & schema->types) {
+            add(cure, "; remove the quotes");
+        } else if (schema->is_choice) {
+            add_name_form(cure, node, schema);
+        }
+    } else if (first && first->key[0] == '-') {
+        add(cure, no_blank);
+    } else if (first && schema->items) {
+        add_item_form(cure, schema->items);
     }
-    return "";
+    return finish(cure);
 }
 
 static void check_text(struct tote__file *file, const tote_configuration_node *node,
@@ -202,7 +248,9 @@ static void report_unknown_key(struct tote__file *file, const tote_configuration
     begin(&known);
     add_names(&known, schema->keys, sizeof *schema->keys);
     finish(&known);
-    if (nearest) {
+    if (node->key[0] == '-') {
+        tote__file_key_problem(file, level, node, "unknown key%s%s", effect, no_blank);
+    } else if (nearest) {
         tote__file_key_problem(file, level, node, "unknown key%s; did you mean \"%s\"?", effect,
                                nearest);
     } else if (schema->keys) {
@@ -225,7 +273,7 @@ static void check_choice(struct tote__file *file, const tote_configuration_node 
     begin(&known);
     add_names(&known, schema->keys, sizeof *schema->keys);
     tote__file_error(file, node, "there are %zu keys, expected exactly one of %s%s", count,
-                     finish(&known), schema->others ? ", or the name of a plug-in" : "");
+                     finish(&known), schema->others ? ", or a component of the program" : "");
 }
 
 static void check_mapping(struct tote__file *file, const tote_configuration_node *node,
@@ -257,6 +305,7 @@ static void check(struct tote__file *file, const tote_configuration_node *node,
                   const struct tote__schema *schema) {
     unsigned types = types_of(node) & schema->types;
     struct text expected;
+    struct text cure;
     double number;
 
     if (node->type == TOTE_CONFIGURATION_TYPE_MISSING) {
@@ -264,7 +313,7 @@ static void check(struct tote__file *file, const tote_configuration_node *node,
     }
     if (!types) {
         tote__file_error(file, node, "this is %s; expected %s%s", type_name(node),
-                         describe(&expected, schema), cure_of(node, schema));
+                         describe(&expected, schema), cure_of(&cure, node, schema));
     } else if (tote_configuration_node_read_double(node, &number)) {
         if (!(number >= schema->least && number <= schema->most)) {
             tote__file_error(file, node, "out of bounds; expected %s", describe(&expected, schema));
