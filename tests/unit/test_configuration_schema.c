@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tote/configuration.h"
@@ -159,6 +160,29 @@ static void all_mistakes_of_a_file_are_reported_at_once(void **state) {
     assert_non_null(strstr(seen.text, "12:18: logger_provider:"));
 }
 
+/* The name of a variable is no secret, unlike its value. */
+static void a_wrong_value_of_a_variable_is_reported_with_its_name(void **state) {
+    (void)state;
+    setenv("SCHEMA_TMO", "secret", 1);
+    unsetenv("SCHEMA_UNSET");
+
+    assert_problem(HEAD "attribute_limits: {attribute_count_limit: \"${env:SCHEMA_TMO}\"}\n",
+                   "2:43: attribute_limits.attribute_count_limit: this is a text, from "
+                   "${SCHEMA_TMO}; expected an integer from 0, or null");
+    assert_problem(HEAD "attribute_limits:\n  attribute_count_limit: ${SCHEMA_UNSET:--1}\n",
+                   "3:26: attribute_limits.attribute_count_limit: out of bounds, from "
+                   "${SCHEMA_UNSET}; expected an integer from 0, or null");
+    assert_problem(HEAD "resource:\n  attributes: &a\n    - name: ${SCHEMA_UNSET}\n"
+                        "      value: 1\n",
+                   "4:13: resource.attributes[0].name: this is null, from ${SCHEMA_UNSET}; "
+                   "expected a text");
+    assert_false(accepts(HEAD "log_level: ${SCHEMA_TMO}\n"));
+    assert_non_null(strstr(seen.text, "unknown value, from ${SCHEMA_TMO}; expected"));
+    assert_false(accepts(HEAD "log_level: ${SCHEMA_TMO}${SCHEMA_UNSET}\n"));
+    assert_non_null(strstr(seen.text, "unknown value; expected"));
+    assert_null(strstr(seen.text, "secret"));
+}
+
 /* Secrets are in values of texts: headers, endpoints. */
 static void a_message_contains_no_value(void **state) {
     (void)state;
@@ -189,6 +213,7 @@ static void the_version_of_the_file_format_is_checked(void **state) {
         snprintf(text, sizeof text, "file_format: \"1.%d\"\n", minor);
         assert_true(accepts(text));
         assert_int_equal(seen.warnings, minor > 2);
+        assert_int_equal(strncmp(seen.text, "1:14: file_format: the version", 30) == 0, minor > 2);
     }
     for (size_t i = 0; i < TOTE_COUNT_OF(refused); i++) {
         snprintf(text, sizeof text, "file_format: \"%s\"\n", refused[i]);
@@ -234,6 +259,7 @@ int main(int argc, char **argv) {
         TEST(each_mistake_is_reported_with_what_would_be_right),
         TEST(a_wrong_form_is_reported_with_the_right_one),
         TEST(all_mistakes_of_a_file_are_reported_at_once),
+        TEST(a_wrong_value_of_a_variable_is_reported_with_its_name),
         TEST(a_message_contains_no_value),
         TEST(the_version_of_the_file_format_is_checked),
         TEST(a_plug_in_may_have_any_properties),

@@ -33,6 +33,7 @@ struct tote_configuration_node {
     uint32_t column;
     uint32_t key_line; /* 0 without a key */
     uint32_t key_column;
+    const char *variable; /* if the value is one reference: its name; NULL: it is not */
     tote_configuration_type type;
     union {
         bool boolean;
@@ -106,6 +107,9 @@ bool tote__yaml_read(const char *text, size_t length, tote_configuration *config
  */
 bool tote__substitute(const char *text, size_t length, struct tote__writer *out,
                       struct tote__part *malformed);
+
+/* Return the name of the variable if the text is exactly one reference; an empty part otherwise. */
+struct tote__part tote__reference_name(const char *text, size_t length);
 
 /*
  * Set type and value of a node from a plain scalar, which ends with NUL. Spec: YAML 1.2.2 section

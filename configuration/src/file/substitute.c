@@ -68,17 +68,23 @@ static const char *variable(struct tote__part name) {
     return NULL;
 }
 
+/* Split the content between `${` and `}`. Returns false if it is malformed. */
+static bool split_content(struct tote__part content, struct tote__part *name,
+                          struct tote__part *fallback) {
+    static const char prefix[] = "env:";
+
+    return split(content, name, fallback) ||
+           (content.length >= strlen(prefix) && memcmp(content.at, prefix, strlen(prefix)) == 0 &&
+            split(without_start(content, strlen(prefix)), name, fallback));
+}
+
 /* Write what stands for the content between `${` and `}`. */
 static bool write_reference(struct tote__part content, struct tote__writer *out) {
-    static const char prefix[] = "env:";
     struct tote__part name;
     struct tote__part fallback;
 
-    if (!split(content, &name, &fallback)) {
-        if (content.length < strlen(prefix) || memcmp(content.at, prefix, strlen(prefix)) != 0 ||
-            !split(without_start(content, strlen(prefix)), &name, &fallback)) {
-            return false;
-        }
+    if (!split_content(content, &name, &fallback)) {
+        return false;
     }
     const char *value = variable(name);
     if (value && *value) {
@@ -131,4 +137,16 @@ bool tote__substitute(const char *text, size_t length, struct tote__writer *out,
         tote__write(out, "$", 1);
         rest = without_start(rest, before + 2);
     }
+}
+
+struct tote__part tote__reference_name(const char *text, size_t length) {
+    struct tote__part name = {NULL, 0};
+    struct tote__part fallback;
+
+    if (length < 3 || memcmp(text, "${", 2) != 0 ||
+        memchr(text, '}', length) != text + length - 1 ||
+        !split_content((struct tote__part){text + 2, length - 3}, &name, &fallback)) {
+        return (struct tote__part){NULL, 0};
+    }
+    return name;
 }

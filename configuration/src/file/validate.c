@@ -108,6 +108,20 @@ static const char *type_name(const tote_configuration_node *node) {
     return names[node->type];
 }
 
+/* A part of a message that names the variable of the value; empty if the file has the value. */
+struct origin {
+    char text[256];
+};
+
+static struct origin origin_of(const tote_configuration_node *node) {
+    struct origin origin = {""};
+
+    if (node->variable) {
+        snprintf(origin.text, sizeof origin.text, ", from ${%s}", node->variable);
+    }
+    return origin;
+}
+
 /* Return the types of the schema that the node has. */
 static unsigned types_of(const tote_configuration_node *node) {
     int64_t integer;
@@ -199,7 +213,7 @@ static void check_text(struct tote__file *file, const tote_configuration_node *n
     if (names && !*names) {
         const char *nearest =
             tote__nearest_name(node->as.text.at, schema->names, sizeof *schema->names);
-        tote__file_error(file, node, "unknown value; %s%s%sexpected %s",
+        tote__file_error(file, node, "unknown value%s; %s%s%sexpected %s", origin_of(node).text,
                          nearest ? "did you mean \"" : "", nearest ? nearest : "",
                          nearest ? "\"? " : "", describe(&expected, schema));
     }
@@ -301,22 +315,32 @@ static void check_mapping(struct tote__file *file, const tote_configuration_node
     }
 }
 
+/* Report a value of the wrong type, or out of bounds. Apart from the recursion: texts are large. */
+static __attribute__((noinline)) void report_value(struct tote__file *file,
+                                                   const tote_configuration_node *node,
+                                                   const struct tote__schema *schema,
+                                                   bool is_out_of_bounds) {
+    struct text expected;
+    struct text cure;
+
+    tote__file_error(file, node, "%s%s%s; expected %s%s", is_out_of_bounds ? "" : "this is ",
+                     is_out_of_bounds ? "out of bounds" : type_name(node), origin_of(node).text,
+                     describe(&expected, schema), cure_of(&cure, node, schema));
+}
+
 static void check(struct tote__file *file, const tote_configuration_node *node,
                   const struct tote__schema *schema) {
     unsigned types = types_of(node) & schema->types;
-    struct text expected;
-    struct text cure;
     double number;
 
     if (node->type == TOTE_CONFIGURATION_TYPE_MISSING) {
         return; /* its text was refused */
     }
     if (!types) {
-        tote__file_error(file, node, "this is %s; expected %s%s", type_name(node),
-                         describe(&expected, schema), cure_of(&cure, node, schema));
+        report_value(file, node, schema, false);
     } else if (tote_configuration_node_read_double(node, &number)) {
         if (!(number >= schema->least && number <= schema->most)) {
-            tote__file_error(file, node, "out of bounds; expected %s", describe(&expected, schema));
+            report_value(file, node, schema, true);
         }
     } else if (types & TOTE__IS_STRING) {
         check_text(file, node, schema);
@@ -340,14 +364,14 @@ static void check_version(struct tote__file *file, const tote_configuration_node
     size_t minor = text[major] == '.' ? strspn(text + major + 1, digits) : 0;
     if (!major || !minor || text[major + 1 + minor] || strtoul(text, NULL, 10) != MAJOR) {
         tote__file_error(file, node,
-                         "unknown version; this libtote reads versions \"%d.0\" to "
+                         "unknown version%s; this libtote reads versions \"%d.0\" to "
                          "\"%d.%d\"",
-                         MAJOR, MAJOR, LAST_MINOR);
+                         origin_of(node).text, MAJOR, MAJOR, LAST_MINOR);
     } else if (strtoul(text + major + 1, NULL, 10) > LAST_MINOR) {
-        tote__file_key_problem(file, TOTE_LEVEL_WARN, node,
-                               "the version is newer than \"%d.%d\"; keys that it adds are errors "
-                               "or have no effect",
-                               MAJOR, LAST_MINOR);
+        tote__file_problem(file, TOTE_LEVEL_WARN, node->line, node->column, node->key,
+                           "the version is newer than \"%d.%d\"; keys that it adds are errors "
+                           "or have no effect",
+                           MAJOR, LAST_MINOR);
     }
 }
 

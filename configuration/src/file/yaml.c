@@ -226,6 +226,21 @@ static const char *substituted_text(struct builder *builder, const tote_configur
     return out.buffer;
 }
 
+/* Keep the name of the variable that a node has its value from. */
+static void note_variable(struct builder *builder, tote_configuration_node *node,
+                          const yaml_event_t *event) {
+    struct tote__part name =
+        tote__reference_name((const char *)event->data.scalar.value, event->data.scalar.length);
+
+    if (!name.length) {
+        return;
+    }
+    node->variable = tote__arena_text(builder->memory, name.at, name.length);
+    if (!node->variable) {
+        stop_without_memory(builder);
+    }
+}
+
 static void read_scalar(struct builder *builder, const yaml_event_t *event) {
     tote_configuration_node *node;
     const char *text;
@@ -243,6 +258,7 @@ static void read_scalar(struct builder *builder, const yaml_event_t *event) {
     node->type = TOTE_CONFIGURATION_TYPE_MISSING; /* without a text: already reported */
     check_tag(builder, event, event->data.scalar.tag);
     add_anchor(builder, event->data.scalar.anchor, node);
+    note_variable(builder, node, event);
     text = substituted_text(builder, node, event, &length);
     if (!text) {
         return;
@@ -305,6 +321,7 @@ static void copy_node(struct builder *builder, const yaml_event_t *event,
     to->type = from->type;
     to->line = from->line;
     to->column = from->column;
+    to->variable = from->variable;
     if (from->type != TOTE_CONFIGURATION_TYPE_SEQUENCE &&
         from->type != TOTE_CONFIGURATION_TYPE_MAPPING) {
         to->as = from->as;
