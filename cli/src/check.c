@@ -3,7 +3,7 @@
  * check.c - tote check: starts an SDK as a program would, and sends one span
  *
  * The SDK and the exporters are those of programs, so what works here works there. Differences:
- * every span is sampled, and there is no disk queue.
+ * every span is sampled, there is no disk queue, and standard output is kept until the end.
  *
  * Tests: tests/cli/test_check.sh
  */
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "otlp/attempt.h"
 #include "settings.h"
@@ -99,18 +100,24 @@ static void add_step(struct check_receiver *receiver, const char *name, bool is_
     receiver->steps[receiver->step_count++] = (struct check_step){name, state, us, text};
 }
 
+/* Return whether the reason is the HTTP status. */
+static bool has_http_status(const struct tote__export_result *result) {
+    return *result->digits && strcmp(result->reason, result->digits) == 0;
+}
+
 /* What failed, and the cure. */
-static char *describe_failure(const struct tote__response *response,
+static char *describe_failure(const struct tote__otlp_settings *settings,
+                              const struct tote__response *response,
                               const struct tote__export_result *result) {
     const char *message = result->export_response.message;
     const char *detail = result->detail ? result->detail : "";
 
-    if (response->outcome == TOTE__INTERRUPTED) {
-        return format("no result within %u ms", timeout_ms);
+    if (response->outcome == TOTE__TIMED_OUT && settings->delivery.timeout_ms == timeout_ms) {
+        return format("no response within %u ms; check the receiver and the network", timeout_ms);
     }
-    return format("%s%s%s%s%s%s%s", result->reason, *detail ? " (" : "", detail, *detail ? ")" : "",
-                  message && *message ? ": " : "", message ? message : "",
-                  result->advice ? result->advice : "");
+    return format("%s%s%s%s%s%s%s%s", has_http_status(result) ? "HTTP " : "", result->reason,
+                  *detail ? " (" : "", detail, *detail ? ")" : "", message && *message ? ": " : "",
+                  message ? message : "", result->advice ? result->advice : "");
 }
 
 static char *describe_response(const struct tote__otlp_settings *settings,
@@ -125,10 +132,13 @@ static char *describe_response(const struct tote__otlp_settings *settings,
     } else if (response->status) {
         snprintf(status, sizeof status, "HTTP %ld", response->status);
     } else {
-        return describe_failure(response, result);
+        return describe_failure(settings, response, result);
+    }
+    if (result->kind != TOTE__SUCCESS && has_http_status(result)) {
+        return describe_failure(settings, response, result);
     }
     if (result->kind != TOTE__SUCCESS) {
-        char *failure = describe_failure(response, result);
+        char *failure = describe_failure(settings, response, result);
         char *text = format("%s: %s", status, failure ? failure : "");
         free(failure);
         return text;
@@ -162,19 +172,19 @@ static void add_steps(struct check_receiver *receiver, const struct tote__otlp_s
     if (!settings->unix_path) {
         add_step(receiver, has_proxy ? "proxy look-up" : "name look-up", is_found,
                  is_found ? course->looked_up_us : course->ended_us,
-                 is_found ? keep(course->address) : describe_failure(response, result));
+                 is_found ? keep(course->address) : describe_failure(settings, response, result));
         last = course->looked_up_us;
     }
     add_step(receiver, has_proxy ? "connect (proxy)" : "connect", is_connected,
              between(last, is_connected ? course->connected_us : course->ended_us),
              is_connected ? keep(settings->unix_path ? settings->unix_path : "")
-                          : describe_failure(response, result));
+                          : describe_failure(settings, response, result));
     last = course->connected_us ? course->connected_us : last;
     if (settings->is_tls) {
         bool is_secure = course->secured_us || response->status;
         add_step(receiver, "TLS", is_secure,
                  between(last, is_secure ? course->secured_us : course->ended_us),
-                 is_secure ? keep("") : describe_failure(response, result));
+                 is_secure ? keep("") : describe_failure(settings, response, result));
         last = course->secured_us ? course->secured_us : last;
     }
     receiver->is_delivered = result->kind == TOTE__SUCCESS && !result->export_response.rejected;
@@ -221,6 +231,7 @@ static bool is_settled(const tote_sdk *sdk) {
 }
 
 static void send_canary(tote_sdk *sdk) {
+    enum { GRACE_MS = 500 }; /* an exporter reports its timeout a little later */
     static const struct timespec pause = {0, 2000000};
     tote_span *span =
         tote_tracer_start_span(tote_get_tracer("tote check", tote_version()), "tote check", NULL);
@@ -230,10 +241,46 @@ static void send_canary(tote_sdk *sdk) {
                          checked.trace_id);
     tote_span_close(&span);
     tote_sdk_force_flush(sdk, 0);
-    for (unsigned waited = 0; waited < timeout_ms && !is_settled(sdk); waited += 2) {
+    for (uint64_t waited = 0; waited < timeout_ms + GRACE_MS && !is_settled(sdk); waited += 2) {
         nanosleep(&pause, NULL);
     }
     is_settled(sdk);
+}
+
+/*
+ * What exporters write to standard output, for example the console exporter, is kept: it is part of
+ * the result. `kept` is NULL, and the output is left out, if there is no temporary file.
+ */
+struct output {
+    FILE *kept;
+    int original; /* -1: not redirected */
+};
+
+static struct output redirect_output(void) {
+    struct output output = {tmpfile(), dup(STDOUT_FILENO)};
+
+    fflush(stdout);
+    if (output.original >= 0) {
+        dup2(output.kept ? fileno(output.kept) : STDERR_FILENO, STDOUT_FILENO);
+    }
+    return output;
+}
+
+static void restore_output(struct output *output) {
+    fflush(stdout);
+    if (output->original >= 0) {
+        dup2(output->original, STDOUT_FILENO);
+        close(output->original);
+    }
+    if (output->kept) {
+        checked.output = calloc(1, CHECK_MOST_OUTPUT + 1);
+        rewind(output->kept);
+        if (!checked.output || !fread(checked.output, 1, CHECK_MOST_OUTPUT, output->kept)) {
+            free(checked.output);
+            checked.output = NULL;
+        }
+        fclose(output->kept);
+    }
 }
 
 /* What a program applies when it starts, and this program must not do in its place. */
@@ -263,6 +310,7 @@ static void free_result(void) {
     }
     free(checked.settings);
     free(checked.reports);
+    free(checked.output);
 }
 
 int check_run(const struct check_options *options) {
@@ -281,8 +329,9 @@ int check_run(const struct check_options *options) {
     change_environment();
     sdk_options.config_file = checked.file;
     tote__check = &check;
-    tote__observe_attempts(keep_attempt);
+    tote__observe_attempts(keep_attempt, timeout_ms);
     tote_propagator_xray_register();
+    struct output output = redirect_output();
     tote_sdk *sdk = tote_sdk_start(&sdk_options);
     checked.is_started = sdk;
     for (size_t i = 0; i < checked.report_count; i++) {
@@ -293,7 +342,8 @@ int check_run(const struct check_options *options) {
     }
     tote_sdk_shutdown(sdk, 0);
     tote_sdk_close(&sdk, 0);
-    tote__observe_attempts(NULL);
+    tote__observe_attempts(NULL, 0);
+    restore_output(&output);
     (options->is_json ? check_print_json : check_print_text)(&checked);
     int code = checked.has_error                                  ? EXIT_NOT_CONFIGURED
                : checked.is_sent && !check_is_delivered(&checked) ? EXIT_NOT_DELIVERED

@@ -42,7 +42,7 @@ struct check_step {
     char *text; /* an address, a status, or what failed and the cure */
 };
 
-enum { CHECK_STEPS = 4, CHECK_MOST_RECEIVERS = 16 };
+enum { CHECK_STEPS = 4, CHECK_MOST_RECEIVERS = 16, CHECK_MOST_OUTPUT = 1 << 16 };
 
 /* The first attempt to send to one receiver. */
 struct check_receiver {
@@ -62,8 +62,9 @@ struct check_result {
     size_t report_count;
     struct check_receiver receivers[CHECK_MOST_RECEIVERS];
     size_t receiver_count;
+    char *output; /* of exporters, to standard output; NULL: none */
     bool is_started;
-    bool has_error; /* the start of the SDK reported an error */
+    bool has_error;    /* the start of the SDK reported an error */
     bool is_sent;      /* a span was sent */
     uint64_t ended;    /* the span, once for each exporter */
     uint64_t exported; /* of these */

@@ -190,6 +190,18 @@ static void print_receivers(const struct terminal *terminal, struct tote__arena 
     }
 }
 
+static void print_output(const struct terminal *terminal, struct tote__arena *arena,
+                         const char *output) {
+    puts("\nExporters wrote to standard output:\n");
+    while (*output) {
+        size_t length = strcspn(output, "\n");
+        fputs("  ", stdout);
+        put(terminal, terminal_clean(arena, output, length));
+        fputc('\n', stdout);
+        output += length + (output[length] == '\n');
+    }
+}
+
 static const char *describe_result(const struct check_result *result) {
     return result->has_error      ? "the configuration cannot be used"
            : !result->is_started  ? "no SDK was started"
@@ -208,6 +220,9 @@ void check_print_text(const struct check_result *result) {
     print_reports(&terminal, &arena, result);
     if (result->is_sent) {
         print_receivers(&terminal, &arena, result);
+    }
+    if (result->output) {
+        print_output(&terminal, &arena, result->output);
     }
     printf("\nResult: %s", describe_result(result));
     if (result->is_sent && result->ended > 1) {
@@ -250,8 +265,9 @@ void check_print_json(const struct check_result *result) {
                                         "steps", steps));
     }
     json_object_set_new(root, "trace_id", json_string(result->trace_id));
+    json_object_set_new(root, "output", json_string(result->output ? result->output : ""));
     json_object_set_new(root, "result", json_string(describe_result(result)));
-    char *text = json_dumps(root, JSON_INDENT(2));
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     puts(text ? text : "{}");
     free(text);
     json_decref(root);

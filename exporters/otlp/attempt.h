@@ -13,7 +13,10 @@ typedef void tote__attempt_observer(const struct tote__otlp_settings *settings,
                                     const struct tote__response *response,
                                     const struct tote__export_result *export_result);
 
-/* Set the observer of this process. NULL: none. */
-void tote__observe_attempts(tote__attempt_observer *observe);
+/*
+ * Set the observer of this process; NULL: none. The timeout of exporters that are created while it
+ * is set is at most `most_ms`.
+ */
+void tote__observe_attempts(tote__attempt_observer *observe, uint32_t most_ms);
 
 #endif

@@ -92,8 +92,10 @@ static tote_export_failure failure_of(const struct tote__export_result *export_r
 }
 
 static _Atomic(tote__attempt_observer *) observer;
+static _Atomic(uint32_t) observed_most_ms;
 
-void tote__observe_attempts(tote__attempt_observer *observe) {
+void tote__observe_attempts(tote__attempt_observer *observe, uint32_t most_ms) {
+    atomic_store(&observed_most_ms, most_ms);
     atomic_store(&observer, observe);
 }
 
@@ -379,6 +381,10 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
     if (!tote__otlp_settings_resolve(&exporter->settings, options)) {
         tote__release(exporter, sizeof *exporter);
         return refuse(options);
+    }
+    if (atomic_load(&observer)) {
+        uint32_t *timeout_ms = &exporter->settings.delivery.timeout_ms;
+        *timeout_ms = (uint32_t)tote__min(*timeout_ms, atomic_load(&observed_most_ms));
     }
     exporter->transport = tote__transport_new(&exporter->settings);
     exporter->delivered = tote__allocate_zeroed(lanes(exporter) * sizeof *exporter->delivered);

@@ -97,6 +97,7 @@ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:$port/elsewhere "$tote" chec
 expect "a wrong path fails at the response" "$? $(steps "$work/path")" \
     "1 name look-up ok;connect ok;response FAILED;"
 expect "with the HTTP status" "$(grep -c 'HTTP 404' "$work/path")" 1
+expect "once" "$(grep -c 'HTTP 404: 404' "$work/path")" 0
 OTEL_EXPORTER_OTLP_ENDPOINT=http://nowhere.invalid http_proxy=http://127.0.0.1:1 no_proxy='' "$tote" check >"$work/proxy"
 expect "a dead proxy is named" "$? $(steps "$work/proxy")" \
     "1 proxy look-up ok;connect (proxy) FAILED;response not reached;"
@@ -117,6 +118,10 @@ expect "a variable that is not valid counts as unset, with a warning" \
     "0 5000 default 1"
 expect "with --no-send nothing is sent" "$(result "$work/warning") $(grep -c response "$work/warning")" \
     "the configuration can be used; no span was sent 0"
+OTEL_TRACES_EXPORTER=console "$tote" check >"$work/console"
+expect "the console exporter writes after the configuration" \
+    "$? $(head -1 "$work/console") $(grep -c '^  tote check (internal' "$work/console")" \
+    "0 Configuration: environment variables 1"
 OTEL_SDK_DISABLED=true "$tote" check >"$work/disabled"
 expect "a disabled SDK sends nothing" "$? $(result "$work/disabled")" \
     "0 no span was sent: the SDK is disabled, or has no tracer provider"
@@ -196,6 +201,32 @@ result = json.load(open(sys.argv[1]))
 steps = result["receivers"][0]["steps"]
 print([step["state"] for step in steps], result["result"])' "$work/json")" \
         "1 ['ok', 'FAILED', 'not reached'] the span was not exported"
+    OTEL_TRACES_EXPORTER=console "$tote" check --json >"$work/json"
+    expect "what an exporter writes to standard output is a member of the JSON" \
+        "$? $(python3 -c '
+import json, sys
+print(json.load(open(sys.argv[1]))["output"].splitlines()[0].split(" (")[0])' "$work/json")" \
+        "0 tote check"
+    python3 - >"$work/mute" 2>/dev/null <<'END' &
+import socket, time
+
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen(1)
+print(server.getsockname()[1], flush=True)
+time.sleep(60)
+END
+    mute=$!
+    for _ in $(seq 500); do
+        [ ! -s "$work/mute" ] || break
+        sleep 0.02
+    done
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/mute") "$tote" check \
+        --timeout-ms 200 >"$work/late"
+    expect "a receiver that does not respond fails at the response" "$? $(steps "$work/late")" \
+        "1 name look-up ok;connect ok;response FAILED;"
+    expect "the time is named" "$(grep -c 'no response within 200 ms' "$work/late")" 1
+    kill "$mute"
     python3 - >"$work/server" 2>/dev/null <<'END' &
 import http.server
 
