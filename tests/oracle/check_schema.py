@@ -93,11 +93,14 @@ def files(seeds):
 
 
 def documented():
-    """The complete files in the page about configuration files, as if no variable was set."""
-    page = (FOLDER.parents[1] / "docs/configuration-file.md").read_text()
-    blocks = re.findall(r"^```yaml\n(file_format.*?)^```$", page, flags=re.M | re.S)
-    if not blocks:
-        sys.exit("docs/configuration-file.md has no file")
+    """The complete files in the documentation, as if no variable was set."""
+    blocks = []
+    for name in ("configuration-file", "sampling"):
+        page = (FOLDER.parents[1] / f"docs/{name}.md").read_text()
+        found = re.findall(r"^```yaml\n(file_format.*?)^```$", page, flags=re.M | re.S)
+        if not found:
+            sys.exit(f"docs/{name}.md has no file")
+        blocks += found
     return [yaml.safe_load(re.sub(r"\$\{\w+(?::-(.*?))?\}", r"\1", block)) for block in blocks]
 
 

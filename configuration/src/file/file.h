@@ -117,7 +117,7 @@ struct tote__part tote__reference_name(const char *text, size_t length);
  */
 void tote__scalar_resolve(tote_configuration_node *node, const char *text, size_t length);
 
-/* Compare the tree with the schema. The properties of plug-ins are not validated. */
+/* Compare the tree with the schema. Properties of components of the program are not validated. */
 void tote__validate(const tote_configuration_node *root, struct tote__file *file);
 
 #endif

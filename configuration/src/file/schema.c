@@ -2,9 +2,10 @@
 /*
  * schema.c - which values a configuration file may have: the facts of the configuration schema 1.2
  *
- * A name is that of the definition in the schema. The other keys of a CHOICE are plug-ins, whose
- * properties are not validated. An enum may be null here: its type allows that, although the
- * published schema does not list null among the values. Spec: opentelemetry-configuration/schema
+ * A name is that of the definition in the schema. The other keys of a CHOICE are components of the
+ * program, whose properties are not validated. An enum may be null here: its type allows that,
+ * although the published schema does not list null among the values. Spec:
+ * opentelemetry-configuration/schema
  *
  * Tests: tests/unit/test_configuration_schema.c, tests/oracle/check_schema.py
  */
@@ -237,7 +238,7 @@ static rule pull_metric_reader =
 static rule metric_reader = {
     .types = TOTE__IS_MAPPING,
     .keys = KEYS(KEY("periodic", periodic_metric_reader), KEY("pull", pull_metric_reader)),
-    .is_choice = true}; /* without plug-ins */
+    .is_choice = true}; /* without components of the program */
 static rule metric_readers = LIST(1, metric_reader);
 
 static rule instrument_type =
@@ -257,7 +258,7 @@ static rule aggregation = {
                  KEY("explicit_bucket_histogram", explicit_bucket_histogram),
                  KEY("base2_exponential_bucket_histogram", base2_exponential_bucket_histogram),
                  KEY("last_value", empty), KEY("sum", empty)),
-    .is_choice = true}; /* without plug-ins */
+    .is_choice = true}; /* without components of the program */
 static rule view_stream = OBJECT(
     KEY("name", text_or_null), KEY("description", text_or_null), KEY("aggregation", aggregation),
     KEY("aggregation_cardinality_limit", from_1), KEY("attribute_keys", include_exclude));
