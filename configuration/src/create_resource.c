@@ -9,6 +9,7 @@
 
 #include "create.h"
 #include "tote/internal/env.h"
+#include "tote/internal/resource.h"
 #include "tote/internal/text.h"
 
 /* Read one value. Returns false if the node has another type. */
@@ -145,45 +146,96 @@ static void *name_detector(struct tote__creation *creation, const tote_configura
     return (void *)(uintptr_t)name;
 }
 
-static void read_detectors(struct tote__creation *creation, const tote_configuration_node *list,
-                           tote_sdk_options *options) {
+/* The names of the detectors that run, separated by commas. */
+struct names {
+    char text[4096];
+    size_t used;
+};
+
+static void add_name(struct names *names, const char *name) {
+    if (names->used < sizeof names->text) {
+        names->used += (size_t)snprintf(names->text + names->used, sizeof names->text - names->used,
+                                        "%s%s", names->used ? "," : "", name);
+    }
+}
+
+/* Return whether a detector of the program has this name; then the file need not create it. */
+static bool is_of_program(const struct tote__creation *creation, const char *name) {
+    const tote_sdk_options *given = creation->given;
+    bool is_found = false;
+
+    for (size_t i = 0; name && i < given->own_resource_detector_count && !is_found; i++) {
+        const char *own = tote__resource_detector_name(given->own_resource_detectors[i]);
+        is_found = own && strcmp(own, name) == 0;
+    }
+    return is_found;
+}
+
+static bool is_named(const tote_configuration_node *list, const char *name) {
+    bool is_found = false;
+
+    for (size_t i = 0; i < tote_configuration_node_get_count(list) && !is_found; i++) {
+        is_found = tote_configuration_node_get(tote_configuration_node_get_at(list, i), name);
+    }
+    return is_found;
+}
+
+/* The detectors of the program run last, so that theirs have precedence, unless they are named. */
+static void add_own_names(const struct tote__creation *creation,
+                          const tote_configuration_node *list, struct names *names) {
+    for (size_t i = 0; i < creation->given->own_resource_detector_count; i++) {
+        const char *own = tote__resource_detector_name(creation->given->own_resource_detectors[i]);
+        if (own && !is_named(list, own)) {
+            add_name(names, own);
+        }
+    }
+}
+
+/* Returns NULL, with a counted error, on failure. */
+static void *create_detector(struct tote__creation *creation,
+                             const tote_configuration_node *mapping) {
     static const struct tote__builder builders[] = {
         {"container", name_detector}, {"host", name_detector},    {"os", name_detector},
         {"process", name_detector},   {"service", name_detector}, {NULL, NULL},
     };
+
+    return tote__create_component(creation, TOTE__COMPONENT_RESOURCE_DETECTOR, builders, mapping);
+}
+
+static void read_detectors(struct tote__creation *creation, const tote_configuration_node *list,
+                           tote_sdk_options *options) {
     size_t count = tote_configuration_node_get_count(list);
     size_t own_count = options->own_resource_detector_count;
     tote_resource_detector **own =
         tote__create_memory(creation, (own_count + count) * sizeof(tote_resource_detector *));
-    char names[1024] = "none";
-    size_t used = 0;
+    struct names names = {.used = 0};
 
-    if (own && own_count) {
+    if (!own) {
+        return;
+    }
+    if (own_count) {
         memcpy(own, options->own_resource_detectors, own_count * sizeof(tote_resource_detector *));
     }
     for (size_t i = 0; i < count; i++) {
         const tote_configuration_node *mapping = tote_configuration_node_get_at(list, i);
         const char *name =
             tote_configuration_node_get_key(tote_configuration_node_get_at(mapping, 0));
-        bool is_own =
-            name && tote__component_is_registered(TOTE__COMPONENT_RESOURCE_DETECTOR, name);
-        void *made = !own ? NULL
-                          : tote__create_component(creation, TOTE__COMPONENT_RESOURCE_DETECTOR,
-                                                   builders, mapping);
-        if (made && is_own) {
+        bool is_of_file = !is_of_program(creation, name);
+        void *made = is_of_file ? create_detector(creation, mapping) : NULL;
+        if (made && tote__component_is_registered(TOTE__COMPONENT_RESOURCE_DETECTOR, name)) {
             own[own_count++] = made;
         }
-        if (made && used < sizeof names) {
-            used +=
-                (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? "," : "", name);
+        if (made || !is_of_file) {
+            add_name(&names, name);
         }
     }
-    if (own) { /* those of the program, and those that the file names */
-        options->own_resource_detectors = own;
-        options->own_resource_detector_count = own_count;
-    }
+    add_own_names(creation, list, &names);
+    options->own_resource_detectors = own; /* those of the program, and those that are registered */
+    options->own_resource_detector_count = own_count;
     if (!options->resource_detectors) {
-        options->resource_detectors = tote__arena_text(&creation->memory, names, strlen(names));
+        options->resource_detectors =
+            names.used ? tote__arena_text(&creation->memory, names.text, strlen(names.text))
+                       : "none";
     }
 }
 

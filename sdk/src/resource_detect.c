@@ -54,6 +54,10 @@ void tote_resource_detector_free(tote_resource_detector *detector) {
     tote__release(detector, sizeof *detector);
 }
 
+const char *tote__resource_detector_name(const tote_resource_detector *detector) {
+    return detector ? detector->name : NULL;
+}
+
 static bool has_name(const struct tote_resource_detector *detector, struct tote__part name) {
     return detector &&
            tote__equals_ignoring_case(name.at, name.length, detector->name, strlen(detector->name));

@@ -124,6 +124,39 @@ static void a_detector_that_the_file_names_twice_is_an_error_and_runs_once(void 
     assert_non_null(strstr(diagnostics, "'cloud'"));
 }
 
+/* Start with a detector `own` of the program; `detectors` is the option. */
+static const tote_span_data *end_span_with_own(const char *resource, const char *detectors) {
+    static const tote_resource_detector_ops ops = {
+        .struct_size = sizeof ops, .detect = detect, .destroy = destroy};
+    static char south[] = "south";
+    tote_resource_detector *own = tote_resource_detector_new("own", &ops, south);
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    char text[1024];
+
+    tote_in_memory_spans_clear(kept_spans);
+    options.own_resource_detectors = &own;
+    options.own_resource_detector_count = 1;
+    options.resource_detectors = detectors;
+    snprintf(text, sizeof text, KEPT "%s\n", resource);
+    const tote_span_data *span = end_span(start_text(text, &options), "work");
+    assert_non_null(span);
+    return span;
+}
+
+/* Options of the program override the file field by field. */
+static void detectors_of_the_program_run_beside_those_of_the_file(void **state) {
+    (void)state;
+    assert_string_equal(text_of(end_span_with_own("", NULL), "cloud.region"), "south");
+    const tote_span_data *span = end_span_with_own(
+        "resource: {detection/development: {detectors: [{host: }, {own: }]}}", NULL);
+    assert_string_equal(text_of(span, "cloud.region"), "south");
+    assert_string_equal(text_of(span, "os.type"), "linux");
+    assert_int_equal(detected, 2);
+    assert_int_equal(destroyed, 2);
+    assert_string_equal(text_of(end_span_with_own("", "none"), "cloud.region"), "");
+    assert_string_equal(diagnostics, "");
+}
+
 int main(int argc, char **argv) {
 #define DETECTOR_TEST(test) cmocka_unit_test_setup(test, set_up)
     const struct CMUnitTest tests[] = {
@@ -132,6 +165,7 @@ int main(int argc, char **argv) {
         DETECTOR_TEST(the_service_detector_reads_the_variable),
         DETECTOR_TEST(a_file_with_an_error_frees_its_detectors),
         DETECTOR_TEST(a_detector_that_the_file_names_twice_is_an_error_and_runs_once),
+        DETECTOR_TEST(detectors_of_the_program_run_beside_those_of_the_file),
     };
     return RUN_TESTS(tests, argc, argv);
 }

@@ -44,4 +44,7 @@ struct tote__resource_sources {
  */
 tote_resource *tote__resource_build(const struct tote__resource_sources *sources);
 
+/* Return NULL for NULL. */
+const char *tote__resource_detector_name(const tote_resource_detector *detector);
+
 #endif
