@@ -270,7 +270,8 @@ bool tote__create(const tote_configuration *file, struct tote__creation *creatio
     creation->is_disabled = tote__read_bool(creation, root, "disabled", false) ||
                             (!tote_configuration_node_get(root, "tracer_provider") && !exports);
     creation->missing = "distribution.tote";
-    tote__create_own(creation, tote_configuration_node_get(distribution, "tote"));
+    creation->own_node = tote_configuration_node_get(distribution, "tote");
+    tote__create_own(creation, creation->own_node);
     creation->missing = NULL;
     tote_propagator *propagator =
         create_propagator(creation, tote_configuration_node_get(root, "propagator"));

@@ -19,6 +19,7 @@ struct tote__creation {
     const char *missing;           /* the path of a mapping that is missing, to show its defaults */
     struct tote__arena memory;     /* of all texts and arrays, until the SDK is started */
     const tote_sdk_options *given; /* the program's */
+    const tote_configuration_node *own_node; /* `distribution: tote:`, or NULL */
     struct tote__own_settings own;
     unsigned errors;
     size_t otlp_count; /* OTLP exporters so far */

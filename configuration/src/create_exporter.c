@@ -11,6 +11,7 @@
 #include "tote/exporters/console.h"
 #include "tote/exporters/otlp.h"
 #include "tote/exporters/otlp_file.h"
+#include "tote/internal/otlp.h"
 #include "tote/internal/text.h"
 #include "tote/internal/tracer.h"
 
@@ -40,9 +41,20 @@ static void read_tls(struct tote__creation *creation, const tote_configuration_n
     }
 }
 
-/* Headers of the list come first, because a later header replaces an earlier one. */
+/* An exporter that is being created. */
+struct otlp {
+    struct tote__creation *creation;
+    const tote_configuration_node *node;
+    const tote_configuration_node **headers; /* the nodes of the headers */
+    bool has_error;
+};
+
+/*
+ * Headers of the list come first, because a later header replaces an earlier one. Sets `nodes` to
+ * the node of each header.
+ */
 static void read_headers(struct tote__creation *creation, const tote_configuration_node *node,
-                         tote_otlp_options *options) {
+                         tote_otlp_options *options, const tote_configuration_node ***nodes) {
     const char *list = tote__read_text(creation, node, "headers_list", TOTE__SETTING_HEADERS, "");
     const tote_configuration_node *pairs = tote_configuration_node_get(node, "headers");
     size_t pair_count = tote_configuration_node_get_count(pairs);
@@ -58,11 +70,13 @@ static void read_headers(struct tote__creation *creation, const tote_configurati
                            problem);
     }
     tote_attribute *headers = tote__create_memory(creation, (count + pair_count) * sizeof *headers);
-    if (!headers) {
+    *nodes = tote__create_memory(creation, (count + pair_count) * sizeof **nodes);
+    if (!headers || !*nodes) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
         headers[i] = listed[i];
+        (*nodes)[i] = tote_configuration_node_get(node, "headers_list");
     }
     for (size_t i = 0; i < pair_count; i++) {
         const tote_configuration_node *pair = tote_configuration_node_get_at(pairs, i);
@@ -74,6 +88,7 @@ static void read_headers(struct tote__creation *creation, const tote_configurati
             char shown[256];
             snprintf(shown, sizeof shown, "%s=***", name);
             tote__note(creation, pair, shown);
+            (*nodes)[count] = pair;
             headers[count++] = (tote_attribute){name, tote_string(value)};
         }
     }
@@ -112,6 +127,40 @@ static void read_delivery(struct tote__creation *creation, const tote_configurat
     }
 }
 
+/* Return the node that has set a field of the options; the exporter's, if none has. */
+static const tote_configuration_node *node_of(const struct otlp *otlp, const char *field,
+                                              size_t index) {
+    const tote_configuration_node *tls = tote_configuration_node_get(otlp->node, "tls");
+    const struct {
+        const char *field;
+        const tote_configuration_node *parent;
+        const char *key;
+    } keys[] = {
+        {"endpoint", otlp->node, "endpoint"},
+        {"ca_file", tls, "ca_file"},
+        {"client_certificate_file", tls, "cert_file"},
+        {"client_key_file", tls, "key_file"},
+        {"max_concurrent_requests", otlp->creation->own_node, "max_concurrent_requests"},
+    };
+    const tote_configuration_node *node =
+        strcmp(field, "headers") == 0 ? otlp->headers[index] : NULL;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(keys) && !node; i++) {
+        node = strcmp(keys[i].field, field) == 0
+                   ? tote_configuration_node_get(keys[i].parent, keys[i].key)
+                   : NULL;
+    }
+    return node ? node : otlp->node;
+}
+
+static void report_field(void *self, tote_level level, const char *field, size_t index,
+                         const char *message) {
+    struct otlp *otlp = self;
+
+    otlp->has_error |= level == TOTE_LEVEL_ERROR;
+    tote_configuration_node_report(node_of(otlp, field, index), level, NULL, "%s", message);
+}
+
 static tote_span_exporter *make_otlp(struct tote__creation *creation,
                                      const tote_configuration_node *node,
                                      tote_otlp_protocol protocol) {
@@ -119,6 +168,8 @@ static tote_span_exporter *make_otlp(struct tote__creation *creation,
     bool is_grpc = protocol == TOTE_OTLP_PROTOCOL_GRPC;
     tote_delivery_options delivery;
     unsigned errors = creation->errors;
+    struct otlp otlp = {.creation = creation, .node = node};
+    tote_span_exporter *exporter = NULL;
 
     options.ignore_environment = true;
     options.protocol = protocol;
@@ -127,14 +178,19 @@ static tote_span_exporter *make_otlp(struct tote__creation *creation,
         tote__read_text(creation, node, "endpoint", TOTE__SETTING_URL,
                         is_grpc ? "http://localhost:4317" : "http://localhost:4318/v1/traces");
     read_tls(creation, tote_configuration_node_get(node, "tls"), &options);
-    read_headers(creation, node, &options);
+    read_headers(creation, node, &options, &otlp.headers);
     read_compression(creation, node, &options);
     options.max_response_bytes =
         tote__read_option(creation, node, "max_response_size", 0, "4194304");
     options.max_concurrent_requests = creation->own.max_concurrent_requests;
     read_delivery(creation, node, &delivery);
     options.delivery = &delivery;
-    return creation->errors == errors ? tote_span_exporter_otlp_new(&options) : NULL;
+    if (creation->errors == errors) {
+        exporter = tote__span_exporter_otlp_new(
+            &options, &(struct tote__option_reporter){report_field, &otlp});
+        creation->errors += !exporter && otlp.has_error; /* it is reported already */
+    }
+    return exporter;
 }
 
 static void *make_otlp_http(struct tote__creation *creation, const tote_configuration_node *node) {
@@ -186,6 +242,24 @@ static tote_span_exporter *make_exporter(struct tote__creation *creation,
                                   tote_configuration_node_get(node, "exporter"));
 }
 
+/* Reduce the batch size of the file to the queue size. */
+static void fit_batch(const struct tote__creation *creation, const tote_configuration_node *node,
+                      tote_batch_options *batch) {
+    const tote_configuration_node *size =
+        tote_configuration_node_get(node, "max_export_batch_size");
+    tote_batch_options given = TOTE_BATCH_OPTIONS_INIT;
+
+    TOTE__COPY_OPTIONS(tote_batch_options, &given, creation->given->batch);
+    if (size && !given.max_export_batch_size && batch->max_queue_size &&
+        batch->max_queue_size < batch->max_export_batch_size) {
+        tote_configuration_node_report(
+            size, TOTE_LEVEL_WARN, NULL,
+            "%u spans are more than max_queue_size: batches have %u spans; raise max_queue_size",
+            batch->max_export_batch_size, batch->max_queue_size);
+        batch->max_export_batch_size = batch->max_queue_size;
+    }
+}
+
 /* Create a processor. Options of the program override those of the file. */
 static void *make_processor(struct tote__creation *creation, const tote_configuration_node *node,
                             bool is_simple) {
@@ -203,6 +277,7 @@ static void *make_processor(struct tote__creation *creation, const tote_configur
     TOTE__COPY_OPTIONS(tote_batch_options, &batch, creation->given->batch);
     if (!is_simple) {
         tote__read_options(creation, node, numbers, TOTE_COUNT_OF(numbers), &batch);
+        fit_batch(creation, node, &batch);
     }
     batch.max_queue_bytes =
         batch.max_queue_bytes ? batch.max_queue_bytes : creation->own.max_queue_bytes;
@@ -223,6 +298,27 @@ static void *make_batch(struct tote__creation *creation, const tote_configuratio
 
 static void *make_simple(struct tote__creation *creation, const tote_configuration_node *node) {
     return make_processor(creation, node, true);
+}
+
+/* Only OTLP exporters have a disk queue. */
+static void report_unused_disk_queue(const struct tote__creation *creation) {
+    const struct {
+        const char *key;
+        bool is_set;
+    } keys[] = {
+        {"disk_queue_directory", creation->own.delivery.disk_queue_directory},
+        {"crash_safe", creation->own.delivery.crash_safe},
+    };
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(keys) && !creation->otlp_count; i++) {
+        const tote_configuration_node *node =
+            tote_configuration_node_get(creation->own_node, keys[i].key);
+        if (node && keys[i].is_set) {
+            tote_configuration_node_report(node, TOTE_LEVEL_WARN, NULL,
+                                           "ignored: it needs the exporter otlp_http or otlp_grpc, "
+                                           "and this file has none");
+        }
+    }
 }
 
 /* The processors of the program run first. */
@@ -249,4 +345,5 @@ void tote__create_processors(struct tote__creation *creation, const tote_configu
     }
     options->processors = processors;
     options->processor_count += count;
+    report_unused_disk_queue(creation);
 }

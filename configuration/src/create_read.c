@@ -10,6 +10,7 @@
 
 #include "create.h"
 #include "tote/internal/diagnostics.h"
+#include "tote/internal/propagators.h"
 
 enum { PATH_BYTES = 512, VALUE_BYTES = 512 };
 
@@ -261,6 +262,29 @@ static void read_own(struct tote__creation *creation, const tote_configuration_n
     }
 }
 
+/* Report values that an option of Tote cannot have. */
+static void check_own(struct tote__creation *creation, const tote_configuration_node *node) {
+    static const char *const paths[] = {"disk_queue_directory", "crash_safe_directory"};
+    const tote_configuration_node *hosts =
+        tote_configuration_node_get(node, "propagation_allowed_hosts");
+    const char *text;
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(paths); i++) {
+        const tote_configuration_node *path = tote_configuration_node_get(node, paths[i]);
+        if (tote_configuration_node_read_string(path, &text) && *text && *text != '/') {
+            tote__create_error(creation, path, "this is not an absolute path: begin it with /");
+        }
+    }
+    for (size_t i = 0; i < tote_configuration_node_get_count(hosts); i++) {
+        const tote_configuration_node *host = tote_configuration_node_get_at(hosts, i);
+        if (tote_configuration_node_read_string(host, &text) && !tote__is_allowed_host(text)) {
+            tote__create_error(creation, host,
+                               "this matches no host: write the host of a URL without scheme, port "
+                               "and path, or .example.com for all hosts below that domain");
+        }
+    }
+}
+
 void tote__create_own(struct tote__creation *creation, const tote_configuration_node *node) {
     size_t setting_count;
     const struct tote__setting *settings = tote__settings(&setting_count);
@@ -281,4 +305,5 @@ void tote__create_own(struct tote__creation *creation, const tote_configuration_
             read_own(creation, node, &settings[i]);
         }
     }
+    check_own(creation, node);
 }

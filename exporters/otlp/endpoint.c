@@ -60,11 +60,10 @@ static void append_signal_path(struct tote__otlp_settings *settings, const char 
     char *whole = tote__arena_allocate(&settings->memory, size);
 
     if (ends_in_signal_path(path, length)) {
-        tote__diagnose_each(
-            TOTE_LEVEL_WARN, "otlp",
-            "%s ends in /v1/traces, and /v1/traces is added to it; leave the path "
-            "out, or set OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, which is used as it is",
-            source);
+        tote__otlp_diagnose(
+            settings, TOTE_LEVEL_WARN, source,
+            " ends in /v1/traces, and /v1/traces is added to it; leave the path "
+            "out, or set OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, which is used as it is");
     }
     settings->is_incomplete |= !whole;
     if (whole) {
@@ -77,8 +76,8 @@ static void append_signal_path(struct tote__otlp_settings *settings, const char 
 /* gRPC has a fixed path: another one is ignored. */
 static void set_grpc_path(struct tote__otlp_settings *settings, const char *source, CURLU *url) {
     if (strcmp(keep_part(settings, url, CURLUPART_PATH), "/") != 0) {
-        tote__diagnose_each(TOTE_LEVEL_WARN, "otlp",
-                            "%s: gRPC endpoints have no path: it is ignored", source);
+        tote__otlp_diagnose(settings, TOTE_LEVEL_WARN, source,
+                            ": gRPC endpoints have no path: it is ignored");
     }
     check(settings, curl_url_set(url, CURLUPART_QUERY, NULL, 0));
     check(settings, curl_url_set(url, CURLUPART_PATH, grpc_path, 0));

@@ -371,14 +371,15 @@ static const tote_span_exporter_ops otlp_ops = {
  * Create an exporter that makes one attempt for each batch. Returns NULL, with a diagnostic, on
  * failure.
  */
-static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
+static tote_span_exporter *make_exporter(const tote_otlp_options *options,
+                                         const struct tote__option_reporter *reporter) {
     struct exporter *exporter = tote__allocate_zeroed(sizeof *exporter);
 
     if (!exporter) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "out of memory, no exporter is created");
         return refuse(options);
     }
-    if (!tote__otlp_settings_resolve(&exporter->settings, options)) {
+    if (!tote__otlp_settings_resolve(&exporter->settings, options, reporter)) {
         tote__release(exporter, sizeof *exporter);
         return refuse(options);
     }
@@ -399,13 +400,14 @@ static tote_span_exporter *make_exporter(const tote_otlp_options *options) {
                                           &otlp_extras);
 }
 
-tote_span_exporter *tote_span_exporter_otlp_new(const tote_otlp_options *options) {
+tote_span_exporter *tote__span_exporter_otlp_new(const tote_otlp_options *options,
+                                                 const struct tote__option_reporter *reporter) {
     static const char *const protocols[] = {
         [TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF] = "http/protobuf",
         [TOTE_OTLP_PROTOCOL_HTTP_JSON] = "http/json",
         [TOTE_OTLP_PROTOCOL_GRPC] = "grpc",
     };
-    tote_span_exporter *made = make_exporter(options);
+    tote_span_exporter *made = make_exporter(options, reporter);
 
     if (!made) {
         return NULL;
@@ -418,11 +420,15 @@ tote_span_exporter *tote_span_exporter_otlp_new(const tote_otlp_options *options
     return tote__delivery_exporter_new(made, &settings->delivery);
 }
 
+tote_span_exporter *tote_span_exporter_otlp_new(const tote_otlp_options *options) {
+    return tote__span_exporter_otlp_new(options, NULL);
+}
+
 tote_result tote_otlp_disk_queue_send(const tote_otlp_options *options, uint32_t timeout_ms,
                                       tote_disk_queue_report *report) {
     int error = errno;
     int cancel = tote__cancel_disable();
-    tote_span_exporter *exporter = make_exporter(options);
+    tote_span_exporter *exporter = make_exporter(options, NULL);
     tote_result result = TOTE_RESULT_FAILURE;
 
     if (exporter) {

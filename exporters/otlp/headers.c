@@ -169,8 +169,9 @@ void tote__otlp_take_header_attributes(struct tote__otlp_settings *settings, con
                                    ? "its value is not a string"
                                    : add(settings, name, strlen(name), value.as.string, value.size);
         if (obstacle) {
-            tote__diagnose_each(TOTE_LEVEL_WARN, "otlp", "%s[%zu] is not sent: %s", source, i,
-                                obstacle);
+            char element[64];
+            snprintf(element, sizeof element, "%s[%zu]", source, i);
+            tote__otlp_diagnose(settings, TOTE_LEVEL_WARN, element, " is not sent: %s", obstacle);
         }
     }
 }

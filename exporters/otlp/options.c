@@ -11,7 +11,9 @@
 #include "options.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +30,35 @@ static const char default_http_endpoint[] = "http://localhost:4318";
 static const char default_grpc_endpoint[] = "http://localhost:4317";
 
 enum { DEFAULT_MAX_RESPONSE_BYTES = 4 << 20, MOST_CONCURRENT_REQUESTS = 64 };
+
+/* Split a field into its name and its index. */
+static void report_field(const struct tote__option_reporter *reporter, tote_level level,
+                         const char *field, const char *message) {
+    char name[64];
+    const char *bracket = strchr(field, '[');
+    size_t length = bracket ? (size_t)(bracket - field) : strlen(field);
+
+    snprintf(name, sizeof name, "%.*s", (int)length, field);
+    reporter->report(reporter->self, level, name, bracket ? strtoul(bracket + 1, NULL, 10) : 0,
+                     message + strspn(message, ": "));
+}
+
+void tote__otlp_diagnose(const struct tote__otlp_settings *settings, tote_level level,
+                         const char *source, const char *message, ...) {
+    static const char prefix[] = TOTE__OTLP_FIELD;
+    bool is_field = strncmp(source, prefix, sizeof prefix - 1) == 0;
+    char text[1024];
+    va_list arguments;
+
+    va_start(arguments, message);
+    vsnprintf(text, sizeof text, message, arguments);
+    va_end(arguments);
+    if (is_field && settings->reporter) {
+        report_field(settings->reporter, level, source + sizeof prefix - 1, text);
+    } else {
+        tote__diagnose_each(level, "otlp", "%s%s", source, text);
+    }
+}
 
 static const char *keep_path(struct tote__otlp_settings *settings, const char *path) {
     const char *kept = tote__keep_path(&settings->memory, path);
@@ -58,13 +89,14 @@ static unsigned find_word(const char *name, const char *value, const char *const
 static void take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
                           bool is_base) {
     const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_base);
+    const char *path = is_base || settings->protocol == TOTE_OTLP_PROTOCOL_GRPC ? "" : "/v1/traces";
 
     if (obstacle) {
-        tote__diagnose_each(
-            TOTE_LEVEL_ERROR, "otlp",
-            "%s cannot be used: %s; no exporter is created, and nothing is sent to another "
-            "endpoint instead; write http://host:port, https://host:port or unix:/path",
-            name, obstacle);
+        tote__otlp_diagnose(
+            settings, TOTE_LEVEL_ERROR, name,
+            " cannot be used: %s; no exporter is created, and nothing is sent to another "
+            "endpoint instead; write http://host:port%s, https://host:port%s or unix:/path",
+            obstacle, path, path);
         settings->has_unusable_endpoint = true;
     }
 }
@@ -147,11 +179,11 @@ static void take_environment(struct tote__otlp_settings *settings, const tote_ot
 
 static void take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     if (options->endpoint) {
-        take_endpoint(settings, "tote_otlp_options.endpoint", options->endpoint,
+        take_endpoint(settings, TOTE__OTLP_FIELD "endpoint", options->endpoint,
                       !options->is_complete_endpoint);
     }
     if (options->headers && options->header_count) {
-        tote__otlp_take_header_attributes(settings, "tote_otlp_options.headers", options->headers,
+        tote__otlp_take_header_attributes(settings, TOTE__OTLP_FIELD "headers", options->headers,
                                           options->header_count);
     }
     if (options->compression != TOTE_OTLP_COMPRESSION_DEFAULT) {
@@ -180,9 +212,14 @@ static bool check_crash_file(struct tote__otlp_settings *settings) {
 }
 
 /* A transport of the program is not called concurrently. */
-static uint32_t concurrent_requests(const tote_otlp_options *options) {
+static uint32_t concurrent_requests(const struct tote__otlp_settings *settings,
+                                    const tote_otlp_options *options) {
     uint64_t most = options->max_concurrent_requests;
 
+    if (most > MOST_CONCURRENT_REQUESTS) {
+        tote__otlp_diagnose(settings, TOTE_LEVEL_WARN, TOTE__OTLP_FIELD "max_concurrent_requests",
+                            ": %d is used, which is the maximum", MOST_CONCURRENT_REQUESTS);
+    }
     if (options->transport ||
         (!most && (options->ignore_environment ||
                    !tote__env_number("OTEL_C_EXPORTER_OTLP_MAX_CONCURRENT_REQUESTS", 1,
@@ -211,7 +248,7 @@ static bool take_delivery(struct tote__otlp_settings *settings, const tote_otlp_
     settings->is_incomplete |=
         !tote__delivery_resolve(&delivery, &settings->memory, &settings->delivery);
     settings->delivery.needs_disk_queue = needs_disk_queue;
-    settings->delivery.max_concurrent_requests = concurrent_requests(options);
+    settings->delivery.max_concurrent_requests = concurrent_requests(settings, options);
     return check_crash_file(settings) || !needs_crash_safe;
 }
 
@@ -250,17 +287,17 @@ static bool take_file(struct tote__otlp_settings *settings, const char *source, 
         return true;
     }
     if (errno == EINVAL) {
-        tote__diagnose_each(TOTE_LEVEL_ERROR, "otlp",
-                            "no exporter is created: %s is not a regular file (%s); a certificate "
-                            "or key must be one",
-                            *path, source);
+        tote__otlp_diagnose(settings, TOTE_LEVEL_ERROR, source,
+                            ": %s is not a regular file; a certificate or key must be one; no "
+                            "exporter is created",
+                            *path);
         return false;
     }
     if (settings->is_tls && !settings->transport.send) {
-        tote__diagnose_each(
-            TOTE_LEVEL_ERROR, "otlp",
-            "%s: the file %s cannot be read: %s; nothing is delivered to %s until it can%s", source,
-            *path, tote__os_error(errno).text, settings->shown_url,
+        tote__otlp_diagnose(
+            settings, TOTE_LEVEL_ERROR, source,
+            ": the file %s cannot be read: %s; nothing is delivered to %s until it can%s", *path,
+            tote__os_error(errno).text, settings->shown_url,
             ends_in_quotation_mark(*path) ? "; remove the quotation marks around the value" : "");
     }
     return true;
@@ -273,10 +310,10 @@ static bool take_files(struct tote__otlp_settings *settings, const tote_otlp_opt
         const char *value;
         const char **path;
     } files[] = {
-        {"CERTIFICATE", "tote_otlp_options.ca_file", options->ca_file, &settings->ca_file},
-        {"CLIENT_CERTIFICATE", "tote_otlp_options.client_certificate_file",
+        {"CERTIFICATE", TOTE__OTLP_FIELD "ca_file", options->ca_file, &settings->ca_file},
+        {"CLIENT_CERTIFICATE", TOTE__OTLP_FIELD "client_certificate_file",
          options->client_certificate_file, &settings->client_certificate_file},
-        {"CLIENT_KEY", "tote_otlp_options.client_key_file", options->client_key_file,
+        {"CLIENT_KEY", TOTE__OTLP_FIELD "client_key_file", options->client_key_file,
          &settings->client_key_file},
     };
     bool are_good = true;
@@ -333,7 +370,8 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
 }
 
 bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
-                                 const tote_otlp_options *options) {
+                                 const tote_otlp_options *options,
+                                 const struct tote__option_reporter *reporter) {
     tote_otlp_options own = TOTE_OTLP_OPTIONS_INIT;
     int error = errno;
 
@@ -343,10 +381,12 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
     own.compression = tote__known_value("tote_otlp_options.compression", own.compression,
                                         TOTE_OTLP_COMPRESSION_GZIP);
     *settings = (struct tote__otlp_settings){
+        .reporter = reporter,
         .max_response_bytes =
             own.max_response_bytes ? own.max_response_bytes : DEFAULT_MAX_RESPONSE_BYTES,
     };
     bool resolved = resolve(settings, &own);
+    settings->reporter = NULL;
     if (!resolved) {
         tote__otlp_settings_clear(settings);
     }

@@ -11,6 +11,7 @@
 #include "tote/exporters/otlp.h"
 #include "tote/internal/delivery.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/otlp.h"
 
 #define TOTE__OTLP_USER_AGENT "OTel-OTLP-Exporter-C/" TOTE_VERSION
 
@@ -27,7 +28,8 @@ struct tote__otlp_headers {
 };
 
 struct tote__otlp_settings {
-    struct tote__arena memory; /* memory of the following fields */
+    struct tote__arena memory;                    /* memory of the following fields */
+    const struct tote__option_reporter *reporter; /* while they are resolved; NULL: none */
     const char *url;
     const char *metrics_url; /* NULL: not resolved */
     const char *shown_url;   /* for diagnostics, without credentials and query */
@@ -54,12 +56,21 @@ struct tote__otlp_settings {
 };
 
 /*
- * Resolve options, which may be NULL, and environment variables. Returns false, with a diagnostic
- * and nothing to clear, on failure.
+ * Resolve options and environment variables. Options and reporter may be NULL. Returns false, with
+ * a diagnostic and nothing to clear, on failure.
  */
 bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
-                                 const tote_otlp_options *options);
+                                 const tote_otlp_options *options,
+                                 const struct tote__option_reporter *reporter);
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings);
+
+/*
+ * Report what concerns a source of a setting: a variable, a proxy, or a field of the options, which
+ * begins with TOTE__OTLP_FIELD. `message` begins after the source.
+ */
+#define TOTE__OTLP_FIELD "tote_otlp_options."
+void tote__otlp_diagnose(const struct tote__otlp_settings *settings, tote_level level,
+                         const char *source, const char *message, ...) TOTE_PRINTF(4, 5);
 
 /* Return the content type of requests over HTTP. */
 const char *tote__otlp_content_type(const struct tote__otlp_settings *settings);

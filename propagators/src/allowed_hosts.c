@@ -93,8 +93,7 @@ static tote_propagator *report_no_memory(const char *component, tote_propagator 
     return tote__propagator_of_nothing();
 }
 
-/* Whether the text can be equal to the host of a URL. */
-static bool can_match(const char *pattern) {
+bool tote__is_allowed_host(const char *pattern) {
     return *pattern && !strpbrk(pattern, "/*@ \t") &&
            (*pattern == '[' || !strchr(pattern, ':')); /* [::1] */
 }
@@ -108,7 +107,7 @@ static tote_propagator *make(const char *component, tote_propagator *inner,
         return report_no_memory(component, inner);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!can_match(allowed->hosts.names[i])) {
+        if (!tote__is_allowed_host(allowed->hosts.names[i])) {
             tote__diagnose_each(TOTE_LEVEL_WARN, component,
                                 "allowed host '%.256s' matches no host: write the host of a URL "
                                 "without scheme, port and path, or .example.com for all hosts "

@@ -313,7 +313,7 @@ static struct tote__otlp_settings settings_of(const char *endpoint, const char *
 
     options.endpoint = endpoint;
     options.ca_file = ca_file;
-    assert_true(tote__otlp_settings_resolve(&settings, &options));
+    assert_true(tote__otlp_settings_resolve(&settings, &options, NULL));
     return settings;
 }
 

@@ -33,7 +33,7 @@ void open_transport(struct fixture *f, tote_otlp_options options) {
     options.struct_size = sizeof options;
     options.ignore_environment = true;
     options.endpoint = options.endpoint ? options.endpoint : receiver_url(f->receiver);
-    assert_true(tote__otlp_settings_resolve(&f->settings, &options));
+    assert_true(tote__otlp_settings_resolve(&f->settings, &options, NULL));
     f->transport = tote__transport_new(&f->settings);
     assert_non_null(f->transport);
 }

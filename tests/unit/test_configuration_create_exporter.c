@@ -194,8 +194,67 @@ static void otlp_file_writes_to_its_path(void **state) {
 static void an_unusable_endpoint_is_an_error_with_its_position(void **state) {
     (void)state;
     expect_refused(batch_file("", "otlp_http", "ftp://h", ""),
-                   "t.yaml:8:13: tracer_provider.processors[0].batch.exporter.otlp_http: the "
-                   "exporter 'otlp_http' could not be created from these properties");
+                   "t.yaml:8:23: tracer_provider.processors[0].batch.exporter.otlp_http.endpoint: "
+                   "cannot be used: ");
+    assert_null(strstr(diagnostics, "could not be created"));
+    assert_null(strstr(diagnostics, "tote_otlp_options"));
+    assert_non_null(strstr(diagnostics, "write http://host:port/v1/traces"));
+}
+
+static void expect_started(const char *yaml, const char *wanted) {
+    tote_sdk *sdk = start_text(yaml, NULL);
+
+    assert_non_null(sdk);
+    tote_sdk_close(&sdk, 1000);
+    if (!strstr(diagnostics, wanted)) {
+        print_error("wanted: %s\n%s", wanted, diagnostics);
+    }
+    assert_non_null(strstr(diagnostics, wanted));
+    assert_null(strstr(diagnostics, "tote_otlp_options"));
+    assert_null(strstr(diagnostics, "tote_batch_options"));
+}
+
+static void what_an_exporter_cannot_use_is_reported_at_its_position(void **state) {
+    (void)state;
+    expect_started(batch_file("", "otlp_http", "http://127.0.0.1:1/v1/traces",
+                              "headers: [{name: ok, value: '1'}, {name: a b, value: '2'}]"),
+                   "t.yaml:9:47: tracer_provider.processors[0].batch.exporter.otlp_http.headers[1]:"
+                   " is not sent: its name is not the name of a header");
+    expect_started(
+        batch_file("", "otlp_http", "http://127.0.0.1:1/v1/traces", "headers_list: ok=1,a b=2"),
+        "t.yaml:9:27: ");
+    expect_started(batch_file("", "otlp_http", "https://127.0.0.1:1/v1/traces",
+                              "tls: {ca_file: /nowhere.pem}"),
+                   "t.yaml:9:28: tracer_provider.processors[0].batch.exporter.otlp_http.tls."
+                   "ca_file: the file /nowhere.pem cannot be read");
+    expect_refused(
+        batch_file("", "otlp_http", "https://127.0.0.1:1/v1/traces", "tls: {ca_file: /dev}"),
+        "t.yaml:9:28: ");
+    expect_started(batch_file("", "otlp_grpc", "http://127.0.0.1:1/path", ""),
+                   "t.yaml:8:23: tracer_provider.processors[0].batch.exporter.otlp_grpc.endpoint: "
+                   "gRPC endpoints have no path");
+    expect_started(batch_file("", "otlp_http", "http://127.0.0.1:1/v1/traces",
+                              "\ndistribution: {tote: {max_concurrent_requests: 65}}"),
+                   "t.yaml:10:48: distribution.tote.max_concurrent_requests: 64 is used");
+    expect_started(batch_file("max_queue_size: 8", "otlp_http", "http://127.0.0.1:1/v1/traces",
+                              "\n        max_export_batch_size: 9"),
+                   "t.yaml:10:32: tracer_provider.processors[0].batch.max_export_batch_size: 9 "
+                   "spans are more than max_queue_size: batches have 8 spans");
+}
+
+static void a_disk_queue_without_an_otlp_exporter_is_reported(void **state) {
+    (void)state;
+    expect_started(KEPT "distribution: {tote: {disk_queue_directory: /tmp/q, crash_safe: true}}\n",
+                   "t.yaml:4:45: distribution.tote.disk_queue_directory: ignored: it needs");
+    assert_non_null(strstr(diagnostics, "distribution.tote.crash_safe: ignored"));
+}
+
+static void options_of_tote_that_cannot_work_are_errors(void **state) {
+    (void)state;
+    expect_refused(KEPT "distribution: {tote: {disk_queue_directory: queue}}\n",
+                   "t.yaml:4:45: distribution.tote.disk_queue_directory: this is not an absolute");
+    expect_refused(KEPT "distribution: {tote: {propagation_allowed_hosts: [a.org, http://x]}}\n",
+                   "t.yaml:4:58: distribution.tote.propagation_allowed_hosts[1]: this matches no");
 }
 
 /* Undelivered spans are in the disk queue when the SDK is closed. */
@@ -254,6 +313,9 @@ int main(int argc, char **argv) {
         FILE_TEST(the_certificates_are_those_of_the_file),
         FILE_TEST(otlp_file_writes_to_its_path),
         FILE_TEST(an_unusable_endpoint_is_an_error_with_its_position),
+        FILE_TEST(what_an_exporter_cannot_use_is_reported_at_its_position),
+        FILE_TEST(a_disk_queue_without_an_otlp_exporter_is_reported),
+        FILE_TEST(options_of_tote_that_cannot_work_are_errors),
         FILE_TEST(the_disk_queue_is_an_option_of_tote),
         FILE_TEST(the_program_chooses_how_batches_are_exported),
     };

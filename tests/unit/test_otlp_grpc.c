@@ -322,7 +322,7 @@ static void send_to_stalled(const char *url, tote_otlp_protocol protocol) {
                                        .protocol = protocol};
     struct tote__otlp_settings settings;
 
-    assert_true(tote__otlp_settings_resolve(&settings, &options));
+    assert_true(tote__otlp_settings_resolve(&settings, &options, NULL));
     for (int by_host = 0; by_host < 2; by_host++) {
         unsigned wakes = wakes_of(&settings, by_host);
         print_message("%s: %u wake-ups in %d ms\n", by_host ? "host's loop" : "worker", wakes,
@@ -470,7 +470,7 @@ static void assert_refused(const char *status, const char *cure) {
     struct tote__response response;
 
     start_proxy(&proxy);
-    assert_true(tote__otlp_settings_resolve(&settings, &options));
+    assert_true(tote__otlp_settings_resolve(&settings, &options, NULL));
     struct tote__transport *transport = tote__transport_new(&settings);
     assert_true(tote__transport_begin(transport, &request, &response));
     while (!tote__transport_step(transport, tote__deadline_in(FLUSH_MS), &response)) {

@@ -50,7 +50,7 @@ static int start_over(void **state) {
 static struct tote__otlp_settings resolved(const tote_otlp_options *options) {
     struct tote__otlp_settings settings;
 
-    assert_true(tote__otlp_settings_resolve(&settings, options));
+    assert_true(tote__otlp_settings_resolve(&settings, options, NULL));
     return settings;
 }
 
@@ -59,7 +59,7 @@ static void assert_refused(tote_otlp_options options) {
 
     start_over(NULL);
     options.struct_size = sizeof options;
-    assert_false(tote__otlp_settings_resolve(&settings, &options));
+    assert_false(tote__otlp_settings_resolve(&settings, &options, NULL));
     assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
 }
 
@@ -462,7 +462,7 @@ static void no_exporter_is_created_for_an_unusable_endpoint(void **state) {
         snprintf(name, sizeof name,
                  "OTEL_EXPORTER_OTLP_%sENDPOINT cannot be used: ", cases[i].infix);
 
-        assert_false(tote__otlp_settings_resolve(&settings, NULL));
+        assert_false(tote__otlp_settings_resolve(&settings, NULL, NULL));
         assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
         assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
         assert_memory_equal(last_message, name, strlen(name));
@@ -555,11 +555,11 @@ static void no_diagnostic_shows_the_value_of_an_endpoint_or_a_header(void **stat
         last_message[0] = '\0';
         set_variable("", "ENDPOINT", endpoints[i]);
         struct tote__otlp_settings settings;
-        assert_false(tote__otlp_settings_resolve(&settings, NULL));
+        assert_false(tote__otlp_settings_resolve(&settings, NULL, NULL));
         assert_string_not_equal(last_message, "");
         assert_null(strstr(last_message, "secret"));
         options.endpoint = endpoints[i];
-        assert_false(tote__otlp_settings_resolve(&settings, &options));
+        assert_false(tote__otlp_settings_resolve(&settings, &options, NULL));
         assert_null(strstr(last_message, "secret"));
     }
     options.endpoint = NULL;

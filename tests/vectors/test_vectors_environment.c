@@ -97,7 +97,7 @@ static void describe_sampler(struct effect *effect) {
 static void describe_otlp_timeout(struct effect *effect) {
     struct tote__otlp_settings settings;
 
-    assert_true(tote__otlp_settings_resolve(&settings, NULL));
+    assert_true(tote__otlp_settings_resolve(&settings, NULL, NULL));
     set_number(effect, settings.delivery.timeout_ms);
     tote__otlp_settings_clear(&settings);
 }
@@ -392,7 +392,7 @@ static bool check_headers(const struct vector_row *row) {
 
     start_over();
     setenv("OTEL_EXPORTER_OTLP_HEADERS", vectors_unescape(row->columns[0]).at, 1);
-    assert_true(tote__otlp_settings_resolve(&settings, NULL));
+    assert_true(tote__otlp_settings_resolve(&settings, NULL, NULL));
     bool is_good = reports.count == warns && has_headers(expected, &settings.headers);
     tote__otlp_settings_clear(&settings);
     return is_good;
@@ -429,7 +429,7 @@ static bool check_endpoint(const struct vector_row *row) {
     start_over();
     setenv("OTEL_EXPORTER_OTLP_ENDPOINT", variables[0], 1);
     setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", variables[1], 1);
-    if (!tote__otlp_settings_resolve(&settings, NULL)) {
+    if (!tote__otlp_settings_resolve(&settings, NULL, NULL)) {
         return strcmp(row->columns[1], "none") == 0 && reports.count == 1;
     }
     bool is_good = normalise(settings.url, actual, sizeof actual) &&

@@ -14,6 +14,9 @@ tote_propagator_constructor tote__propagator_constructor(const char *name, size_
 /* Like tote_propagator_from_names(). `component` is that of diagnostics. */
 tote_propagator *tote__propagator_from_names(const char *component, const char *names);
 
+/* Return whether a text can match the host of a URL. */
+bool tote__is_allowed_host(const char *pattern);
+
 /* Like tote_propagator_allowed_hosts_new(), with the hosts separated by commas. */
 tote_propagator *tote__propagator_allow_hosts(const char *component, tote_propagator *inner,
                                               const char *list);
