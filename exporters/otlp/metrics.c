@@ -80,7 +80,9 @@ static void report(struct tote__otlp_metrics *metrics, const struct tote__export
         tote_diagnostics_report(
             metrics->is_reported ? TOTE_LEVEL_DEBUG : TOTE_LEVEL_WARN, component,
             "the metrics were not delivered to %s: %s%s%s; the next attempt is in %" PRIu32
-            " s; set OTEL_METRICS_EXPORTER=none if the receiver accepts only spans",
+            " s; set OTEL_METRICS_EXPORTER or metrics_exporter to none if the receiver accepts "
+            "only "
+            "spans",
             url, result->kind == TOTE__SUCCESS ? "some were rejected" : result->reason,
             *response->message ? ": " : "", response->message, metrics->source.interval_ms / 1000);
     } else if (metrics->is_reported) {

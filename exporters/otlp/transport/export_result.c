@@ -37,10 +37,10 @@ static bool is_success(const struct tote__response *response) {
 
 static const char see_log[] = "; see the log of the receiver";
 static const char credentials[] =
-    "; check the credentials in OTEL_EXPORTER_OTLP_HEADERS or headers";
+    "; check the credentials in the headers (OTEL_EXPORTER_OTLP_HEADERS or the configuration file)";
 static const char path[] =
     "; check the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, and not to "
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT or the endpoint of a configuration file";
 
 enum { GRPC_UNKNOWN = 2, GRPC_RESOURCE_EXHAUSTED = 8, GRPC_OUT_OF_RANGE = 11 };
 
@@ -95,7 +95,8 @@ static const struct http_status {
     {410, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, path},
     {413, TOTE__TOO_LARGE, GRPC_UNKNOWN, "; raise the receiver's limit for the size of a request"},
     {415, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN,
-     "; check whether the receiver accepts OTEL_EXPORTER_OTLP_PROTOCOL and _COMPRESSION"},
+     "; check whether the receiver accepts the protocol and the compression "
+     "(OTEL_EXPORTER_OTLP_PROTOCOL and _COMPRESSION, or the configuration file)"},
     {421, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, path},
     {426, TOTE__NOT_ACCEPTED, GRPC_UNKNOWN, see_log},
     {429, TOTE__RETRYABLE, 14, see_log},
@@ -140,7 +141,8 @@ static void judge_failure(const struct tote__otlp_settings *settings,
     export_result->advice =
         is_grpc && row->advice == path
             ? "; check the endpoint's host and port: the server there is not an OTLP/gRPC "
-              "receiver; for OTLP/HTTP set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
+              "receiver; for OTLP/HTTP set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, or write "
+              "otlp_http in the configuration file"
             : row->advice;
     if (is_grpc) {
         export_result->reason = export_result->rpc_status = grpc_codes[row->code].name;
@@ -288,21 +290,26 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings,
         const char *advice;
     } failures[] = {
         [TOTE__NOT_CONNECTED] = {"no connection",
-                                 "; start a collector, correct OTEL_EXPORTER_OTLP_ENDPOINT, or set "
-                                 "OTEL_TRACES_EXPORTER=none"},
-        [TOTE__NO_RESPONSE] =
-            {"the connection was closed without a response",
-             "; check that the endpoint is an OTLP receiver for OTEL_EXPORTER_OTLP_PROTOCOL"},
+                                 "; start a collector, correct the endpoint "
+                                 "(OTEL_EXPORTER_OTLP_ENDPOINT or the configuration file), or "
+                                 "remove the exporter (OTEL_TRACES_EXPORTER=none)"},
+        [TOTE__NO_RESPONSE] = {"the connection was closed without a response",
+                               "; check that the endpoint is an OTLP receiver for the protocol "
+                               "(OTEL_EXPORTER_OTLP_PROTOCOL or the configuration file)"},
         [TOTE__STREAM_RESET] = {"the receiver reset the stream",
                                 "; see the log of the receiver, or lower max_request_bytes"},
-        [TOTE__TIMED_OUT] =
-            {"no response in time",
-             "; check the receiver and the network, or raise OTEL_EXPORTER_OTLP_TIMEOUT"},
+        [TOTE__TIMED_OUT] = {"no response in time",
+                             "; check the receiver and the network, or raise the timeout "
+                             "(OTEL_EXPORTER_OTLP_TIMEOUT or the configuration file)"},
         [TOTE__INTERRUPTED] = {"interrupted by shutdown", ""},
-        [TOTE__TLS_FAILED] = {"TLS failed",
-                              "; check the endpoint's scheme and OTEL_EXPORTER_OTLP_CERTIFICATE"},
-        [TOTE__NOT_HTTP2] = {"the receiver does not support HTTP/2, which gRPC needs",
-                             "; check the endpoint's port and OTEL_EXPORTER_OTLP_PROTOCOL"},
+        [TOTE__TLS_FAILED] =
+            {"TLS failed",
+             "; check the endpoint's scheme and the CA file (OTEL_EXPORTER_OTLP_CERTIFICATE "
+             "or ca_file)"},
+        [TOTE__NOT_HTTP2] =
+            {"the receiver does not support HTTP/2, which gRPC needs",
+             "; check the endpoint's port and the protocol (OTEL_EXPORTER_OTLP_PROTOCOL or "
+             "the configuration file)"},
         [TOTE__NOT_SENT] = {"the request could not be created", ""},
     };
     const enum tote__outcome outcome = outcome_of(response);

@@ -156,12 +156,16 @@ enum tote__outcome tote__response_reader_outcome(const struct tote__response_rea
 const char *tote__response_reader_advice(CURLcode result, const char *error) {
     if (strstr(error, "certificate required")) { /* a TLS 1.3 alert at the first read */
         return "; the receiver requires a client certificate: set "
-               "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY";
+               "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY, or "
+               "cert_file "
+               "and key_file in the configuration file";
     }
     if (strstr(error,
                "handshake failure")) { /* a TLS 1.2 alert, also without a client certificate */
         return "; the receiver rejects the TLS handshake: it may require a client certificate "
-               "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY), or "
+               "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY, or "
+               "cert_file "
+               "and key_file), or "
                "another version of TLS";
     }
     if (strstr(error, "certificate has expired") || strstr(error, "not yet valid")) {
@@ -182,11 +186,13 @@ const char *tote__response_reader_advice(CURLcode result, const char *error) {
                "without";
     case CURLE_PEER_FAILED_VERIFICATION:
         return "; the receiver's certificate must be for the endpoint's host name, and signed by "
-               "the CA in OTEL_EXPORTER_OTLP_CERTIFICATE";
+               "the CA in OTEL_EXPORTER_OTLP_CERTIFICATE or ca_file";
     case CURLE_SSL_CACERT_BADFILE:
         return "; check the file that OTEL_EXPORTER_OTLP_CERTIFICATE or ca_file names";
     case CURLE_SSL_CERTPROBLEM:
-        return "; check the files that OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY name";
+        return "; check the files that OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY name, "
+               "or "
+               "cert_file and key_file";
     default:
         return "";
     }
