@@ -14,6 +14,9 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
+/* Merging compares each attribute with all others. */
+enum { MOST_MEMBERS = 4096 };
+
 static size_t count_members(const char *text) {
     size_t count = 1;
 
@@ -74,7 +77,9 @@ const char *tote__parse_list(const char *text, struct tote__arena *arena,
     size_t most = count_members(text);
     tote_attribute *taken = tote__arena_allocate(arena, most * sizeof *taken);
     struct tote__part rest = {text, strlen(text)};
-    const char *problem = taken ? NULL : "out of memory";
+    const char *problem = most > MOST_MEMBERS ? "the list has more than 4,096 entries"
+                          : taken             ? NULL
+                                              : "out of memory";
 
     *entry = rest;
     *attributes = taken;

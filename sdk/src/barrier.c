@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tote/internal/cancel.h"
+
 static bool membarrier(int command) {
     int error = errno;
     bool is_done = syscall(SYS_membarrier, command, 0, 0) == 0;
@@ -33,7 +35,9 @@ bool tote__barrier_all_threads(void) {
 void tote__barrier_pause(void) {
     const struct timespec pause = {0, 50000};
     int error = errno;
+    int cancel = tote__cancel_disable();
 
     nanosleep(&pause, NULL);
+    tote__cancel_restore(cancel);
     errno = error;
 }

@@ -376,7 +376,7 @@ static void note_early(struct core_config *config) {
     }
 }
 
-/* The first exporter that can sends the metrics. */
+/* The first exporter of a batch processor that can send the metrics does. */
 static void start_metrics(const struct core_config *config, tote_sdk *sdk,
                           const struct tote__metric_source *settings) {
     const struct tote__metric_source source = {sdk, config->origin.run, settings->interval_ms,
@@ -385,9 +385,9 @@ static void start_metrics(const struct core_config *config, tote_sdk *sdk,
 
     for (size_t i = 0; settings->interval_ms && !config->is_disabled && i < config->processor_count;
          i++) {
-        const tote_span_exporter *exporter = tote__innermost(config->processors[i])->exporter;
-        if (exporter) {
-            const struct tote__metric_sender sender = tote__metric_sender_of(exporter);
+        const tote_span_processor *processor = tote__innermost(config->processors[i]);
+        if (processor->exporter && processor->start) { /* a batch processor */
+            const struct tote__metric_sender sender = tote__metric_sender_of(processor->exporter);
             has_sender |= sender.ops != NULL;
             if (sender.ops && sender.ops->start(sender.self, &source)) {
                 return;
@@ -395,8 +395,9 @@ static void start_metrics(const struct core_config *config, tote_sdk *sdk,
         }
     }
     if (settings->interval_ms && !config->is_disabled && !has_sender) {
-        tote__diagnose_each(TOTE_LEVEL_WARN, "metrics",
-                            "no metrics are sent: they need an OTLP exporter of spans");
+        tote__diagnose_each(
+            TOTE_LEVEL_WARN, "metrics",
+            "no metrics are sent: they need a batch processor with an OTLP exporter");
     }
 }
 

@@ -58,16 +58,18 @@ static bool is_inherited(struct simple_processor *processor) {
     return atomic_load_explicit(&processor->generation, memory_order_acquire) != tote__generation();
 }
 
-/* A forked child counts from zero. */
+/* A forked child counts from zero. Only the first of its threads that get here forgets. */
 static void forget_inherited_counts(struct simple_processor *processor) {
     tote__lock_take(&processor->lock);
-    for (size_t i = 0; i < RESULT_KINDS && is_inherited(processor); i++) {
-        atomic_store_explicit(&processor->counts[i], 0, memory_order_relaxed);
+    if (is_inherited(processor)) {
+        for (size_t i = 0; i < RESULT_KINDS; i++) {
+            atomic_store_explicit(&processor->counts[i], 0, memory_order_relaxed);
+        }
+        tote__lock_take(&processor->metrics_lock);
+        processor->metrics = (struct tote__exporter_metrics){.in_flight = 0};
+        tote__lock_drop(&processor->metrics_lock);
+        atomic_store_explicit(&processor->generation, tote__generation(), memory_order_release);
     }
-    tote__lock_take(&processor->metrics_lock);
-    processor->metrics = (struct tote__exporter_metrics){.in_flight = 0};
-    tote__lock_drop(&processor->metrics_lock);
-    atomic_store_explicit(&processor->generation, tote__generation(), memory_order_release);
     tote__lock_drop(&processor->lock);
 }
 

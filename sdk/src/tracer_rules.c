@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/wildcard.h"
 
@@ -131,17 +132,23 @@ void tote__tracer_rules_end(struct core_config *config) {
     free_rules(config->replaced_rules);
 }
 
-/* The lock serializes those who replace and free rules. */
+/*
+ * The lock serializes threads that replace and free rules. A fork of another thread may come
+ * between any two steps: rules are then in no list of the child, never in two.
+ */
 static void replace_rules(struct core_config *config, struct tracer_rules *rules) {
     tote__lock_take(&config->rules_lock);
     struct tracer_rules *before = atomic_exchange(&config->tracer_rules, rules);
+    struct tracer_rules *replaced = config->replaced_rules;
     if (before) {
-        before->next = config->replaced_rules;
-        config->replaced_rules = before;
+        before->next = replaced;
+        atomic_signal_fence(memory_order_seq_cst);
+        config->replaced_rules = replaced = before;
     }
-    if (config->replaced_rules && tote__core_wait_for_others(WAIT_MS)) {
-        free_rules(config->replaced_rules);
+    if (replaced && tote__core_wait_for_others(WAIT_MS)) {
         config->replaced_rules = NULL;
+        atomic_signal_fence(memory_order_seq_cst);
+        free_rules(replaced);
     }
     tote__lock_drop(&config->rules_lock);
 }
@@ -153,12 +160,15 @@ tote_result tote_sdk_set_tracer_configurator(tote_sdk *sdk,
     if (!config || config->is_disabled) {
         return TOTE_RESULT_SUCCESS;
     }
+    int cancel = tote__cancel_disable(); /* the lock must not be kept */
     struct tracer_rules *rules = configurator ? make_rules(configurator) : NULL;
-    if (configurator && !rules) {
+    bool is_complete = !configurator || rules;
+    if (is_complete) {
+        replace_rules(config, rules);
+    } else {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "sdk",
                                 "out of memory: the tracer configurator was not replaced");
-        return TOTE_RESULT_FAILURE;
     }
-    replace_rules(config, rules);
-    return TOTE_RESULT_SUCCESS;
+    tote__cancel_restore(cancel);
+    return is_complete ? TOTE_RESULT_SUCCESS : TOTE_RESULT_FAILURE;
 }

@@ -19,6 +19,7 @@ static struct {
     struct receiver *receiver;
     char directory[64];
     char crash_files[80];
+    char file[80]; /* of a configuration */
     tote_otlp_options otlp;
     tote_delivery_options delivery; /* of `otlp` */
     tote_batch_options batch;
@@ -37,7 +38,14 @@ static int set_up(void **state) {
     f.otlp.ignore_environment = true;
     f.otlp.endpoint = receiver_url(f.receiver);
     snprintf(f.directory, sizeof f.directory, "/tmp/tote-cancel-XXXXXX");
-    return f.receiver && mkdtemp(f.directory) ? 0 : -1;
+    if (!f.receiver || !mkdtemp(f.directory)) {
+        return -1;
+    }
+    snprintf(f.file, sizeof f.file, "%s/tote.yaml", f.directory);
+    FILE *file = fopen(f.file, "w");
+    assert_non_null(file);
+    fputs("file_format: \"1.0\"\n", file);
+    return fclose(file);
 }
 
 static int tear_down(void **state) {
@@ -89,6 +97,11 @@ static void *work_while_cancelled(void *arg) {
     tote_sdk_after_fork_child(f.sdk, false);
     stats();
     end_spans(SPANS);
+    tote_tracer_configurator configurator = TOTE_TRACER_CONFIGURATOR_INIT;
+    tote_sdk_set_tracer_configurator(f.sdk, &configurator);
+    tote_sdk_set_tracer_configurator(f.sdk, NULL);
+    tote_configuration_unref(tote_configuration_parse_file(TOTE_TEST_SOURCE_DIR "/no.yaml", NULL));
+    tote_configuration_unref(tote_configuration_parse_file(f.file, NULL));
     tote_sdk_close(&f.sdk, TIMEOUT_MS);
     start();
     atomic_store(&f.has_returned, true);

@@ -330,6 +330,55 @@ static void a_forked_child_counts_from_zero_and_has_its_own_start_time(void **st
     assert_int_equal(metric(f, "otel.sdk.processor.span.queue.size{" BATCH "}"), 3);
 }
 
+struct first_spans {
+    const struct batch_fixture *fixture;
+    pthread_barrier_t barrier;
+};
+
+static void *end_first_span(void *arg) {
+    struct first_spans *first = arg;
+    tote_span *span = start_span(first->fixture, -1);
+
+    pthread_barrier_wait(&first->barrier);
+    tote_span_close(&span);
+    return NULL;
+}
+
+/* Returns 0 in a child if the first spans of several threads count. */
+static int end_first_spans(const struct batch_fixture *f) {
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    struct first_spans first = {.fixture = f};
+
+    pthread_barrier_init(&first.barrier, NULL, THREADS);
+    for (size_t i = 0; i < THREADS; i++) {
+        if (pthread_create(&threads[i], NULL, end_first_span, &first)) {
+            return 2;
+        }
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    static struct metric_lines lines;
+    metric_lines_read(&lines, f->sdk);
+    return metric_lines_get(&lines, "otel.sdk.exporter.span.exported{" EXPORTER "}") != THREADS;
+}
+
+static void the_first_spans_of_a_childs_threads_are_counted_by_the_simple_processor(void **state) {
+    enum { CHILDREN = 40 };
+    struct batch_fixture *f = batch_fixture_start_simple(state);
+
+    for (int i = 0; i < CHILDREN; i++) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0) {
+            _exit(end_first_spans(f));
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
 static void count_point(void *data, const tote_metric_point *point) {
     (void)point;
     ++*(size_t *)data;
@@ -360,6 +409,7 @@ int main(int argc, char **argv) {
         TEST(further_error_types_are_counted_together),
         BATCH_TEST(the_counts_of_all_threads_are_added_up),
         BATCH_TEST(a_forked_child_counts_from_zero_and_has_its_own_start_time),
+        BATCH_TEST(the_first_spans_of_a_childs_threads_are_counted_by_the_simple_processor),
         BATCH_TEST(nothing_is_read_without_an_sdk_or_a_visitor),
     };
 

@@ -20,6 +20,7 @@
 #include "receiver.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
+#include "tote/processors.h"
 #include "tote/tote.h"
 
 enum { HOUR_MS = 3600000, SHUTDOWN_MS = 20000, MOST_VARIABLES = 4 };
@@ -363,6 +364,31 @@ static void without_the_option_and_the_variable_no_metrics_are_sent(void **state
     assert_non_null(strstr(f->last_warning, "'prometheus' is ignored"));
 }
 
+/* A simple processor has no thread and no time at which it could send them. */
+static void the_metrics_need_a_batch_processor(void **state) {
+    struct fixture *f = *state;
+    tote_span_processor *const processors[] = {
+        tote_span_processor_simple_new(tote_span_exporter_otlp_new(&f->otlp))};
+
+    f->options.processors = processors;
+    f->options.processor_count = 1;
+    start(f);
+    end_spans(f, 1);
+    tote_sdk_shutdown(f->sdk, SHUTDOWN_MS);
+    assert_int_equal(count_metrics(f), 1);
+    assert_int_equal(f->warnings, 0);
+    tote_tracer_provider_unref(f->provider);
+    tote_sdk_close(&f->sdk, SHUTDOWN_MS);
+
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    batch.mode = TOTE_EXPORT_MODE_SIMPLE;
+    f->options.processor_count = 0;
+    f->options.batch = &batch;
+    start(f);
+    assert_int_equal(f->warnings, 1);
+    assert_non_null(strstr(f->last_warning, "they need a batch processor"));
+}
+
 /* Spec: metrics/sdk.md#forceflush-2 */
 static void a_flush_sends_the_metrics_after_the_spans(void **state) {
     struct fixture *f = *state;
@@ -533,6 +559,7 @@ int main(int argc, char **argv) {
         METRICS_TEST(the_metrics_are_sent_each_interval),
         METRICS_TEST(the_variables_select_the_exporter_and_the_interval),
         METRICS_TEST(without_the_option_and_the_variable_no_metrics_are_sent),
+        METRICS_TEST(the_metrics_need_a_batch_processor),
         METRICS_TEST(a_flush_sends_the_metrics_after_the_spans),
         METRICS_TEST(a_receiver_that_refuses_metrics_does_not_disturb_the_spans),
         METRICS_TEST(spans_do_not_wait_for_a_request_of_metrics_without_a_response),

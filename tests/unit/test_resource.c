@@ -85,6 +85,27 @@ static void a_key_with_a_nul_in_it_discards_everything(void **state) {
     tote__arena_clear(&arena);
 }
 
+/* A long list does not delay the start. */
+static void a_list_of_very_many_entries_is_discarded(void **state) {
+    static char text[4 * 5000 + 1];
+    struct tote__arena arena = {NULL, NULL, 0};
+    tote_attribute *attributes;
+    size_t count;
+
+    (void)state;
+    for (size_t i = 0; i < 5000; i++) {
+        memcpy(text + 4 * i, "a=1,", 4);
+    }
+    assert_false(tote__parse_resource_attributes(text, &arena, &attributes, &count));
+    assert_int_equal(count, 0);
+    assert_int_equal(reports.count, 1);
+    assert_non_null(strstr(reports.message, "more than 4,096 entries"));
+    text[4 * 4095] = '\0'; /* and an empty entry */
+    assert_true(tote__parse_resource_attributes(text, &arena, &attributes, &count));
+    assert_int_equal(count, 4095);
+    tote__arena_clear(&arena);
+}
+
 /* Spec: resource/sdk.md#sdk-provided-resource-attributes. Compliance: RS-05 */
 static void the_default_resource_has_the_sdk_attributes_and_a_service_name(void **state) {
     uint32_t index = build(&(struct tote__resource_sources){.detectors = "none"});
@@ -603,6 +624,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         RESOURCE_TEST(empty_members_are_skipped_and_blanks_around_them_too),
         RESOURCE_TEST(a_key_with_a_nul_in_it_discards_everything),
+        RESOURCE_TEST(a_list_of_very_many_entries_is_discarded),
         RESOURCE_TEST(the_default_resource_has_the_sdk_attributes_and_a_service_name),
         RESOURCE_TEST(the_service_name_comes_from_the_source_with_the_highest_priority),
         RESOURCE_TEST(an_empty_service_name_counts_as_none),

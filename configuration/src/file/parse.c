@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "tote/internal/cancel.h"
 #include "tote/internal/os.h"
 #include "tote/internal/tracer.h"
 
@@ -83,8 +84,11 @@ tote_configuration *tote_configuration_parse(const char *text, size_t length,
         return NULL;
     }
     TOTE__COPY_OPTIONS(tote_configuration_options, &own, options);
+    int cancel = tote__cancel_disable();
     struct tote__file file = {.name = own.name ? own.name : "configuration"};
-    return parse(&file, text, length, &own);
+    tote_configuration *configuration = parse(&file, text, length, &own);
+    tote__cancel_restore(cancel);
+    return configuration;
 }
 
 static bool has_extension(const char *path) {
@@ -120,6 +124,7 @@ tote_configuration *tote_configuration_parse_file(const char *path,
         return NULL;
     }
     TOTE__COPY_OPTIONS(tote_configuration_options, &own, options);
+    int cancel = tote__cancel_disable();
     struct tote__file file = {.name = own.name ? own.name : path};
     char *buffer = tote__allocate(TOTE__MOST_FILE_BYTES + 1);
     file.is_out_of_memory = !buffer;
@@ -133,5 +138,6 @@ tote_configuration *tote_configuration_parse_file(const char *path,
     }
     tote_configuration *configuration = parse(&file, problem ? NULL : buffer, length, &own);
     tote__release(buffer, TOTE__MOST_FILE_BYTES + 1);
+    tote__cancel_restore(cancel);
     return configuration;
 }
