@@ -131,6 +131,10 @@ static void a_wrong_form_is_reported_with_the_right_one(void **state) {
     assert_problem(HEAD "resource:\n  attributes: {a: b}\n",
                    "3:15: resource.attributes: this is a mapping; expected a list; write \"- name: "
                    "...\" and \"value: ...\" for each item");
+    assert_problem(HEAD "tracer_provider:\n  processors:\n    - simple:\n        exporter:\n"
+                        "          otlp_http:\n            protocol: json\n",
+                   "7:13: tracer_provider.processors[0].simple.exporter.otlp_http.protocol: "
+                   "unknown key; did you mean \"encoding\"?");
     assert_false(accepts(HEAD "log_level: INFO\n"));
     assert_non_null(strstr(seen.text, "did you mean \"info\"?"));
 }

@@ -252,9 +252,29 @@ static const struct tote__schema_key *find_key(const struct tote__schema *schema
     return key && key->name ? key : NULL;
 }
 
+/* Return the key that has the meaning of `name`, a name of the OTEL_* variables or of C; or NULL.
+ */
+static const char *synonym_of(const char *name, const struct tote__schema *schema) {
+    static const struct {
+        const char *name;
+        const char *key;
+    } synonyms[] = {{"protocol", "encoding"}, {"url", "endpoint"}, {"insecure", "tls"},
+                    {"certificate", "tls"},   {"ca_file", "tls"},  {"file", "output_stream"},
+                    {"path", "output_stream"}};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(synonyms); i++) {
+        if (strcmp(synonyms[i].name, name) == 0 && find_key(schema, synonyms[i].key)) {
+            return synonyms[i].key;
+        }
+    }
+    return NULL;
+}
+
 static void report_unknown_key(struct tote__file *file, const tote_configuration_node *node,
                                const struct tote__schema *schema) {
-    const char *nearest = tote__nearest_name(node->key, schema->keys, sizeof *schema->keys);
+    const char *synonym = synonym_of(node->key, schema);
+    const char *nearest =
+        synonym ? synonym : tote__nearest_name(node->key, schema->keys, sizeof *schema->keys);
     tote_level level = schema->warns_of_others ? TOTE_LEVEL_WARN : TOTE_LEVEL_ERROR;
     const char *effect = schema->warns_of_others ? ", which has no effect" : "";
     struct text known;
