@@ -267,8 +267,9 @@ bool tote__create(const tote_configuration *file, struct tote__creation *creatio
     creation->given = options;
     creation->own.delivery = (tote_delivery_options)TOTE_DELIVERY_OPTIONS_INIT;
     set_log_level(creation, root);
-    creation->is_disabled = tote__read_bool(creation, root, "disabled", false) ||
-                            (!tote_configuration_node_get(root, "tracer_provider") && !exports);
+    bool is_off = tote__read_bool(creation, root, "disabled", false);
+    creation->is_disabled =
+        is_off || (!tote_configuration_node_get(root, "tracer_provider") && !exports);
     creation->missing = "distribution.tote";
     creation->own_node = tote_configuration_node_get(distribution, "tote");
     tote__create_own(creation, creation->own_node);
@@ -285,6 +286,11 @@ bool tote__create(const tote_configuration *file, struct tote__creation *creatio
         use_own(creation, &filled);
     }
     report_ignored(root);
+    if (!tote_configuration_node_get(root, "tracer_provider") && !exports && !is_off) {
+        tote_configuration_node_report(root, TOTE_LEVEL_WARN, NULL,
+                                       "no span is recorded, because there is no tracer_provider: "
+                                       "add one, or set disabled: true");
+    }
     if (creation->errors) {
         undo(options, &filled);
         return false;

@@ -128,13 +128,19 @@ void tote__environment_sampler(struct tote__configuration *result) {
     }
 }
 
-static void add_exporter(struct tote__configuration *result, const char *name) {
-    for (size_t i = 0; i < result->exporter_count; i++) {
-        if (strcmp(result->exporters[i], name) == 0) {
-            return;
-        }
+static bool has_exporter(const struct tote__configuration *result, const char *name) {
+    bool is_found = false;
+
+    for (size_t i = 0; i < result->exporter_count && !is_found; i++) {
+        is_found = strcmp(result->exporters[i], name) == 0;
     }
-    result->exporters[result->exporter_count++] = name;
+    return is_found;
+}
+
+static void add_exporter(struct tote__configuration *result, const char *name) {
+    if (!has_exporter(result, name)) {
+        result->exporters[result->exporter_count++] = name;
+    }
 }
 
 /* Returns false if there is no such exporter. */
@@ -166,6 +172,18 @@ static void report_zipkin(void) {
     }
 }
 
+static void report_unused_disk_queue(void) {
+    static const char *const names[] = {"OTEL_C_DISK_QUEUE_DIRECTORY", "OTEL_C_CRASH_SAFE"};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        if (tote__env(names[i])) {
+            tote_diagnostics_report(TOTE_LEVEL_WARN, names[i],
+                                    "is ignored: it needs the exporter otlp in "
+                                    "OTEL_TRACES_EXPORTER");
+        }
+    }
+}
+
 /*
  * Unknown names are ignored; if no known one is left, the default applies. Spec:
  * configuration/common.md#enum
@@ -186,10 +204,11 @@ void tote__environment_exporters(struct tote__configuration *result) {
         if (length && !tote__env_is_word(name, length, "none") &&
             !take_exporter(result, name, length)) {
             has_unknown = true;
-            tote__diagnose_each(
-                TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
-                "unknown exporter '%.*s' is ignored; known are otlp, otlp/stdout, console and none",
-                (int)tote__min(length, 256), name);
+            tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
+                                "unknown exporter '%.*s' is ignored; known are otlp, otlp/stdout, "
+                                "console and none; "
+                                "a component of the program must be named in a configuration file",
+                                (int)tote__min(length, 256), name);
         }
     }
     if (has_unknown && !is_none && !result->exporter_count) {
@@ -208,6 +227,9 @@ void tote__environment_exporters(struct tote__configuration *result) {
     }
     if (!is_none && !result->exporter_count) {
         add_exporter(result, "otlp");
+    }
+    if (result->exporter_count && !has_exporter(result, "otlp")) {
+        report_unused_disk_queue();
     }
 }
 

@@ -94,6 +94,26 @@ static const char *shown(struct tote__otlp_settings *settings, CURLU *url) {
     return keep_part(settings, url, CURLUPART_URL);
 }
 
+/* Report parts of a URL that are missing, although they are probably wanted. */
+static void report_doubts(const struct tote__otlp_settings *settings, const char *source,
+                          const char *text, bool is_base) {
+    const char *scheme = strstr(text, "://");
+    const char *authority = scheme ? scheme + 3 : text;
+    size_t length = strcspn(authority, "/?#");
+
+    if (length && authority[length - 1] == ':') {
+        tote__otlp_diagnose(settings, TOTE_LEVEL_WARN, source,
+                            ": there is no port after the colon, so %s is used: is a variable "
+                            "unset?",
+                            settings->port);
+    }
+    if (!is_base && !authority[length] && settings->protocol != TOTE_OTLP_PROTOCOL_GRPC) {
+        tote__otlp_diagnose(settings, TOTE_LEVEL_WARN, source,
+                            ": the URL has no path and is used as it is: most receivers need "
+                            "/v1/traces after the port");
+    }
+}
+
 /* Returns NULL, or why it cannot be used. */
 static const char *take_url(struct tote__otlp_settings *settings, const char *source, CURLU *url,
                             const char *text, bool is_base) {
@@ -127,6 +147,7 @@ static const char *take_url(struct tote__otlp_settings *settings, const char *so
     settings->port = keep_part(settings, url, CURLUPART_PORT);
     settings->shown_url = shown(settings, url);
     settings->unix_path = NULL;
+    report_doubts(settings, source, text, is_base);
     return NULL;
 }
 

@@ -79,14 +79,15 @@ tote__rarely_called static void report_drops_and_unlock(struct span *span) {
     snprintf(name, sizeof name, "%s", name_of(span));
     span->drop_reported = true;
     tote__span_lock_drop(&span->lock);
-    tote_diagnostics_report(TOTE_LEVEL_WARN, "span",
-                            "span \"%s\": %u attributes, %u events and %u links were "
-                            "dropped:%s%s%s%s; later ones are only counted",
-                            name, counts[0], counts[1], counts[2],
-                            causes & LOST_TO_LIMIT ? " over its limits (see tote_span_limits)" : "",
-                            causes & LOST_TO_KEY ? " without a usable key" : "",
-                            causes & LOST_EMPTY_LINK ? " without a span context" : "",
-                            causes & LOST_TO_MEMORY ? " out of memory" : "");
+    tote_diagnostics_report(
+        TOTE_LEVEL_WARN, "span",
+        "span \"%s\": %u attributes, %u events and %u links were "
+        "dropped:%s%s%s%s; later ones are only counted",
+        name, counts[0], counts[1], counts[2],
+        causes & LOST_TO_LIMIT ? " over its limits (tote_span_limits, or limits in a file)" : "",
+        causes & LOST_TO_KEY ? " without a usable key" : "",
+        causes & LOST_EMPTY_LINK ? " without a span context" : "",
+        causes & LOST_TO_MEMORY ? " out of memory" : "");
 }
 
 static inline void close_for_writing(struct span *span) {

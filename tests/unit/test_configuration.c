@@ -343,6 +343,20 @@ static void the_exporter_list_is_deduplicated(void **state) {
     assert_int_equal(reports.count, 1);
 }
 
+static void a_disk_queue_without_the_exporter_otlp_is_reported(void **state) {
+    (void)state;
+    setenv("OTEL_C_DISK_QUEUE_DIRECTORY", "/tmp/queue", 1);
+    setenv("OTEL_TRACES_EXPORTER", "console,otlp", 1);
+    resolve(&defaults);
+    assert_int_equal(reports.count, 0);
+    setenv("OTEL_TRACES_EXPORTER", "console", 1);
+    resolve(&defaults);
+    unsetenv("OTEL_C_DISK_QUEUE_DIRECTORY");
+    assert_int_equal(reports.count, 1);
+    assert_string_equal(reports.component, "OTEL_C_DISK_QUEUE_DIRECTORY");
+    assert_non_null(strstr(reports.message, "is ignored: it needs the exporter otlp"));
+}
+
 /*
  * "logging" must not be supported, and zipkin is not. Spec:
  * configuration/sdk-environment-variables.md#exporter-selection
@@ -473,6 +487,7 @@ int main(int argc, char **argv) {
         CONFIGURATION_TEST(the_sampler_argument_is_ignored_without_its_sampler),
         CONFIGURATION_TEST(the_names_of_probability_samplers_have_a_ratio),
         CONFIGURATION_TEST(the_exporter_list_is_deduplicated),
+        CONFIGURATION_TEST(a_disk_queue_without_the_exporter_otlp_is_reported),
         CONFIGURATION_TEST(an_unsupported_exporter_is_left_out_and_reported),
         CONFIGURATION_TEST(zipkin_and_jaeger_remote_are_reported_and_ignored),
         CONFIGURATION_TEST(the_log_level_is_a_name),

@@ -169,6 +169,12 @@ static void without_a_tracer_provider_nothing_is_recorded(void **state) {
     tote_span_close(&span);
     tote_sdk_close(&sdk, 1000);
     assert_null(header_at(0));
+    assert_non_null(strstr(diagnostics, "t.yaml:1:1: no span is recorded, because there is no "
+                                        "tracer_provider: add one, or set disabled: true"));
+    diagnostics[0] = '\0';
+    sdk = start_text("{file_format: '1.1', disabled: true}", NULL);
+    tote_sdk_close(&sdk, 1000);
+    assert_string_equal(diagnostics, "");
 }
 
 /* Compliance: DC-11 */

@@ -629,12 +629,46 @@ static void an_endpoint_that_already_has_the_path_is_reported(void **state) {
     tote__otlp_settings_clear(&settings);
 }
 
+/* What a URL of a file looks like if ${PORT} is unset. */
+static void an_endpoint_without_a_port_or_a_path_is_reported(void **state) {
+    static const struct {
+        const char *url;
+        const char *wanted; /* NULL: nothing */
+    } rows[] = {
+        {"http://localhost:/v1/traces", ".endpoint: there is no port after the colon, so 80 is"},
+        {"https://localhost:", ".endpoint: the URL has no path and is used as it is"},
+        {"http://localhost:4318", ".endpoint: the URL has no path and is used as it is"},
+        {"http://localhost:4318/", NULL},
+        {"http://[::1]/v1/traces", NULL},
+        {"http://[::]:/v1/traces", "so 80 is used"},
+    };
+    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
+
+    (void)state;
+    options.is_complete_endpoint = true;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        start_over(NULL);
+        options.endpoint = rows[i].url;
+        struct tote__otlp_settings settings = resolved(&options);
+        assert_true(!rows[i].wanted == !diagnostics[TOTE_LEVEL_WARN]);
+        assert_true(!rows[i].wanted || strstr(last_message, rows[i].wanted));
+        tote__otlp_settings_clear(&settings);
+    }
+    start_over(NULL);
+    options.is_complete_endpoint = false;
+    options.endpoint = "http://localhost:4318";
+    struct tote__otlp_settings settings = resolved(&options);
+    assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
+    tote__otlp_settings_clear(&settings);
+}
+
 #define FRESH_TEST(test) cmocka_unit_test_setup(test, start_over)
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         FRESH_TEST(without_options_and_variables_the_defaults_apply),
         FRESH_TEST(variables_for_traces_win_over_general_ones),
+        FRESH_TEST(an_endpoint_without_a_port_or_a_path_is_reported),
         FRESH_TEST(an_option_overrides_only_its_own_variable),
         FRESH_TEST(relative_paths_refer_to_the_directory_at_the_start),
         FRESH_TEST(an_empty_path_stays_empty),
