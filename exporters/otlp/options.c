@@ -3,7 +3,7 @@
  * options.c - resolves options and environment variables of an OTLP exporter
  *
  * A variable is read only if its option is not set. An unusable one is reported and counts as
- * unset, except an endpoint: then no exporter is created. Spec:
+ * unset. Spec:
  * protocol/exporter.md#configuration-options
  *
  * Tests: tests/unit/test_otlp_options.c
@@ -82,23 +82,32 @@ static unsigned find_word(const char *name, const char *value, const char *const
     return 0;
 }
 
-/*
- * An unusable endpoint has no replacement: headers, certificates and spans are for this receiver
- * only.
- */
-static void take_endpoint(struct tote__otlp_settings *settings, const char *name, const char *value,
-                          bool is_base) {
-    const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_base);
+/* Report an endpoint that cannot be used, because of the obstacle, and what happens instead. */
+static void reject_endpoint(const struct tote__otlp_settings *settings, const char *source,
+                            const char *obstacle, bool is_base, const char *consequence) {
     const char *path = is_base || settings->protocol == TOTE_OTLP_PROTOCOL_GRPC ? "" : "/v1/traces";
 
+    tote__otlp_diagnose(settings, TOTE_LEVEL_ERROR, source,
+                        " cannot be used: %s; %s; write http://host:port%s, "
+                        "https://host:port%s or unix:/path",
+                        obstacle, consequence, path, path);
+}
+
+/*
+ * A variable that cannot be used counts as unset. Spec:
+ * configuration/sdk-environment-variables.md#parsing-environment-variables-by-type. Headers may
+ * contain credentials for the intended receiver, so no other one gets them.
+ */
+static bool take_endpoint_variable(struct tote__otlp_settings *settings, const char *name,
+                                   const char *value, bool is_general) {
+    const char *obstacle = tote__otlp_take_endpoint(settings, name, value, is_general);
+
     if (obstacle) {
-        tote__otlp_diagnose(
-            settings, TOTE_LEVEL_ERROR, name,
-            " cannot be used: %s; no exporter is created, and nothing is sent to another "
-            "endpoint instead; write http://host:port%s, https://host:port%s or unix:/path",
-            obstacle, path, path);
-        settings->has_unusable_endpoint = true;
+        reject_endpoint(settings, name, obstacle, is_general,
+                        "it counts as unset, and the configured headers are not sent");
+        settings->sends_no_headers = true;
     }
+    return !obstacle;
 }
 
 enum variable { PROTOCOL, INSECURE, ENDPOINT, HEADERS, COMPRESSION, TIMEOUT };
@@ -130,8 +139,7 @@ static bool take_value(struct tote__otlp_settings *settings, enum variable varia
         settings->is_insecure = tote__env_boolean(name);
         return true;
     case ENDPOINT:
-        take_endpoint(settings, name, value, is_general);
-        return true;
+        return take_endpoint_variable(settings, name, value, is_general);
     case HEADERS:
         tote__otlp_take_header_text(settings, name, value);
         return true;
@@ -177,10 +185,16 @@ static void take_environment(struct tote__otlp_settings *settings, const tote_ot
     }
 }
 
-static void take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
-    if (options->endpoint) {
-        take_endpoint(settings, TOTE__OTLP_FIELD "endpoint", options->endpoint,
-                      !options->is_complete_endpoint);
+/* An endpoint of the program has no replacement. Returns false if it cannot be used. */
+static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
+    static const char source[] = TOTE__OTLP_FIELD "endpoint";
+    bool is_base = !options->is_complete_endpoint;
+    const char *obstacle =
+        options->endpoint ? tote__otlp_take_endpoint(settings, source, options->endpoint, is_base)
+                          : NULL;
+
+    if (obstacle) {
+        reject_endpoint(settings, source, obstacle, is_base, "no exporter is created");
     }
     if (options->headers && options->header_count) {
         tote__otlp_take_header_attributes(settings, TOTE__OTLP_FIELD "headers", options->headers,
@@ -189,6 +203,10 @@ static void take_options(struct tote__otlp_settings *settings, const tote_otlp_o
     if (options->compression != TOTE_OTLP_COMPRESSION_DEFAULT) {
         settings->is_gzip = options->compression == TOTE_OTLP_COMPRESSION_GZIP;
     }
+    if (settings->sends_no_headers) {
+        settings->headers.count = 0;
+    }
+    return !obstacle;
 }
 
 static bool is_set(const tote_otlp_options *options, const char *name) {
@@ -346,8 +364,8 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         settings->protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF;
     }
     bool can_deliver = take_delivery(settings, options, delivery);
-    take_options(settings, options);
-    if (settings->has_unusable_endpoint || !can_deliver || !take_transport(settings, options)) {
+    bool is_usable = take_options(settings, options);
+    if (!is_usable || !can_deliver || !take_transport(settings, options)) {
         return false;
     }
     if (!settings->url) {

@@ -47,8 +47,8 @@ struct tote__otlp_settings {
     size_t max_response_bytes;     /* SIZE_MAX: no limit */
     struct tote__delivery_settings delivery;
     tote_otlp_protocol protocol;
-    bool is_incomplete; /* out of memory; the other fields are invalid */
-    bool has_unusable_endpoint;
+    bool is_incomplete;    /* out of memory; the other fields are invalid */
+    bool sends_no_headers; /* an endpoint variable is not usable */
     bool reads_environment;
     bool is_insecure; /* gRPC without TLS if the endpoint has no scheme */
     bool is_tls;      /* the URL's scheme is https */

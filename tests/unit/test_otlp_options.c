@@ -436,8 +436,11 @@ static void the_url_in_diagnostics_has_no_credentials_and_no_query(void **state)
     tote__otlp_settings_clear(&settings);
 }
 
-/* Headers and spans are meant for the given endpoint, and are sent to no other. */
-static void no_exporter_is_created_for_an_unusable_endpoint(void **state) {
+/*
+ * Headers are meant for the given endpoint, and are sent to no other. Spec:
+ * configuration/sdk-environment-variables.md#parsing-environment-variables-by-type
+ */
+static void an_unusable_endpoint_variable_counts_as_unset_and_headers_are_not_sent(void **state) {
     static const struct {
         const char *infix;
         const char *value;
@@ -462,15 +465,31 @@ static void no_exporter_is_created_for_an_unusable_endpoint(void **state) {
         snprintf(name, sizeof name,
                  "OTEL_EXPORTER_OTLP_%sENDPOINT cannot be used: ", cases[i].infix);
 
-        assert_false(tote__otlp_settings_resolve(&settings, NULL, NULL));
+        assert_true(tote__otlp_settings_resolve(&settings, NULL, NULL));
+        assert_string_equal(settings.url, *cases[i].infix ? "http://collector:4318/v1/traces"
+                                                          : "http://localhost:4318/v1/traces");
+        assert_null(settings.unix_path);
+        assert_int_equal(settings.headers.count, 0);
+        tote__otlp_settings_clear(&settings);
         assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
         assert_int_equal(diagnostics[TOTE_LEVEL_WARN], 0);
         assert_memory_equal(last_message, name, strlen(name));
         assert_non_null(strstr(last_message, cases[i].cause));
-        assert_non_null(strstr(last_message, "no exporter is created"));
+        assert_non_null(strstr(last_message, "it counts as unset"));
         assert_non_null(strstr(last_message, "write http://host:port"));
         assert_null(strstr(last_message, "secret"));
     }
+}
+
+static void no_exporter_is_created_for_an_unusable_endpoint_of_the_program(void **state) {
+    const tote_otlp_options options = {.struct_size = sizeof options, .endpoint = "collector"};
+    struct tote__otlp_settings settings;
+
+    (void)state;
+    set_variable("", "ENDPOINT", "http://collector:4318");
+    assert_false(tote__otlp_settings_resolve(&settings, &options, NULL));
+    assert_int_equal(diagnostics[TOTE_LEVEL_ERROR], 1);
+    assert_non_null(strstr(last_message, "no exporter is created"));
 }
 
 /* The program's own transport knows its receiver. */
@@ -555,7 +574,8 @@ static void no_diagnostic_shows_the_value_of_an_endpoint_or_a_header(void **stat
         last_message[0] = '\0';
         set_variable("", "ENDPOINT", endpoints[i]);
         struct tote__otlp_settings settings;
-        assert_false(tote__otlp_settings_resolve(&settings, NULL, NULL));
+        assert_true(tote__otlp_settings_resolve(&settings, NULL, NULL));
+        tote__otlp_settings_clear(&settings);
         assert_string_not_equal(last_message, "");
         assert_null(strstr(last_message, "secret"));
         options.endpoint = endpoints[i];
@@ -684,7 +704,8 @@ int main(int argc, char **argv) {
         FRESH_TEST(no_exporter_is_created_for_options_that_are_not_available),
         FRESH_TEST(headers_of_the_options_that_cannot_be_sent_are_left_out),
         FRESH_TEST(a_unix_endpoint_is_the_path_of_a_socket),
-        FRESH_TEST(no_exporter_is_created_for_an_unusable_endpoint),
+        FRESH_TEST(an_unusable_endpoint_variable_counts_as_unset_and_headers_are_not_sent),
+        FRESH_TEST(no_exporter_is_created_for_an_unusable_endpoint_of_the_program),
         FRESH_TEST(a_custom_transport_needs_no_endpoint),
         FRESH_TEST(an_unreadable_tls_file_is_named_with_its_source),
         FRESH_TEST(tls_files_are_not_read_without_tls),
