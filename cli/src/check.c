@@ -59,15 +59,96 @@ static void *append(void *array, size_t *count, size_t size) {
     return memset((char *)grown + (*count)++ * size, 0, size);
 }
 
-static void keep_setting(void *self, const char *name, const char *value, const char *origin) {
+/* Return the setting of this name that is kept already, or NULL. */
+static struct check_setting *find_setting(enum tote__shown_part part, const char *name) {
+    for (size_t i = 0; i < checked.setting_count; i++) {
+        struct check_setting *setting = &checked.settings[i];
+        if (setting->part == part && setting->name && strcmp(setting->name, name) == 0) {
+            return setting;
+        }
+    }
+    return NULL;
+}
+
+static void replace_value(struct check_setting *setting, const char *value) {
+    free(setting->value);
+    setting->value = keep(value);
+}
+
+static void keep_setting(void *self, const struct tote__shown *shown) {
     (void)self;
     pthread_mutex_lock(&lock);
-    struct check_setting *setting =
-        append(&checked.settings, &checked.setting_count, sizeof *setting);
+    struct check_setting *setting = find_setting(shown->part, shown->name);
     if (setting) {
-        *setting = (struct check_setting){keep(name), keep(value), keep(origin)};
+        replace_value(setting, shown->value);
+    } else if ((setting = append(&checked.settings, &checked.setting_count, sizeof *setting))) {
+        *setting = (struct check_setting){
+            .part = shown->part,
+            .name = keep(shown->name),
+            .value = keep(shown->value),
+            .origin = keep(shown->origin ? shown->origin : ""),
+            .line = shown->line,
+            .kind = shown->kind,
+        };
     }
     pthread_mutex_unlock(&lock);
+}
+
+static void show_concurrency(const struct tote__otlp_settings *settings) {
+    static const char *const names[] = {"distribution.tote.max_concurrent_requests",
+                                        "OTEL_C_EXPORTER_OTLP_MAX_CONCURRENT_REQUESTS"};
+    char value[24];
+
+    snprintf(value, sizeof value, "%u", settings->delivery.max_concurrent_requests);
+    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
+        struct check_setting *setting = find_setting(TOTE__SHOWN_SETTING, names[i]);
+        if (setting) {
+            replace_value(setting, value);
+        }
+    }
+}
+
+/* Defaults follow what is set; of equal lines the order is kept. */
+static int compare_settings(const void *one, const void *other) {
+    const struct check_setting *a = one;
+    const struct check_setting *b = other;
+    uint32_t a_line = a->line ? a->line : UINT32_MAX;
+    uint32_t b_line = b->line ? b->line : UINT32_MAX;
+
+    return a_line != b_line ? (a_line < b_line ? -1 : 1)
+                            : (a->position > b->position) - (a->position < b->position);
+}
+
+static void sort_settings(void) {
+    for (size_t i = 0; i < checked.setting_count; i++) {
+        checked.settings[i].position = i;
+    }
+    if (checked.setting_count) {
+        qsort(checked.settings, checked.setting_count, sizeof *checked.settings, compare_settings);
+    }
+}
+
+/* With a file, only references and the detector `service` read variables. */
+static void find_ignored(void) {
+    char names[1024] = "";
+    size_t used = 0;
+
+    for (char *const *at = environ; checked.file && at && *at && used < sizeof names; at++) {
+        char name[128];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*at, "="), *at);
+        if (strncmp(name, "OTEL_", 5) == 0 && strcmp(name, "OTEL_CONFIG_FILE") != 0 &&
+            !find_setting(TOTE__SHOWN_VARIABLE, name)) {
+            used +=
+                (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", name);
+        }
+    }
+    checked.ignored = used ? keep(names) : NULL;
+}
+
+static bool is_true(const char *name) {
+    const struct check_setting *setting = find_setting(TOTE__SHOWN_SETTING, name);
+
+    return setting && setting->value && strcmp(setting->value, "true") == 0;
 }
 
 static void keep_report(tote_level level, const char *component, const char *message, void *self) {
@@ -210,6 +291,7 @@ static void keep_attempt(const struct tote__otlp_settings *settings,
             .protocol = protocol_of(settings),
         };
         add_steps(receiver, settings, response, result);
+        show_concurrency(settings);
     }
     pthread_mutex_unlock(&lock);
 }
@@ -311,6 +393,7 @@ static void free_result(void) {
     free(checked.settings);
     free(checked.reports);
     free(checked.output);
+    free(checked.ignored);
 }
 
 int check_run(const struct check_options *options) {
@@ -326,24 +409,28 @@ int check_run(const struct check_options *options) {
     if (!checked.file) {
         tote__settings_describe_environment(keep_setting, NULL);
     }
-    change_environment();
+    checked.shows_all = options->shows_all;
     sdk_options.config_file = checked.file;
     tote__check = &check;
     tote__observe_attempts(keep_attempt, timeout_ms);
     tote_propagator_xray_register();
     struct output output = redirect_output();
+    change_environment();
     tote_sdk *sdk = tote_sdk_start(&sdk_options);
     checked.is_started = sdk;
+    find_ignored();
     for (size_t i = 0; i < checked.report_count; i++) {
         checked.has_error |= checked.reports[i].level == TOTE_LEVEL_ERROR;
     }
-    if (sdk && options->sends && !checked.has_error) {
+    if (sdk && options->sends) {
         send_canary(sdk);
     }
     tote_sdk_shutdown(sdk, 0);
     tote_sdk_close(&sdk, 0);
     tote__observe_attempts(NULL, 0);
     restore_output(&output);
+    checked.is_disabled = is_true(checked.file ? "disabled" : "OTEL_SDK_DISABLED");
+    sort_settings();
     (options->is_json ? check_print_json : check_print_text)(&checked);
     int code = checked.has_error                                  ? EXIT_NOT_CONFIGURED
                : checked.is_sent && !check_is_delivered(&checked) ? EXIT_NOT_DELIVERED

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "settings.h"
 #include "tote/common.h"
 #include "tote/diagnostics.h"
 
@@ -19,13 +20,18 @@ struct check_options {
     unsigned timeout_ms;
     bool sends;
     bool is_json;
+    bool shows_all; /* also the defaults of `distribution: tote:` */
 };
 
 /* Texts of the results are owned; NULL if out of memory. */
 struct check_setting {
+    enum tote__shown_part part;
     char *name;
     char *value;
-    char *origin; /* "default", a variable, or "file:line" */
+    char *origin;  /* "default", "environment", a variable, or "file:line" */
+    uint32_t line; /* in the file; 0: none */
+    enum tote__setting_kind kind;
+    size_t position; /* in the order in which they were observed */
 };
 
 struct check_report {
@@ -56,7 +62,9 @@ struct check_receiver {
 
 struct check_result {
     const char *file; /* NULL: environment variables */
-    struct check_setting *settings;
+    bool shows_all;
+    char *ignored;                  /* variables that are set and have no effect; NULL: none */
+    struct check_setting *settings; /* in the order of the file, then defaults */
     size_t setting_count;
     struct check_report *reports;
     size_t report_count;
@@ -64,6 +72,7 @@ struct check_result {
     size_t receiver_count;
     char *output; /* of exporters, to standard output; NULL: none */
     bool is_started;
+    bool is_disabled;  /* by `disabled` or OTEL_SDK_DISABLED */
     bool has_error;    /* the start of the SDK reported an error */
     bool is_sent;      /* a span was sent */
     uint64_t ended;    /* the span, once for each exporter */
@@ -76,8 +85,8 @@ struct check_result {
 int check_run(const struct check_options *options);
 
 /* check_print.c */
+bool check_is_delivered(const struct check_result *result);
 void check_print_text(const struct check_result *result);
 void check_print_json(const struct check_result *result);
-bool check_is_delivered(const struct check_result *result);
 
 #endif

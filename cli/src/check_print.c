@@ -14,9 +14,7 @@
 
 enum {
     WIDTH = 80,
-    VARIABLE_COLUMNS = 40, /* of a name without a group */
-    KEY_COLUMNS = 30,      /* of a key in a group */
-    VALUE_COLUMNS = 22,
+    VALUE_AT = 42, /* the column of values */
     STEP_COLUMNS = 16,
     STATE_COLUMNS = 12,
     TIME_COLUMNS = 12,
@@ -40,32 +38,62 @@ static void put(const struct terminal *terminal, const char *text) {
     }
 }
 
+static void begin_line(const struct terminal *terminal, size_t columns) {
+    fputc('\n', terminal->out);
+    terminal_put_spaces(terminal, columns);
+}
+
+/* Write a word, in several lines if it is too long for one. Returns the column after it. */
+static size_t put_word(const struct terminal *terminal, const char *word, size_t column,
+                       size_t from) {
+    while (*word) {
+        char one[8];
+        size_t length = 1;
+        while (((unsigned char)word[length] & 0xC0) == 0x80 && length < sizeof one - 1) {
+            length++;
+        }
+        snprintf(one, sizeof one, "%.*s", (int)length, word);
+        size_t columns = terminal_columns(one);
+        if (column + columns > WIDTH) {
+            begin_line(terminal, from);
+            column = from;
+        }
+        put(terminal, one);
+        column += columns;
+        word += length;
+    }
+    return column;
+}
+
 /*
- * Write a text in lines of at most WIDTH columns, and end the line. The first line begins at
- * `column`, the others at `from`.
+ * Write a text in lines of at most WIDTH columns. The first line begins at `column`, the others at
+ * `from`. Returns the column after the text.
  */
-static void put_wrapped(const struct terminal *terminal, const char *text, size_t column,
-                        size_t from) {
+static size_t put_text(const struct terminal *terminal, const char *text, size_t column,
+                       size_t from) {
     bool is_first = true;
 
     while (*text) {
         size_t length = strcspn(text, " ");
         char word[TERMINAL_LONGEST];
         snprintf(word, sizeof word, "%.*s", (int)length, text);
-        size_t columns = terminal_columns(word);
-        if (!is_first && column + 1 + columns > WIDTH) {
-            fputc('\n', terminal->out);
-            terminal_put_spaces(terminal, from);
+        if (!is_first && column + 1 + terminal_columns(word) > WIDTH) {
+            begin_line(terminal, from);
             column = from;
         } else if (!is_first) {
             fputc(' ', terminal->out);
             column++;
         }
         is_first = false;
-        put(terminal, word);
-        column += columns;
+        column = put_word(terminal, word, column, from);
         text += length + strspn(text + length, " ");
     }
+    return column;
+}
+
+static void put_wrapped(const struct terminal *terminal, const char *text, size_t column,
+                        size_t from) {
+    put_text(terminal, text, column, from);
     fputc('\n', terminal->out);
 }
 
@@ -73,68 +101,139 @@ static const char *clean(struct tote__arena *arena, const char *text) {
     return text ? terminal_clean(arena, text, strlen(text)) : "";
 }
 
-/* The length of the part of a key that is its group: up to its last dot. 0: a variable. */
-static size_t group_of(const char *name) {
-    const char *dot = strrchr(name, '.');
+/* A key of a file, with those below it; a variable is at the top. */
+struct key {
+    const char *name;
+    size_t length;
+    const struct check_setting *setting; /* NULL: only a mapping or sequence */
+    struct key *first;
+    struct key *last;
+    struct key *next;
+};
 
-    return dot ? (size_t)(dot - name) : 0;
+/* Return the key below the parent. NULL if out of memory. */
+static struct key *find_key(struct tote__arena *arena, struct key *parent, const char *name,
+                            size_t length) {
+    struct key *key = parent->first;
+
+    while (key && (key->length != length || memcmp(key->name, name, length) != 0)) {
+        key = key->next;
+    }
+    if (!key && (key = tote__arena_allocate(arena, sizeof *key))) {
+        *key = (struct key){.name = name, .length = length};
+        *(parent->last ? &parent->last->next : &parent->first) = key;
+        parent->last = key;
+    }
+    return key;
 }
 
-/* One line of name, value and origin; the origin has its own line if there are too many columns. */
-static void print_setting(const struct terminal *terminal, struct tote__arena *arena,
-                          const struct check_setting *setting) {
-    const char *name = clean(arena, setting->name);
+static void add_setting(struct tote__arena *arena, struct key *root,
+                        const struct check_setting *setting) {
+    struct key *key = root;
+
+    for (const char *name = setting->name; key && name;) {
+        size_t length = strcspn(name, ".");
+        key = find_key(arena, key, name, length);
+        name = name[length] ? name + length + 1 : NULL;
+    }
+    if (key) {
+        key->setting = setting;
+    }
+}
+
+/* Print a name, a value and, at the right, its origin. A value that is too long has its own line.
+ */
+static void print_value(const struct terminal *terminal, struct tote__arena *arena, size_t column,
+                        const struct check_setting *setting) {
     const char *value = clean(arena, setting->value);
-    size_t group = group_of(name);
-    size_t value_at = group ? KEY_COLUMNS + INDENT : VARIABLE_COLUMNS + 2;
     const char *origin = clean(arena, setting->origin);
-    bool is_same = strcmp(origin, name) == 0;
-    size_t columns = terminal_columns(value);
-    size_t end = value_at + (columns < VALUE_COLUMNS ? VALUE_COLUMNS : columns);
+    size_t indent = INDENT;
 
-    terminal_put_spaces(terminal, group ? INDENT : 2);
-    const char *leaf = name + group + (group ? 1 : 0);
-    put(terminal, leaf);
-    size_t name_end = (group ? INDENT : 2) + terminal_columns(leaf);
-    terminal_put_spaces(terminal, name_end < value_at ? value_at - name_end : 1);
-    put(terminal, value);
-    if (end + 1 + terminal_columns(origin) > WIDTH && !is_same) {
-        fputc('\n', terminal->out);
-        terminal_put_spaces(terminal, value_at);
-    } else {
-        terminal_put_spaces(terminal, end + 1 - value_at - columns);
+    if (column + 1 > VALUE_AT || VALUE_AT + terminal_columns(value) > WIDTH) {
+        begin_line(terminal, indent);
+        column = indent;
     }
-    put(terminal, is_same ? "set" : origin);
-    fputc('\n', terminal->out);
+    if (VALUE_AT + terminal_columns(value) <= WIDTH) {
+        terminal_put_spaces(terminal, VALUE_AT - column);
+        column = VALUE_AT;
+    }
+    column = put_text(terminal, value, column, indent);
+    size_t columns = terminal_columns(origin);
+    if (columns && column + 2 + columns > WIDTH) {
+        begin_line(terminal, 0);
+        column = 0;
+    }
+    if (columns) {
+        terminal_put_spaces(terminal, columns < WIDTH - column ? WIDTH - column - columns : 1);
+        put(terminal, origin);
+    }
 }
 
-/* A group that is too long begins at a later key. */
-static void print_group(const char *name, size_t length) {
-    const char *from = name;
-
-    while (length - (size_t)(from - name) > WIDTH - INDENT - 4) {
-        from += strcspn(from, ".") + 1;
+static void print_keys(const struct terminal *terminal, struct tote__arena *arena,
+                       const struct key *parent, size_t indent) {
+    for (const struct key *key = parent->first; key; key = key->next) {
+        const char *name = terminal_clean(arena, key->name, key->length);
+        terminal_put_spaces(terminal, indent);
+        put(terminal, name);
+        if (key->setting) {
+            print_value(terminal, arena, indent + terminal_columns(name), key->setting);
+        }
+        fputc('\n', terminal->out);
+        print_keys(terminal, arena, key, indent + 2);
     }
-    printf("  %s%.*s\n", from > name ? "... " : "", (int)(length - (size_t)(from - name)), from);
+}
+
+/* The defaults of Tote's own options are many. */
+static bool is_shown(const struct check_result *result, const struct check_setting *setting) {
+    static const char own[] = "distribution.tote.";
+
+    return setting->part == TOTE__SHOWN_SETTING && setting->name &&
+           (setting->line || result->shows_all || strncmp(setting->name, own, sizeof own - 1) != 0);
+}
+
+/* Print the settings of a part that has no tree. */
+static void print_part(const struct terminal *terminal, struct tote__arena *arena,
+                       const struct check_result *result, enum tote__shown_part part,
+                       const char *title) {
+    for (size_t i = 0; i < result->setting_count; i++) {
+        const struct check_setting *setting = &result->settings[i];
+        if (setting->part != part) {
+            continue;
+        }
+        if (title) {
+            printf("\n%s:\n\n", title);
+            title = NULL;
+        }
+        const char *name = clean(arena, setting->name);
+        fputs("  ", stdout);
+        put(terminal, name);
+        print_value(terminal, arena, 2 + terminal_columns(name), setting);
+        fputc('\n', stdout);
+    }
 }
 
 static void print_settings(const struct terminal *terminal, struct tote__arena *arena,
                            const struct check_result *result) {
-    const char *group = "";
-    size_t length = 0;
+    struct key root = {.name = ""};
 
-    printf("Configuration: %s\n\n",
+    printf("Configuration: %s\n",
            result->file ? clean(arena, result->file) : "environment variables");
     for (size_t i = 0; i < result->setting_count; i++) {
-        const char *name = result->settings[i].name ? result->settings[i].name : "";
-        size_t own = group_of(name);
-        if (own && (own != length || strncmp(name, group, own) != 0)) {
-            print_group(name, own);
-            group = name;
-            length = own;
+        if (is_shown(result, &result->settings[i])) {
+            add_setting(arena, &root, &result->settings[i]);
         }
-        print_setting(terminal, arena, &result->settings[i]);
     }
+    if (root.first) {
+        fputc('\n', stdout);
+    }
+    print_keys(terminal, arena, &root, 2);
+    print_part(terminal, arena, result, TOTE__SHOWN_VARIABLE, "Variables that the file reads");
+    if (result->ignored) {
+        puts("\nVariables that are ignored, because a file is used:\n");
+        fputs("  ", stdout);
+        put_wrapped(terminal, clean(arena, result->ignored), 2, 2);
+    }
+    print_part(terminal, arena, result, TOTE__SHOWN_RESOURCE, "Resource of this process");
 }
 
 static void print_reports(const struct terminal *terminal, struct tote__arena *arena,
@@ -182,8 +281,14 @@ static void print_receivers(const struct terminal *terminal, struct tote__arena 
     for (size_t i = 0; i < result->receiver_count; i++) {
         const struct check_receiver *receiver = &result->receivers[i];
         fputs("\n  ", stdout);
-        put(terminal, clean(arena, receiver->url));
-        printf(", %s\n", receiver->protocol);
+        size_t column = put_text(terminal, clean(arena, receiver->url), 2, INDENT);
+        char protocol[64];
+        snprintf(protocol, sizeof protocol, ", %s", receiver->protocol);
+        bool is_long = column + terminal_columns(protocol) > WIDTH;
+        if (is_long) {
+            begin_line(terminal, INDENT);
+        }
+        put_wrapped(terminal, protocol + (is_long ? 2 : 0), is_long ? INDENT : column, INDENT);
         for (size_t step = 0; step < receiver->step_count; step++) {
             print_step(terminal, arena, &receiver->steps[step]);
         }
@@ -203,13 +308,21 @@ static void print_output(const struct terminal *terminal, struct tote__arena *ar
 }
 
 static const char *describe_result(const struct check_result *result) {
-    return result->has_error      ? "the configuration cannot be used"
-           : !result->is_started  ? "no SDK was started"
+    bool is_delivered = check_is_delivered(result);
+
+    if (result->has_error) {
+        return !result->receiver_count ? "the configuration cannot be used"
+               : is_delivered          ? "the configuration has an error; the span was exported"
+                              : "the configuration has an error; the span was not exported";
+    }
+    return !result->is_started    ? "no SDK was started"
            : !result->trace_id[0] ? "the configuration can be used; no span was sent"
-           : !result->is_sent ? "no span was sent: the SDK is disabled, or has no tracer provider"
-           : !result->ended   ? "no span was sent: there is no exporter"
-           : check_is_delivered(result) ? "the span was exported"
-                                        : "the span was not exported";
+           : !result->is_sent     ? result->is_disabled
+                                        ? "no span was sent: the SDK is disabled"
+                                        : "no span was sent: the file has no tracer_provider"
+           : !result->ended       ? "no span was sent: there is no exporter"
+           : is_delivered         ? "the span was exported"
+                                  : "the span was not exported";
 }
 
 void check_print_text(const struct check_result *result) {
@@ -218,14 +331,14 @@ void check_print_text(const struct check_result *result) {
 
     print_settings(&terminal, &arena, result);
     print_reports(&terminal, &arena, result);
-    if (result->is_sent) {
+    if (result->is_sent && (result->receiver_count || !result->has_error)) {
         print_receivers(&terminal, &arena, result);
     }
     if (result->output) {
         print_output(&terminal, &arena, result->output);
     }
     printf("\nResult: %s", describe_result(result));
-    if (result->is_sent && result->ended > 1) {
+    if (result->is_sent && result->ended > 1 && !result->has_error) {
         printf(" by %" PRIu64 " of %" PRIu64 " exporters", result->exported, result->ended);
     }
     puts(result->is_out_of_memory ? "; out of memory: a part is missing" : "");
@@ -241,15 +354,37 @@ static void add_json_steps(json_t *list, const struct check_receiver *receiver) 
     }
 }
 
+static json_t *value_in_json(const struct check_setting *setting) {
+    const char *value = setting->value ? setting->value : "";
+    json_t *number = NULL;
+
+    if (setting->kind == TOTE__SETTING_BOOLEAN) {
+        return json_boolean(strcmp(value, "true") == 0);
+    }
+    if (setting->kind == TOTE__SETTING_NUMBER || setting->kind == TOTE__SETTING_SIZE ||
+        setting->kind == TOTE__SETTING_RATIO) {
+        number = json_loads(value, JSON_DECODE_ANY, NULL); /* "no limit" is a text */
+    }
+    return number ? number : json_string(value);
+}
+
 void check_print_json(const struct check_result *result) {
-    json_t *root = json_pack("{s:[], s:[], s:[]}", "settings", "diagnostics", "receivers");
+    static const char *const parts[] = {
+        [TOTE__SHOWN_SETTING] = "settings",
+        [TOTE__SHOWN_RESOURCE] = "resource",
+        [TOTE__SHOWN_VARIABLE] = "variables",
+    };
+    json_t *root = json_pack("{s:[], s:[], s:[], s:[], s:[]}", parts[0], parts[1], parts[2],
+                             "diagnostics", "receivers");
 
     for (size_t i = 0; i < result->setting_count; i++) {
         const struct check_setting *setting = &result->settings[i];
-        json_array_append_new(json_object_get(root, "settings"),
-                              json_pack("{s:s?, s:s?, s:s?}", "name", setting->name, "value",
-                                        setting->value, "origin", setting->origin));
+        json_array_append_new(json_object_get(root, parts[setting->part]),
+                              json_pack("{s:s?, s:o, s:s?}", "name", setting->name, "value",
+                                        value_in_json(setting), "origin", setting->origin));
     }
+    json_object_set_new(root, "ignored_variables",
+                        json_string(result->ignored ? result->ignored : ""));
     for (size_t i = 0; i < result->report_count; i++) {
         json_array_append_new(json_object_get(root, "diagnostics"),
                               json_pack("{s:s, s:s?}", "level", levels[result->reports[i].level],

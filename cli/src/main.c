@@ -34,7 +34,7 @@ static void print_usage(FILE *out) {
         "usage: tote view [--port N] [--grpc-port N] [--once | --count N] [--quiet-ms N]\n"
         "       tote view [--once | --count N] FILE...\n"
         "       tote send [--timeout-ms N] [--crash-safe-directory DIRECTORY] DIRECTORY\n"
-        "       tote check [--no-send] [--json] [--timeout-ms N] [FILE]\n"
+        "       tote check [--no-send] [--all] [--json] [--timeout-ms N] [FILE]\n"
         "       tote --version | --help\n"
         "\n"
         "view receives traces on 127.0.0.1 (OTLP over HTTP in protobuf or JSON, OTLP over gRPC).\n"
@@ -76,12 +76,13 @@ static void print_usage(FILE *out) {
         "  FILE            the configuration file (OTEL_CONFIG_FILE; without it the other "
         "variables)\n"
         "  --no-send       send nothing\n"
+        "  --all           also print the options of Tote that the file does not set\n"
         "  --json          print the result as JSON\n"
         "  --timeout-ms N  stop after N milliseconds (10000)\n"
         "\n"
         "Exit status of check:\n"
-        "  0  the span was exported; nothing was to be sent, or the configuration sends nothing\n"
-        "  1  the span was not exported\n"
+        "  0  every exporter exported the span, or nothing was to be sent\n"
+        "  1  an exporter did not export the span\n"
         "  2  wrong usage, or the configuration has an error\n",
         out);
 }
@@ -235,6 +236,8 @@ static int check(int argc, char **argv) {
             return 0;
         } else if (strcmp(argv[i], "--no-send") == 0) {
             options.sends = false;
+        } else if (strcmp(argv[i], "--all") == 0) {
+            options.shows_all = true;
         } else if (strcmp(argv[i], "--json") == 0) {
             options.is_json = true;
         } else if (strcmp(argv[i], "--timeout-ms") == 0) {

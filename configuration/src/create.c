@@ -50,6 +50,13 @@ static void report_ignored(const tote_configuration_node *root) {
     }
 }
 
+static bool has_value(const tote_configuration_node *mapping, const char *key) {
+    const tote_configuration_node *node = tote_configuration_node_get(mapping, key);
+
+    return node && tote_configuration_node_get_type(node) != TOTE_CONFIGURATION_TYPE_NULL;
+}
+
+/* A key of the limits of spans overrides the same key of attribute_limits. */
 static void read_limits(struct tote__creation *creation, const tote_configuration_node *root,
                         const tote_configuration_node *provider) {
 #define LIMIT(key, field, fallback)                                                                \
@@ -67,14 +74,18 @@ static void read_limits(struct tote__creation *creation, const tote_configuratio
     enum { GENERAL = 3 }; /* the first ones are also in attribute_limits */
     tote_span_limits *limits = &creation->limits;
 
+    const tote_configuration_node *own = tote_configuration_node_get(provider, "limits");
+    const tote_configuration_node *general = tote_configuration_node_get(root, "attribute_limits");
+
     *limits = (tote_span_limits)TOTE_SPAN_LIMITS_INIT;
     TOTE__COPY_OPTIONS(tote_span_limits, limits, creation->given->limits);
     creation->missing = "tracer_provider.limits";
-    tote__read_options(creation, tote_configuration_node_get(provider, "limits"), table,
-                       TOTE_COUNT_OF(table), limits);
+    for (size_t i = 0; i < TOTE_COUNT_OF(table); i++) {
+        bool is_general =
+            i < GENERAL && !has_value(own, table[i].key) && has_value(general, table[i].key);
+        tote__read_options(creation, is_general ? general : own, &table[i], 1, limits);
+    }
     creation->missing = NULL;
-    tote__read_options(creation, tote_configuration_node_get(root, "attribute_limits"), table,
-                       GENERAL, limits);
 }
 
 static void read_tracer_configurator(struct tote__creation *creation,
@@ -179,6 +190,9 @@ static tote_propagator *create_propagator(struct tote__creation *creation,
                            copy, NULL);
         }
     }
+    if (!list.count) {
+        tote__note_default("propagator", "none");
+    }
     return tote_propagator_composite_new(list.items, list.count);
 }
 
@@ -195,6 +209,9 @@ static void create_provider(struct tote__creation *creation, const tote_configur
     tote__create_resource(creation, tote_configuration_node_get(root, "resource"), options);
     read_limits(creation, root, provider);
     options->limits = &creation->limits;
+    if (!sampler_node) {
+        tote__note_default("tracer_provider.sampler", "parent_based, root: always_on");
+    }
     tote_sampler *sampler = sampler_node ? tote__create_sampler(creation, sampler_node) : NULL;
     if (!options->sampler) {
         options->sampler = sampler;
@@ -284,6 +301,8 @@ bool tote__create(const tote_configuration *file, struct tote__creation *creatio
     if (!creation->is_disabled) {
         create_provider(creation, root, &filled);
         use_own(creation, &filled);
+    } else if (tote__check) { /* to show it */
+        tote__create_resource(creation, tote_configuration_node_get(root, "resource"), &filled);
     }
     report_ignored(root);
     if (!tote_configuration_node_get(root, "tracer_provider") && !exports && !is_off) {

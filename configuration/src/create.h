@@ -84,6 +84,9 @@ void tote__read_options(struct tote__creation *creation, const tote_configuratio
 void tote__note(const struct tote__creation *creation, const tote_configuration_node *node,
                 const char *value);
 
+/* Observe the default of a mapping that is missing. */
+void tote__note_default(const char *path, const char *value);
+
 /*
  * Create the component that a mapping with one key names. The table has the built-in ones and ends
  * with a NULL name. Returns NULL, with a counted error, on failure.

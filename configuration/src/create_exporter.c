@@ -260,6 +260,31 @@ static void fit_batch(const struct tote__creation *creation, const tote_configur
     }
 }
 
+/* Without a limit in the file the queue of an OTLP exporter is limited by its bytes alone. */
+static void note_effective(const tote_configuration_node *node,
+                           const struct tote__configuration *configuration) {
+    const tote_configuration_node *exporter =
+        tote_configuration_node_get_at(tote_configuration_node_get(node, "exporter"), 0);
+    const char *name = tote_configuration_node_get_key(exporter);
+    char path[256];
+    char value[24];
+
+    if (!tote__check || !name) {
+        return;
+    }
+    size_t used = tote_configuration_node_get_path(node, path, sizeof path);
+    if (used < sizeof path) {
+        snprintf(path + used, sizeof path - used, ".max_export_batch_size");
+        snprintf(value, sizeof value, "%u", configuration->batch.max_export_batch_size);
+        tote__check_effective(path, value);
+        snprintf(path + used, sizeof path - used, ".max_queue_size");
+    }
+    if (configuration->batch.may_exceed_queue_size &&
+        (strcmp(name, "otlp_http") == 0 || strcmp(name, "otlp_grpc") == 0)) {
+        tote__check_effective(path, "no limit");
+    }
+}
+
 /* Create a processor. Options of the program override those of the file. */
 static void *make_processor(struct tote__creation *creation, const tote_configuration_node *node,
                             bool is_simple) {
@@ -289,6 +314,9 @@ static void *make_processor(struct tote__creation *creation, const tote_configur
     }
     tote__configuration_resolve_batch(&batch, &configuration);
     is_simple |= configuration.mode == TOTE_EXPORT_MODE_SIMPLE;
+    if (!is_simple) {
+        note_effective(node, &configuration);
+    }
     return tote__processor_make(exporter, &configuration, is_simple);
 }
 

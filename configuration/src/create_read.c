@@ -37,13 +37,20 @@ void *tote__create_memory(struct tote__creation *creation, size_t size) {
 }
 
 static void observe(const struct tote__creation *creation, const char *path,
-                    const tote_configuration_node *node, const char *value) {
+                    const tote_configuration_node *node, const char *value,
+                    enum tote__setting_kind kind) {
     char origin[VALUE_BYTES];
     const char *slash = strrchr(creation->name, '/');
 
     snprintf(origin, sizeof origin, "%s:%u", slash ? slash + 1 : creation->name,
              tote_configuration_node_get_line(node));
-    tote__check->observe(tote__check->self, path, value, node ? origin : "default");
+    tote__check->observe(tote__check->self, &(struct tote__shown){
+                                                .name = path,
+                                                .value = value,
+                                                .origin = node ? origin : "default",
+                                                .line = tote_configuration_node_get_line(node),
+                                                .kind = kind,
+                                            });
 }
 
 void tote__note(const struct tote__creation *creation, const tote_configuration_node *node,
@@ -52,7 +59,17 @@ void tote__note(const struct tote__creation *creation, const tote_configuration_
 
     if (tote__check) {
         tote_configuration_node_get_path(node, path, sizeof path);
-        observe(creation, path, node, value);
+        observe(creation, path, node, value, TOTE__SETTING_TEXT);
+    }
+}
+
+void tote__note_default(const char *path, const char *value) {
+    if (tote__check) {
+        tote__check->observe(tote__check->self, &(struct tote__shown){
+                                                    .name = path,
+                                                    .value = value,
+                                                    .origin = "default",
+                                                });
     }
 }
 
@@ -61,7 +78,8 @@ void tote__note(const struct tote__creation *creation, const tote_configuration_
  * a missing mapping whose path is not known.
  */
 static void note_key(const struct tote__creation *creation, const tote_configuration_node *parent,
-                     const char *key, const tote_configuration_node *node, const char *value) {
+                     const char *key, const tote_configuration_node *node, const char *value,
+                     enum tote__setting_kind kind) {
     char path[PATH_BYTES];
 
     if (tote__check && (node || *value) && (parent || creation->missing)) {
@@ -70,7 +88,7 @@ static void note_key(const struct tote__creation *creation, const tote_configura
         if (used < sizeof path) {
             snprintf(path + used, sizeof path - used, "%s%s", used ? "." : "", key);
         }
-        observe(creation, path, node, value);
+        observe(creation, path, node, value, kind);
     }
 }
 
@@ -93,7 +111,7 @@ const char *tote__read_text(struct tote__creation *creation, const tote_configur
     if (text) {
         tote__setting_show(kind, text, shown, sizeof shown);
     }
-    note_key(creation, parent, key, text ? node : NULL, text ? shown : fallback);
+    note_key(creation, parent, key, text ? node : NULL, text ? shown : fallback, kind);
     return text;
 }
 
@@ -105,7 +123,7 @@ bool tote__read_bool(struct tote__creation *creation, const tote_configuration_n
     if (node && !tote_configuration_node_read_bool(node, &value)) {
         tote__create_error(creation, node, "this must be true or false");
     }
-    note_key(creation, parent, key, node, value ? "true" : "false");
+    note_key(creation, parent, key, node, value ? "true" : "false", TOTE__SETTING_BOOLEAN);
     return value;
 }
 
@@ -116,7 +134,7 @@ double tote__read_ratio(struct tote__creation *creation, const tote_configuratio
 
     tote_configuration_node_read_double(node, &ratio);
     snprintf(shown, sizeof shown, "%g", ratio);
-    note_key(creation, parent, "ratio", node, shown);
+    note_key(creation, parent, "ratio", node, shown, TOTE__SETTING_RATIO);
     return ratio;
 }
 
@@ -132,7 +150,7 @@ static bool read_number(struct tote__creation *creation, const tote_configuratio
         node = NULL;
     }
     snprintf(shown, sizeof shown, "%lld", (long long)value);
-    note_key(creation, parent, key, node, node ? shown : fallback);
+    note_key(creation, parent, key, node, node ? shown : fallback, TOTE__SETTING_NUMBER);
     *number = (uint64_t)value;
     return node;
 }

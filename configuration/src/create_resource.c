@@ -229,6 +229,9 @@ static void read_detectors(struct tote__creation *creation, const tote_configura
             add_name(&names, name);
         }
     }
+    if (!count) {
+        tote__note_default("resource.detection/development.detectors", "none");
+    }
     add_own_names(creation, list, &names);
     options->own_resource_detectors = own; /* those of the program, and those that are registered */
     options->own_resource_detector_count = own_count;

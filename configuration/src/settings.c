@@ -179,7 +179,7 @@ static void show_headers(const char *text, char *shown, size_t size) {
     }
 }
 
-/* Copy a URL without user and password. */
+/* Copy a URL without user, password and query. */
 static void show_url(const char *text, char *shown, size_t size) {
     const char *authority = strstr(text, "://");
     const char *host = authority ? authority + 3 : text;
@@ -189,11 +189,10 @@ static void show_url(const char *text, char *shown, size_t size) {
     for (size_t i = 0; i < length; i++) {
         at = host[i] == '@' ? host + i : at;
     }
-    if (at) {
-        snprintf(shown, size, "%.*s***%s", (int)(host - text), text, at);
-    } else {
-        snprintf(shown, size, "%s", text);
-    }
+    const char *rest = at ? at : host;
+    size_t before_query = strcspn(rest, "?");
+    snprintf(shown, size, "%.*s%s%.*s%s", (int)(host - text), text, at ? "***" : "",
+             (int)before_query, rest, rest[before_query] ? "?***" : "");
 }
 
 void tote__setting_show(enum tote__setting_kind kind, const char *text, char *shown, size_t size) {
@@ -236,18 +235,52 @@ static bool read_variable(const struct tote__setting *setting, const char *name,
     return is_valid;
 }
 
+/* Return the default of a setting, as it is in effect. */
+static const char *default_of(const struct tote__setting *setting, bool is_grpc) {
+    static const char endpoint[] = "http://localhost:4318, gRPC: 4317";
+
+    if (strcmp(setting->fallback, endpoint) == 0) {
+        return is_grpc ? "http://localhost:4317" : "http://localhost:4318";
+    }
+    return strcmp(setting->fallback, "unknown_service:PROGRAM") == 0 ? "" : setting->fallback;
+}
+
 void tote__settings_describe_environment(tote__setting_observer *observe, void *self) {
+    bool is_grpc = false;
+
     for (size_t i = 0; i < TOTE_COUNT_OF(settings); i++) {
         const struct tote__setting *setting = &settings[i];
         const char *const names[] = {setting->variable, setting->general_variable};
         char value[512];
-        const char *origin = NULL;
-        for (size_t name = 0; name < TOTE_COUNT_OF(names) && !origin; name++) {
-            origin = read_variable(setting, names[name], value, sizeof value) ? names[name] : NULL;
+        char origin[96] = "default";
+        const char *found = NULL;
+        for (size_t name = 0; name < TOTE_COUNT_OF(names) && !found; name++) {
+            found = read_variable(setting, names[name], value, sizeof value) ? names[name] : NULL;
+            if (!found && names[name] && tote__env(names[name])) {
+                snprintf(origin, sizeof origin, "default: %s is invalid",
+                         name ? names[name] : "the variable");
+            }
         }
-        if (origin || (setting->variable && *setting->fallback)) {
-            observe(self, setting->variable, origin ? value : setting->fallback,
-                    origin ? origin : "default");
+        const char *fallback = default_of(setting, is_grpc);
+        if (found && strcmp(setting->variable, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") == 0) {
+            is_grpc = strcmp(value, "grpc") == 0;
         }
+        if (setting->variable && (found || *fallback)) {
+            observe(self, &(struct tote__shown){
+                              .name = setting->variable,
+                              .value = found ? value : fallback,
+                              .origin = !found                       ? origin
+                                        : found == setting->variable ? "environment"
+                                                                     : found,
+                              .kind = setting->kind,
+                          });
+        }
+    }
+}
+
+void tote__check_effective(const char *name, const char *value) {
+    if (tote__check) {
+        tote__check->observe(tote__check->self,
+                             &(struct tote__shown){.name = name, .value = value});
     }
 }

@@ -60,9 +60,24 @@ const struct tote__setting *tote__settings(size_t *count);
 /* Return the position of the text in a list of words; SIZE_MAX if it is none of them. */
 size_t tote__setting_find_word(const char *words, const char *text);
 
+enum tote__shown_part {
+    TOTE__SHOWN_SETTING,
+    TOTE__SHOWN_RESOURCE, /* an attribute of the resource in effect */
+    TOTE__SHOWN_VARIABLE  /* a reference in a file; without the value, which may be secret */
+};
+
 /* A value in effect, and where it came from. The texts are valid for the call. */
-typedef void tote__setting_observer(void *self, const char *name, const char *value,
-                                    const char *origin);
+struct tote__shown {
+    enum tote__shown_part part;
+    const char *name; /* a variable, or the path of a key */
+    const char *value;
+    const char *origin; /* NULL: the one that is observed already */
+    uint32_t line;      /* in the file; 0: not from a file */
+    enum tote__setting_kind kind;
+};
+
+/* A name may be observed twice: the last value is the one in effect. */
+typedef void tote__setting_observer(void *self, const struct tote__shown *shown);
 
 /* Describe the variables of this process. Those that are not valid count as unset. */
 void tote__settings_describe_environment(tote__setting_observer *observe, void *self);
@@ -76,6 +91,10 @@ struct tote__check {
     void *self;
 };
 extern const struct tote__check *tote__check;
+
+/* Observe the value in effect of a setting that is observed already. Does nothing without `tote
+ * check`. */
+void tote__check_effective(const char *name, const char *value);
 
 /* Write a value as it may be shown: without what is secret. */
 void tote__setting_show(enum tote__setting_kind kind, const char *text, char *shown, size_t size);

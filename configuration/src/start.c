@@ -6,6 +6,7 @@
  * trace/sdk.md#tracer-provider-creation
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "configuration.h"
@@ -91,6 +92,32 @@ static tote_resource *parse_entities(const struct tote__configuration *configura
                : NULL;
 }
 
+static void show_resource(const tote_resource *resource) {
+    for (size_t i = 0; tote__check && resource && i < resource->attribute_count; i++) {
+        const tote_attribute *attribute = &resource->attributes[i];
+        char value[512];
+        tote_value_to_text(attribute->value, value, sizeof value);
+        tote__check->observe(tote__check->self, &(struct tote__shown){
+                                                    .part = TOTE__SHOWN_RESOURCE,
+                                                    .name = attribute->key,
+                                                    .value = value,
+                                                });
+    }
+}
+
+/* Show what differs from the variables. */
+static void show_effective(const struct tote__configuration *configuration) {
+    bool is_otlp =
+        configuration->exporter_count == 1 && strcmp(configuration->exporters[0], "otlp") == 0;
+    char value[24];
+
+    snprintf(value, sizeof value, "%u", configuration->batch.max_export_batch_size);
+    tote__check_effective("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", value);
+    if (is_otlp && configuration->batch.may_exceed_queue_size) {
+        tote__check_effective("OTEL_BSP_MAX_QUEUE_SIZE", "no limit");
+    }
+}
+
 /* Return the index of the resource. */
 static uint32_t make_resource(const tote_sdk_options *options,
                               const struct tote__configuration *configuration) {
@@ -138,6 +165,7 @@ static uint32_t make_resource(const tote_sdk_options *options,
         .excluded = file->excluded.items,
         .excluded_count = file->excluded.count,
     });
+    show_resource(resource);
     uint32_t index = tote__resource_intern(resource);
     tote_resource_unref(resource);
     tote_resource_unref(entities);
@@ -333,6 +361,9 @@ static tote_sdk *start_resolved(const tote_sdk_options *options,
     struct processors processors = {NULL, 0};
 
     tote__configuration_resolve(options, file, &configuration);
+    if (tote__check && !file) {
+        show_effective(&configuration);
+    }
     size_t most = options->processor_count + options->exporter_count + TOTE__MOST_EXPORTERS;
     processors.items = tote__allocate_zeroed(most * sizeof(*processors.items));
     if (!processors.items) {
@@ -360,10 +391,11 @@ static tote_sdk *start_file(tote_sdk_options *options, const tote_configuration 
     if (file && tote__create(file, &creation, options)) {
         sdk = start_resolved(options, &creation);
     } else {
-        tote_diagnostics_report(TOTE_LEVEL_ERROR, "configuration",
-                                "no SDK is started, because %s has an error: correct the file; "
-                                "'tote check %s' shows the configuration",
-                                name, name);
+        tote_diagnostics_report(
+            TOTE_LEVEL_ERROR, "configuration",
+            "no SDK is started, because %s has an error: correct the file%s%s%s", name,
+            tote__check ? "" : "; 'tote check ", tote__check ? "" : name,
+            tote__check ? "" : "' shows the configuration");
         release_options(options);
     }
     tote__creation_clear(&creation);

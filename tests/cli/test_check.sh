@@ -59,8 +59,11 @@ expect "over HTTP the exit status is 0" "$? $(result "$work/http")" "0 the span 
 expect "each step is reported" "$(steps "$work/http")" "name look-up ok;connect ok;response ok;"
 expect "the address and the status are named" \
     "$(grep -c 'look-up.*127.0.0.1' "$work/http") $(grep -c 'response.* HTTP 200' "$work/http")" "1 1"
-expect "a value of a variable has its origin" "$(value "$work/http" OTEL_BSP_SCHEDULE_DELAY)" "70 set"
-expect "a default has its origin" "$(value "$work/http" OTEL_BSP_MAX_QUEUE_SIZE)" "2048 default"
+expect "a value of a variable has its origin" "$(value "$work/http" OTEL_BSP_SCHEDULE_DELAY)" "70 environment"
+expect "a default has its origin" "$(value "$work/http" OTEL_SPAN_LINK_COUNT_LIMIT)" "128 default"
+expect "the queue of an OTLP exporter is limited by its bytes" \
+    "$(grep -cE 'OTEL_BSP_MAX_QUEUE_SIZE +no limit +default' "$work/http")" 1
+expect "the resource in effect is printed" "$(grep -cE '^  service.name +shop$' "$work/http")" 1
 expect "the variable for all signals is an origin" \
     "$(value "$work/http" OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)" \
     "http://***@127.0.0.1:$port OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -106,7 +109,7 @@ OTEL_C_DISK_QUEUE_DIRECTORY=$work/queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0
     "$tote" check >"$work/disk"
 expect "the disk queue is shown and not used" \
     "$(value "$work/disk" OTEL_C_DISK_QUEUE_DIRECTORY) $(ls "$work/queue" 2>/dev/null | wc -l)" \
-    "$work/queue set 0"
+    "$work/queue environment 0"
 
 OTEL_EXPORTER_OTLP_ENDPOINT=ftp://127.0.0.1 "$tote" check >"$work/bad"
 expect "an unusable endpoint is an error of the configuration" "$? $(result "$work/bad")" \
@@ -115,7 +118,7 @@ expect "that is reported" "$(grep -c 'error: otlp: OTEL_EXPORTER_OTLP_ENDPOINT' 
 OTEL_BSP_SCHEDULE_DELAY=soon "$tote" check --no-send >"$work/warning"
 expect "a variable that is not valid counts as unset, with a warning" \
     "$? $(value "$work/warning" OTEL_BSP_SCHEDULE_DELAY) $(grep -c "warning: OTEL_BSP_SCHEDULE_DELAY: 'soon'" "$work/warning")" \
-    "0 5000 default 1"
+    "0 5000 default: 1"
 expect "with --no-send nothing is sent" "$(result "$work/warning") $(grep -c response "$work/warning")" \
     "the configuration can be used; no span was sent 0"
 OTEL_TRACES_EXPORTER=console "$tote" check >"$work/console"
@@ -124,7 +127,7 @@ expect "the console exporter writes after the configuration" \
     "0 Configuration: environment variables 1"
 OTEL_SDK_DISABLED=true "$tote" check >"$work/disabled"
 expect "a disabled SDK sends nothing" "$? $(result "$work/disabled")" \
-    "0 no span was sent: the SDK is disabled, or has no tracer provider"
+    "0 no span was sent: the SDK is disabled"
 
 # A configuration file; the variables count only where the file refers to them.
 start_viewer 1
@@ -154,9 +157,15 @@ if grep -q 'cannot read YAML' "$work/file"; then
 fi
 expect "the exporter of a file gets the span" "$status $(result "$work/file")" "0 the span was exported"
 expect "a value of the file has its line" "$(value "$work/file" schedule_delay)" "70 shop.yaml:9"
-expect "and a missing key the default" "$(value "$work/file" max_queue_size)" "2048 default"
-expect "the group of a key is its path" \
-    "$(grep -c '^  tracer_provider.processors\[0\].batch.exporter.otlp_http$' "$work/file")" 1
+expect "and a missing key the default" "$(value "$work/file" export_timeout)" "30000 default"
+expect "keys are a tree in the order of the file" \
+    "$(grep -nE '^  (resource|propagator|tracer_provider|distribution)$|^          otlp_http$' \
+        "$work/file" | cut -d: -f2 | tr -d ' ' | tr '\n' ' ')" \
+    "resource propagator tracer_provider otlp_http distribution "
+expect "an option of Tote that is not set is left out" "$(grep -c poll_budget_us "$work/file")" 0
+expect "references are listed without their values" "$(value "$work/file" PORT)" "set "
+expect "variables that a file makes ineffective are listed" \
+    "$(grep -A2 'Variables that are ignored' "$work/file" | tail -1)" "  OTEL_SDK_DISABLED"
 expect "secrets of a file are not printed" "$(grep -c secret "$work/file")" 0
 expect "its disk queue is shown and not used" "$(value "$work/file" disk_queue_directory)" \
     "/nowhere/queue shop.yaml:16"
@@ -191,7 +200,47 @@ expect "an error in a file has its exit status" "$? $(result "$work/file")" \
     "2 the configuration cannot be used"
 expect "it is reported with its position" "$(grep -c 'bad.yaml:9:' "$work/file")" 1
 PORT=1 DELAY=70 "$tote" check "$work/missing.yaml" >"$work/file"
-expect "a missing file is an error" "$? $(grep -c 'missing.yaml' "$work/file")" "2 4"
+expect "a missing file is an error" "$? $(grep -c 'missing.yaml' "$work/file")" "2 3"
+
+PORT=1 DELAY=70 "$tote" check --all "$work/shop.yaml" >"$work/file"
+expect "with --all the other options of Tote are listed" "$(value "$work/file" poll_budget_us)" \
+    "1000 default"
+start_viewer 1
+cat >"$work/limits.yaml" <<'END'
+file_format: "1.1"
+attribute_limits: {attribute_count_limit: 10, attribute_value_length_limit: 200}
+tracer_provider:
+  limits: {attribute_count_limit: 20}
+  processors:
+    - batch:
+        max_queue_size: 10
+        max_export_batch_size: 100
+        exporter:
+          otlp_http:
+            endpoint: https://127.0.0.1:${PORT}/v1/traces?token=secret
+            tls: {ca_file: /nowhere/ca.pem}
+distribution:
+  tote: {max_concurrent_requests: 100}
+END
+PORT=$port "$tote" check "$work/limits.yaml" >"$work/file"
+expect "a missing CA file is an error, and the steps are printed" "$? $(steps "$work/file")" \
+    "2 name look-up ok;connect ok;TLS FAILED;response not reached;"
+expect "the limit in effect is that of the spans" \
+    "$(value "$work/file" attribute_count_limit) $(grep -c ' attribute_count_limit ' "$work/file")" \
+    "20 limits.yaml:4 1"
+expect "the general limit is in effect where the spans have none" \
+    "$(value "$work/file" attribute_value_length_limit)" "200 limits.yaml:2"
+expect "numbers that were reduced are printed as in effect" \
+    "$(value "$work/file" max_export_batch_size) $(value "$work/file" max_concurrent_requests)" \
+    "10 limits.yaml:8 64 limits.yaml:14"
+kill -KILL "$viewer"
+expect "the query of a URL is not printed" "$(grep -c secret "$work/file")" 0
+printf 'file_format: "1.1"\nresource:\n  attributes: [{name: shop, value: main}]\n' >"$work/none.yaml"
+"$tote" check "$work/none.yaml" >"$work/file"
+expect "a file without tracer_provider sends nothing" "$? $(result "$work/file")" \
+    "0 no span was sent: the file has no tracer_provider"
+expect "its resource is printed" "$(grep -cE '^  shop +main$' "$work/file") $(value "$work/file" detectors)" \
+    "1 none default"
 
 if command -v python3 >/dev/null; then
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" check --json >"$work/json"
@@ -207,6 +256,13 @@ print([step["state"] for step in steps], result["result"])' "$work/json")" \
 import json, sys
 print(json.load(open(sys.argv[1]))["output"].splitlines()[0].split(" (")[0])' "$work/json")" \
         "0 tote check"
+    "$tote" check --json "$work/none.yaml" >"$work/json"
+    expect "booleans and numbers keep their type in JSON" \
+        "$(python3 -c '
+import json, sys
+settings = {each["name"]: each["value"] for each in json.load(open(sys.argv[1]))["settings"]}
+print(settings["disabled"], settings["distribution.tote.poll_budget_us"])' "$work/json")" \
+        "False 1000"
     python3 - >"$work/mute" 2>/dev/null <<'END' &
 import socket, time
 

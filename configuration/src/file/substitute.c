@@ -9,9 +9,11 @@
  *
  * Tests: tests/unit/test_configuration_file.c
  */
+#include <stdio.h>
 #include <unistd.h>
 
 #include "file.h"
+#include "settings.h"
 #include "tote/internal/privilege.h"
 
 static bool is_name_start(char c) {
@@ -78,6 +80,20 @@ static bool split_content(struct tote__part content, struct tote__part *name,
             split(without_start(content, strlen(prefix)), name, fallback));
 }
 
+static void show_reference(struct tote__part name, const char *value, bool has_default) {
+    char text[128];
+
+    snprintf(text, sizeof text, "%.*s", (int)tote__min(name.length, sizeof text), name.at);
+    tote__check->observe(tote__check->self,
+                         &(struct tote__shown){
+                             .part = TOTE__SHOWN_VARIABLE,
+                             .name = text,
+                             .value = value && *value ? "set"
+                                      : has_default   ? "unset: the default in the file"
+                                                      : "unset: empty",
+                         });
+}
+
 /* Write what stands for the content between `${` and `}`. */
 static bool write_reference(struct tote__part content, struct tote__writer *out) {
     struct tote__part name;
@@ -87,6 +103,9 @@ static bool write_reference(struct tote__part content, struct tote__writer *out)
         return false;
     }
     const char *value = variable(name);
+    if (tote__check) {
+        show_reference(name, value, fallback.length);
+    }
     if (value && *value) {
         tote__write(out, value, strlen(value));
     } else {
