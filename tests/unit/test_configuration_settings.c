@@ -21,7 +21,7 @@ static const char *valid_value(const struct tote__setting *setting) {
     case TOTE__SETTING_WORD:
         return strrchr(setting->words, ' ') + 1;
     default:
-        return "text";
+        return "/text"; /* directories are absolute */
     }
 }
 
