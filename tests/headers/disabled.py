@@ -198,7 +198,9 @@ def macro(result, name, parameters):
     if result == "bool":
         return define(name, "...", f"TOTE__OFF_BOOL({call})")
     kind = "POINTER" if result.endswith("*") else "NUMBER"
-    return define(name, "...", f"TOTE__OFF_{kind}({result}, {call})")
+    parts = [f"TOTE__OFF_{kind}({result},", f"{call})"]
+    fits = len("    " + " ".join(parts)) <= 100
+    return define(name, "...", *([" ".join(parts)] if fits else parts))
 
 
 def generate():

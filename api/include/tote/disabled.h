@@ -61,7 +61,8 @@ static inline void tote__off_text(char *buffer, size_t size) {
 #define tote_configuration_node_get_count(...) \
     TOTE__OFF_NUMBER(size_t, (tote_configuration_node_get_count)(__VA_ARGS__))
 #define tote_configuration_node_get_at(...) \
-    TOTE__OFF_POINTER(const tote_configuration_node *, (tote_configuration_node_get_at)(__VA_ARGS__))
+    TOTE__OFF_POINTER(const tote_configuration_node *, \
+    (tote_configuration_node_get_at)(__VA_ARGS__))
 #define tote_configuration_node_get_key(...) \
     TOTE__OFF_POINTER(const char *, (tote_configuration_node_get_key)(__VA_ARGS__))
 #define tote_configuration_node_read_bool(...) \
@@ -389,17 +390,23 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #define tote_composable_sampler_new(...) \
     TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_new)(__VA_ARGS__))
 #define tote_composable_sampler_always_on_new(...) \
-    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_always_on_new)(__VA_ARGS__))
+    TOTE__OFF_POINTER(tote_composable_sampler *, \
+    (tote_composable_sampler_always_on_new)(__VA_ARGS__))
 #define tote_composable_sampler_always_off_new(...) \
-    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_always_off_new)(__VA_ARGS__))
+    TOTE__OFF_POINTER(tote_composable_sampler *, \
+    (tote_composable_sampler_always_off_new)(__VA_ARGS__))
 #define tote_composable_sampler_probability_new(...) \
-    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_probability_new)(__VA_ARGS__))
+    TOTE__OFF_POINTER(tote_composable_sampler *, \
+    (tote_composable_sampler_probability_new)(__VA_ARGS__))
 #define tote_composable_sampler_parent_threshold_new(...) \
-    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_parent_threshold_new)(__VA_ARGS__))
+    TOTE__OFF_POINTER(tote_composable_sampler *, \
+    (tote_composable_sampler_parent_threshold_new)(__VA_ARGS__))
 #define tote_composable_sampler_rule_based_new(...) \
-    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_rule_based_new)(__VA_ARGS__))
+    TOTE__OFF_POINTER(tote_composable_sampler *, \
+    (tote_composable_sampler_rule_based_new)(__VA_ARGS__))
 #define tote_composable_sampler_annotating_new(...) \
-    TOTE__OFF_POINTER(tote_composable_sampler *, (tote_composable_sampler_annotating_new)(__VA_ARGS__))
+    TOTE__OFF_POINTER(tote_composable_sampler *, \
+    (tote_composable_sampler_annotating_new)(__VA_ARGS__))
 #define tote_composable_sampler_get_sampling_intent(...) \
     TOTE__OFF((tote_composable_sampler_get_sampling_intent)(__VA_ARGS__))
 #define tote_composable_sampler_get_description(sampler, buffer, size) \
