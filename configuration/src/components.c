@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "file/file.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
@@ -165,6 +166,27 @@ void *tote__component_create(enum tote__component_kind kind, const char *name,
     }
 }
 
+const char *tote__component_nearest(enum tote__component_kind kind, const char *name,
+                                    char buffer[TOTE__NAMES_BYTES]) {
+    enum { MOST_NAMES = 63 };
+    const char *names[MOST_NAMES + 1];
+    const struct component *component = atomic_load(&registered[kind]);
+    struct tote__part list = {buffer, strlen(kinds[kind].built_in)};
+    struct tote__part one;
+    size_t count = 0;
+
+    snprintf(buffer, TOTE__NAMES_BYTES, "%s", kinds[kind].built_in);
+    while (tote__next_part(&list, ' ', &one) && count < MOST_NAMES) {
+        buffer[(size_t)(one.at - buffer) + one.length] = '\0';
+        names[count++] = one.at;
+    }
+    for (; component && count < MOST_NAMES; component = component->next) {
+        names[count++] = component->name;
+    }
+    names[count] = NULL;
+    return tote__nearest_name(name, names, sizeof *names);
+}
+
 void tote__component_list(enum tote__component_kind kind, char *text, size_t size) {
     const struct component *component = atomic_load(&registered[kind]);
     struct tote__part list = {kinds[kind].built_in, strlen(kinds[kind].built_in)};
@@ -172,7 +194,7 @@ void tote__component_list(enum tote__component_kind kind, char *text, size_t siz
     size_t used = 0;
 
     while (tote__next_part(&list, ' ', &one) && used < size) {
-        used += (size_t)snprintf(text + used, size - used, "%s%.*s", used ? ", " : "known are ",
+        used += (size_t)snprintf(text + used, size - used, "%s%.*s", used ? ", " : "",
                                  (int)one.length, one.at);
     }
     for (const char *before = "; registered: "; used < size && component;

@@ -31,7 +31,7 @@ static void set_log_level(struct tote__creation *creation, const tote_configurat
     }
 }
 
-static void report_ignored(const tote_configuration_node *root) {
+static void report_ignored(struct tote__creation *creation, const tote_configuration_node *root) {
     static const struct {
         const char *key;
         const char *why;
@@ -44,8 +44,7 @@ static void report_ignored(const tote_configuration_node *root) {
     for (size_t i = 0; i < TOTE_COUNT_OF(ignored); i++) {
         const tote_configuration_node *node = tote_configuration_node_get(root, ignored[i].key);
         if (node) {
-            tote_configuration_node_report(node, TOTE_LEVEL_INFO, NULL, "ignored: %s",
-                                           ignored[i].why);
+            tote__create_report(creation, TOTE_LEVEL_INFO, node, "ignored: %s", ignored[i].why);
         }
     }
 }
@@ -141,27 +140,27 @@ static void add_propagator(struct tote__creation *creation, struct propagators *
             return;
         }
     }
+    unsigned errors = creation->errors;
     if (list->count == MOST_PROPAGATORS) {
         tote__create_error(creation, node, "there are more than %d propagators", MOST_PROPAGATORS);
         return;
     }
     tote_propagator *made = NULL;
     if (tote__component_is_registered(TOTE__COMPONENT_PROPAGATOR, name)) {
-        made = tote__component_create(TOTE__COMPONENT_PROPAGATOR, name, properties);
+        made = tote__create_registered(creation, TOTE__COMPONENT_PROPAGATOR, name, properties);
     } else if (make) {
         made = make();
     } else {
-        char names[512];
-        tote__component_list(TOTE__COMPONENT_PROPAGATOR, names, sizeof names);
-        tote__create_error(creation, node, "unknown propagator '%s': %s", name, names);
+        tote__create_unknown(creation, node, TOTE__COMPONENT_PROPAGATOR, name);
         return;
     }
-    if (!made) {
+    if (!made && creation->errors == errors) {
         tote__create_error(creation, node, "the propagator '%s' could not be created", name);
-        return;
     }
-    list->names[list->count] = name;
-    list->items[list->count++] = made;
+    if (made) {
+        list->names[list->count] = name;
+        list->items[list->count++] = made;
+    }
 }
 
 /* Without a propagator the result does nothing. */
@@ -282,6 +281,7 @@ bool tote__create(const tote_configuration *file, struct tote__creation *creatio
     bool exports = tote__options_export(options);
 
     creation->given = options;
+    creation->problems.name = file->name;
     creation->own.delivery = (tote_delivery_options)TOTE_DELIVERY_OPTIONS_INIT;
     set_log_level(creation, root);
     bool is_off = tote__read_bool(creation, root, "disabled", false);
@@ -304,12 +304,14 @@ bool tote__create(const tote_configuration *file, struct tote__creation *creatio
     } else if (tote__check) { /* to show it */
         tote__create_resource(creation, tote_configuration_node_get(root, "resource"), &filled);
     }
-    report_ignored(root);
+    report_ignored(creation, root);
     if (!tote_configuration_node_get(root, "tracer_provider") && !exports && !is_off) {
-        tote_configuration_node_report(root, TOTE_LEVEL_WARN, NULL,
-                                       "no span is recorded, because there is no tracer_provider: "
-                                       "add one, or set disabled: true");
+        tote__create_report(creation, TOTE_LEVEL_WARN, root,
+                            "no span is recorded, because there is no tracer_provider: "
+                            "add one, or set disabled: true");
     }
+    creation->errors += creation->problems.is_out_of_memory;
+    tote__file_report(&creation->problems, NULL);
     if (creation->errors) {
         undo(options, &filled);
         return false;

@@ -11,6 +11,7 @@
 
 #include "components.h"
 #include "configuration.h"
+#include "file/file.h"
 #include "settings.h"
 #include "tote/internal/memory.h"
 
@@ -21,6 +22,7 @@ struct tote__creation {
     const tote_sdk_options *given; /* the program's */
     const tote_configuration_node *own_node; /* `distribution: tote:`, or NULL */
     struct tote__own_settings own;
+    struct tote__file problems; /* reported together at the end, by position */
     unsigned errors;
     size_t otlp_count; /* OTLP exporters so far */
 
@@ -43,6 +45,24 @@ struct tote__creation {
 bool tote__create(const tote_configuration *file, struct tote__creation *creation,
                   tote_sdk_options *options);
 void tote__creation_clear(struct tote__creation *creation);
+
+/* Report at a node at the end. */
+void tote__create_report(struct tote__creation *creation, tote_level level,
+                         const tote_configuration_node *node, const char *format, ...)
+    TOTE_PRINTF(4, 5);
+
+/* Report a component that is not known at its name, and count the error. */
+void tote__create_unknown(struct tote__creation *creation, const tote_configuration_node *node,
+                          enum tote__component_kind kind, const char *name);
+
+/* The same with what diagnostics call the kind, the nearest name or NULL, and the known names. */
+void tote__create_unknown_name(struct tote__creation *creation, const tote_configuration_node *node,
+                               const char *kind, const char *name, const char *nearest,
+                               const char *names);
+
+/* Call the function of the program. What it reports is reported at the end. */
+void *tote__create_registered(struct tote__creation *creation, enum tote__component_kind kind,
+                              const char *name, const tote_configuration_node *properties);
 
 /* Report an error at a node, and count it. */
 void tote__create_error(struct tote__creation *creation, const tote_configuration_node *node,

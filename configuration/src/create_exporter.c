@@ -21,7 +21,7 @@ static void read_path(struct tote__creation *creation, const tote_configuration_
     *path = tote__read_text(creation, tls, key, TOTE__SETTING_TEXT, "");
     if (*path && **path != '/') {
         tote__create_error(creation, tote_configuration_node_get(tls, key),
-                           "'%s' is not an absolute path: begin it with /", *path);
+                           "this is not an absolute path: begin it with /");
     }
 }
 
@@ -105,7 +105,7 @@ static void read_compression(struct tote__creation *creation, const tote_configu
         options->compression = TOTE_OTLP_COMPRESSION_GZIP;
     } else if (text && strcmp(text, "none") != 0) {
         tote__create_error(creation, tote_configuration_node_get(node, "compression"),
-                           "unknown compression '%s': known are gzip and none", text);
+                           "unknown value; expected one of gzip, none");
     }
 }
 
@@ -158,7 +158,7 @@ static void report_field(void *self, tote_level level, const char *field, size_t
     struct otlp *otlp = self;
 
     otlp->has_error |= level == TOTE_LEVEL_ERROR;
-    tote_configuration_node_report(node_of(otlp, field, index), level, NULL, "%s", message);
+    tote__create_report(otlp->creation, level, node_of(otlp, field, index), "%s", message);
 }
 
 static tote_span_exporter *make_otlp(struct tote__creation *creation,
@@ -217,7 +217,7 @@ static void *make_otlp_file(struct tote__creation *creation, const tote_configur
         options.path = stream + sizeof scheme - 1;
     } else if (stream && strcmp(stream, "stdout") != 0) {
         tote__create_error(creation, tote_configuration_node_get(node, "output_stream"),
-                           "'%s' is no output stream: write stdout, or file:///PATH", stream);
+                           "unknown value; expected stdout, or file:///PATH");
         return NULL;
     }
     return tote_span_exporter_otlp_file_new(&options);
@@ -243,7 +243,7 @@ static tote_span_exporter *make_exporter(struct tote__creation *creation,
 }
 
 /* Reduce the batch size of the file to the queue size. */
-static void fit_batch(const struct tote__creation *creation, const tote_configuration_node *node,
+static void fit_batch(struct tote__creation *creation, const tote_configuration_node *node,
                       tote_batch_options *batch) {
     const tote_configuration_node *size =
         tote_configuration_node_get(node, "max_export_batch_size");
@@ -252,8 +252,8 @@ static void fit_batch(const struct tote__creation *creation, const tote_configur
     TOTE__COPY_OPTIONS(tote_batch_options, &given, creation->given->batch);
     if (size && !given.max_export_batch_size && batch->max_queue_size &&
         batch->max_queue_size < batch->max_export_batch_size) {
-        tote_configuration_node_report(
-            size, TOTE_LEVEL_WARN, NULL,
+        tote__create_report(
+            creation, TOTE_LEVEL_WARN, size,
             "%u spans are more than max_queue_size: batches have %u spans; raise max_queue_size",
             batch->max_export_batch_size, batch->max_queue_size);
         batch->max_export_batch_size = batch->max_queue_size;
@@ -329,7 +329,7 @@ static void *make_simple(struct tote__creation *creation, const tote_configurati
 }
 
 /* Only OTLP exporters have a disk queue. */
-static void report_unused_disk_queue(const struct tote__creation *creation) {
+static void report_unused_disk_queue(struct tote__creation *creation) {
     const struct {
         const char *key;
         bool is_set;
@@ -342,9 +342,9 @@ static void report_unused_disk_queue(const struct tote__creation *creation) {
         const tote_configuration_node *node =
             tote_configuration_node_get(creation->own_node, keys[i].key);
         if (node && keys[i].is_set) {
-            tote_configuration_node_report(node, TOTE_LEVEL_WARN, NULL,
-                                           "ignored: it needs the exporter otlp_http or otlp_grpc, "
-                                           "and this file has none");
+            tote__create_report(creation, TOTE_LEVEL_WARN, node,
+                                "ignored: it needs the exporter otlp_http or otlp_grpc, "
+                                "and this file has none");
         }
     }
 }

@@ -4,26 +4,90 @@
  *
  * Tests: tests/unit/test_configuration_create.c
  */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "create.h"
+#include "file/schema.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/propagators.h"
 
 enum { PATH_BYTES = 512, VALUE_BYTES = 512 };
 
-void tote__create_error(struct tote__creation *creation, const tote_configuration_node *node,
-                        const char *format, ...) {
-    char message[1024];
+static void add_problem(struct tote__creation *creation, tote_level level,
+                        const tote_configuration_node *node, const char *format,
+                        va_list arguments) {
+    char message[TOTE__PROBLEM_BYTES];
+    char path[PATH_BYTES] = "";
+
+    vsnprintf(message, sizeof message, format, arguments);
+    tote_configuration_node_get_path(node, path, sizeof path);
+    tote__file_problem(&creation->problems, level, tote_configuration_node_get_line(node),
+                       tote_configuration_node_get_column(node), path, "%s", message);
+}
+
+void tote__create_report(struct tote__creation *creation, tote_level level,
+                         const tote_configuration_node *node, const char *format, ...) {
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    add_problem(creation, level, node, format, arguments);
     va_end(arguments);
+}
+
+void tote__create_error(struct tote__creation *creation, const tote_configuration_node *node,
+                        const char *format, ...) {
+    va_list arguments;
+
     creation->errors++;
-    tote_configuration_node_report(node, TOTE_LEVEL_ERROR, NULL, "%s", message);
+    va_start(arguments, format);
+    add_problem(creation, TOTE_LEVEL_ERROR, node, format, arguments);
+    va_end(arguments);
+}
+
+void tote__create_unknown_name(struct tote__creation *creation, const tote_configuration_node *node,
+                               const char *kind, const char *name, const char *nearest,
+                               const char *names) {
+    const char *own_key = tote_configuration_node_get_key(node);
+    bool is_key = own_key && strcmp(own_key, name) == 0;
+    char path[PATH_BYTES];
+
+    uint32_t line = is_key ? node->key_line : node->line;
+    uint32_t column = is_key ? node->key_column : node->column;
+    creation->errors++;
+    tote_configuration_node_get_path(node, path, sizeof path);
+    if (nearest) {
+        tote__file_problem(&creation->problems, TOTE_LEVEL_ERROR, line, column, path,
+                           "unknown %s '%s'; did you mean \"%s\"?", kind, name, nearest);
+    } else {
+        tote__file_problem(&creation->problems, TOTE_LEVEL_ERROR, line, column, path,
+                           "unknown %s '%s': known are %s", kind, name, names);
+    }
+}
+
+void tote__create_unknown(struct tote__creation *creation, const tote_configuration_node *node,
+                          enum tote__component_kind kind, const char *name) {
+    char names[TOTE__NAMES_BYTES];
+    char buffer[TOTE__NAMES_BYTES];
+
+    tote__component_list(kind, names, sizeof names);
+    tote__create_unknown_name(creation, node, tote__component_kind_name(kind), name,
+                              tote__component_nearest(kind, name, buffer), names);
+}
+
+void *tote__create_registered(struct tote__creation *creation, enum tote__component_kind kind,
+                              const char *name, const tote_configuration_node *properties) {
+    bool is_refused = creation->problems.is_refused;
+
+    creation->problems.is_refused = false;
+    tote__file_collect(&creation->problems);
+    void *made = tote__component_create(kind, name, properties);
+    tote__file_collect(NULL);
+    creation->errors += !made && creation->problems.is_refused; /* it says why itself */
+    creation->problems.is_refused |= is_refused;
+    return made;
 }
 
 void *tote__create_memory(struct tote__creation *creation, size_t size) {
@@ -105,9 +169,7 @@ const char *tote__read_text(struct tote__creation *creation, const tote_configur
     const char *text = NULL;
     char shown[VALUE_BYTES];
 
-    if (node && !tote_configuration_node_read_string(node, &text)) {
-        tote__create_error(creation, node, "this must be a string");
-    }
+    tote_configuration_node_read_string(node, &text);
     if (text) {
         tote__setting_show(kind, text, shown, sizeof shown);
     }
@@ -120,9 +182,7 @@ bool tote__read_bool(struct tote__creation *creation, const tote_configuration_n
     const tote_configuration_node *node = find(parent, key);
     bool value = fallback;
 
-    if (node && !tote_configuration_node_read_bool(node, &value)) {
-        tote__create_error(creation, node, "this must be true or false");
-    }
+    tote_configuration_node_read_bool(node, &value);
     note_key(creation, parent, key, node, value ? "true" : "false", TOTE__SETTING_BOOLEAN);
     return value;
 }
@@ -145,10 +205,7 @@ static bool read_number(struct tote__creation *creation, const tote_configuratio
     int64_t value = 0;
     char shown[VALUE_BYTES];
 
-    if (node && (!tote_configuration_node_read_int(node, &value) || value < 0)) {
-        tote__create_error(creation, node, "this must be an integer from 0");
-        node = NULL;
-    }
+    tote_configuration_node_read_int(node, &value);
     snprintf(shown, sizeof shown, "%lld", (long long)value);
     note_key(creation, parent, key, node, node ? shown : fallback, TOTE__SETTING_NUMBER);
     *number = (uint64_t)value;
@@ -189,12 +246,7 @@ struct tote__texts tote__read_texts(struct tote__creation *creation,
         if (tote_configuration_node_read_string(item, &items[texts.count])) {
             tote__note(creation, item, items[texts.count]);
             texts.count++;
-        } else {
-            tote__create_error(creation, item, "this must be a string");
         }
-    }
-    if (node && tote_configuration_node_get_type(node) != TOTE_CONFIGURATION_TYPE_SEQUENCE) {
-        tote__create_error(creation, node, "this must be a sequence of strings");
     }
     return texts;
 }
@@ -221,13 +273,10 @@ void *tote__create_component(struct tote__creation *creation, enum tote__compone
     }
     if (!is_known && tote__component_is_registered(kind, name)) {
         is_known = true;
-        made = tote__component_create(kind, name, properties);
+        made = tote__create_registered(creation, kind, name, properties);
     }
     if (!is_known) {
-        char names[512];
-        tote__component_list(kind, names, sizeof names);
-        tote__create_error(creation, properties, "unknown %s '%s': %s",
-                           tote__component_kind_name(kind), name, names);
+        tote__create_unknown(creation, properties, kind, name);
     } else if (!made && creation->errors == errors) {
         tote__create_error(creation, properties,
                            "the %s '%s' could not be created from these properties",
@@ -242,7 +291,6 @@ void *tote__create_component(struct tote__creation *creation, enum tote__compone
 static void read_own(struct tote__creation *creation, const tote_configuration_node *parent,
                      const struct tote__setting *setting) {
     void *field = (char *)&creation->own + setting->field;
-    const tote_configuration_node *node = find(parent, setting->key);
     const char *text;
     uint64_t number;
 
@@ -258,9 +306,7 @@ static void read_own(struct tote__creation *creation, const tote_configuration_n
         if (!read_number(creation, parent, setting->key, setting->fallback, &number)) {
             return;
         }
-        if (number < setting->least) {
-            tote__create_error(creation, node, "this must be an integer from %u", setting->least);
-        } else if (setting->kind == TOTE__SETTING_SIZE) {
+        if (setting->kind == TOTE__SETTING_SIZE) {
             *(size_t *)field = (size_t)tote__min(number, SIZE_MAX);
         } else {
             *(uint32_t *)field = (uint32_t)tote__min(number, TOTE_OPTION_UNLIMITED);
@@ -270,9 +316,7 @@ static void read_own(struct tote__creation *creation, const tote_configuration_n
         text = tote__read_text(creation, parent, setting->key, setting->kind, setting->fallback);
         size_t position =
             text && setting->words ? tote__setting_find_word(setting->words, text) : 0;
-        if (position == SIZE_MAX) {
-            tote__create_error(creation, node, "'%s' is none of: %s", text, setting->words);
-        } else if (setting->words) {
+        if (setting->words) {
             *(uint32_t *)field = (uint32_t)position;
         } else {
             *(const char **)field = text;
@@ -303,20 +347,81 @@ static void check_own(struct tote__creation *creation, const tote_configuration_
     }
 }
 
+/* Split words at the blanks, into an array that ends with NULL. */
+static const char **split_words(struct tote__creation *creation, const char *words) {
+    struct tote__part rest = {words, strlen(words)};
+    struct tote__part one;
+    size_t count = 0;
+    const char **names = tote__create_memory(creation, (rest.length + 1) * sizeof *names);
+
+    while (names && tote__next_part(&rest, ' ', &one)) {
+        char *name = tote__create_memory(creation, one.length + 1);
+        if (!name) {
+            return NULL;
+        }
+        memcpy(name, one.at, one.length);
+        name[one.length] = '\0';
+        names[count++] = name;
+    }
+    if (names) {
+        names[count] = NULL;
+    }
+    return names;
+}
+
+/* Return the schema of an option of Tote. Null is the default, as in the rest of the file. */
+static struct tote__schema schema_of(struct tote__creation *creation,
+                                     const struct tote__setting *setting) {
+    static const struct tote__schema text = {.types = TOTE__IS_STRING};
+    struct tote__schema schema = {.types = TOTE__OR_NULL | TOTE__IS_STRING};
+
+    if (setting->kind == TOTE__SETTING_BOOLEAN) {
+        schema.types = TOTE__OR_NULL | TOTE__IS_BOOL;
+    } else if (setting->kind == TOTE__SETTING_TEXTS) {
+        schema.types = TOTE__OR_NULL | TOTE__IS_SEQUENCE;
+        schema.items = &text;
+    } else if (setting->kind == TOTE__SETTING_NUMBER || setting->kind == TOTE__SETTING_SIZE) {
+        schema.types = TOTE__OR_NULL | TOTE__IS_INTEGER;
+        schema.least = setting->least;
+        schema.most = INFINITY;
+    } else if (setting->words) {
+        schema.names = split_words(creation, setting->words);
+    }
+    return schema;
+}
+
+/* Returns false, with counted errors, if the options have an error. */
+static bool validate_own(struct tote__creation *creation, const tote_configuration_node *node) {
+    size_t setting_count;
+    const struct tote__setting *settings = tote__settings(&setting_count);
+    struct tote__schema_key *keys =
+        tote__create_memory(creation, (setting_count + 1) * sizeof *keys);
+    struct tote__schema *schemas = tote__create_memory(creation, setting_count * sizeof *schemas);
+    struct tote__schema all = {.types = TOTE__OR_NULL | TOTE__IS_MAPPING, .keys = keys};
+    size_t count = 0;
+
+    if (!keys || !schemas) {
+        return false;
+    }
+    for (size_t i = 0; i < setting_count; i++) {
+        if (settings[i].field != TOTE__NO_FIELD) {
+            schemas[count] = schema_of(creation, &settings[i]);
+            keys[count] = (struct tote__schema_key){settings[i].key, &schemas[count], false};
+            count++;
+        }
+    }
+    keys[count] = (struct tote__schema_key){NULL, NULL, false};
+    tote__validate_node(node, &all, &creation->problems);
+    creation->errors += creation->problems.is_refused;
+    return !creation->problems.is_refused;
+}
+
 void tote__create_own(struct tote__creation *creation, const tote_configuration_node *node) {
     size_t setting_count;
     const struct tote__setting *settings = tote__settings(&setting_count);
 
-    for (size_t i = 0; i < tote_configuration_node_get_count(node); i++) {
-        const tote_configuration_node *child = tote_configuration_node_get_at(node, i);
-        const char *key = tote_configuration_node_get_key(child);
-        bool is_known = false;
-        for (size_t k = 0; key && k < setting_count; k++) {
-            is_known |= settings[k].field != TOTE__NO_FIELD && strcmp(settings[k].key, key) == 0;
-        }
-        if (!is_known) {
-            tote__create_error(creation, child, "unknown option of Tote '%s'", key ? key : "");
-        }
+    if (node && !validate_own(creation, node)) {
+        return;
     }
     for (size_t i = 0; i < setting_count; i++) {
         if (settings[i].field != TOTE__NO_FIELD) {

@@ -136,6 +136,7 @@ static tote_composable_sampler *make_rule_based(struct tote__creation *creation,
                                                 const tote_configuration_node *node) {
     const tote_configuration_node *list = tote_configuration_node_get(node, "rules");
     size_t count = tote_configuration_node_get_count(list);
+    unsigned errors = creation->errors;
     tote_sampling_rule *rules = tote__create_memory(creation, count * sizeof *rules);
     const tote_sampling_rule **pointers = tote__create_memory(creation, count * sizeof *pointers);
 
@@ -147,12 +148,20 @@ static tote_composable_sampler *make_rule_based(struct tote__creation *creation,
         read_rule(creation, tote_configuration_node_get_at(list, i), &rules[i]);
         pointers[i] = &rules[i];
     }
+    if (creation->errors > errors) { /* reported already */
+        for (size_t i = 0; i < count; i++) {
+            tote_composable_sampler_free(rules[i].sampler);
+        }
+        return NULL;
+    }
     return tote_composable_sampler_rule_based_new(pointers, count);
 }
 
-/* The schema allows no plug-ins here. */
+/* The schema allows no components of the program here. */
 static tote_composable_sampler *make_composable(struct tote__creation *creation,
                                                 const tote_configuration_node *mapping) {
+    static const char *const known[] = {"always_on",        "always_off", "probability",
+                                        "parent_threshold", "rule_based", NULL};
     const tote_configuration_node *node = tote_configuration_node_get_at(mapping, 0);
     const char *name = tote_configuration_node_get_key(node);
 
@@ -172,10 +181,10 @@ static tote_composable_sampler *make_composable(struct tote__creation *creation,
     } else if (strcmp(name, "rule_based") == 0) {
         return make_rule_based(creation, node);
     } else {
-        tote__create_error(creation, node,
-                           "unknown composable sampler '%s': known are always_on, always_off, "
-                           "probability, parent_threshold, rule_based",
-                           name);
+        tote__create_unknown_name(creation, node, "composable sampler", name,
+                                  tote__nearest_name(name, known, sizeof *known),
+                                  "always_on, always_off, probability, "
+                                  "parent_threshold, rule_based");
     }
     return NULL;
 }

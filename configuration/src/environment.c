@@ -173,14 +173,13 @@ static void report_zipkin(void) {
 }
 
 static void report_unused_disk_queue(void) {
-    static const char *const names[] = {"OTEL_C_DISK_QUEUE_DIRECTORY", "OTEL_C_CRASH_SAFE"};
+    const char *name = tote__env("OTEL_C_DISK_QUEUE_DIRECTORY") ? "OTEL_C_DISK_QUEUE_DIRECTORY"
+                       : tote__env("OTEL_C_CRASH_SAFE")         ? "OTEL_C_CRASH_SAFE"
+                                                                : NULL;
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
-        if (tote__env(names[i])) {
-            tote_diagnostics_report(TOTE_LEVEL_WARN, names[i],
-                                    "is ignored: it needs the exporter otlp in "
-                                    "OTEL_TRACES_EXPORTER");
-        }
+    if (name) {
+        tote_diagnostics_report(TOTE_LEVEL_WARN, name,
+                                "is ignored: it needs the exporter otlp in OTEL_TRACES_EXPORTER");
     }
 }
 

@@ -191,7 +191,7 @@ static void a_name_is_registered_once(void **state) {
 static void an_unknown_name_is_an_error_that_lists_the_known_ones(void **state) {
     (void)state;
     expect_refused(KEPT "  sampler: {yours: }\n",
-                   "t.yaml:4:20: tracer_provider.sampler.yours: unknown sampler 'yours': known are "
+                   "t.yaml:4:13: tracer_provider.sampler.yours: unknown sampler 'yours': known are "
                    "always_on, ");
     assert_non_null(strstr(diagnostics, "; registered: refused, mine\n"));
     expect_refused(KEPT "  id_generator: {yours: }\n", "registered: mine");
@@ -203,6 +203,17 @@ static void a_component_that_is_refused_starts_nothing(void **state) {
     (void)state;
     expect_refused(KEPT "  sampler: {refused: {number: 1}}\n", "this number is odd");
     assert_non_null(strstr(diagnostics, "t.yaml:4:31:"));
+    assert_null(strstr(diagnostics, "could not be created")); /* it has reported why itself */
+    expect_refused(KEPT "  sampler: {refusde: }\n", "unknown sampler 'refusde'; did you mean "
+                                                    "\"refused\"?");
+    expect_refused(KEPT "  sampler: {allways_off: }\n", "did you mean \"always_off\"?");
+    expect_refused(KEPT "propagator: {composite_list: tracecontex}\n",
+                   "did you mean \"tracecontext\"?");
+    expect_refused("distribution: {tote: {crash_safe: 5}}\n" KEPT
+                   "  sampler: {refused: {number: 1}}\n",
+                   "expected true or false");
+    const char *later = strstr(diagnostics, "this number is odd");
+    assert_true(later > strstr(diagnostics, "expected true or false"));
     expect_refused("file_format: '1.1'\n"
                    "tracer_provider:\n"
                    "  processors: [{mine: }]\n"

@@ -113,6 +113,19 @@ static void a_sampler_that_is_not_supported_is_an_error(void **state) {
     assert_non_null(strstr(diagnostics, "jaeger_remote/development is not supported; use"));
 }
 
+static void an_unknown_sampler_of_a_rule_is_one_error_at_its_name(void **state) {
+    static const char wanted[] =
+        "t.yaml:5:42: tracer_provider.sampler.composite/development.rule_based.rules[1].sampler."
+        "allways_off: unknown composable sampler 'allways_off'; did you mean \"always_off\"?\nno "
+        "SDK";
+
+    (void)state;
+    expect_refused(KEPT "  sampler: {composite/development: {rule_based: {rules: [\n"
+                        "    {sampler: {always_on: }}, {sampler: {allways_off: }}]}}}\n",
+                   wanted);
+    assert_ptr_equal(strstr(diagnostics, wanted), diagnostics);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         FILE_TEST(each_sampler_of_the_schema_is_created),
@@ -121,6 +134,7 @@ int main(int argc, char **argv) {
         FILE_TEST(rules_match_by_attribute_kind_and_parent),
         FILE_TEST(a_rule_for_children_does_not_match_a_root_span),
         FILE_TEST(a_sampler_that_is_not_supported_is_an_error),
+        FILE_TEST(an_unknown_sampler_of_a_rule_is_one_error_at_its_name),
     };
 
     return RUN_TESTS(tests, argc, argv);

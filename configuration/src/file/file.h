@@ -85,6 +85,12 @@ void tote__file_key_problem(struct tote__file *file, tote_level level,
                             const tote_configuration_node *node, const char *format, ...)
     TOTE_PRINTF(4, 5);
 
+/*
+ * Collect the node reports of this thread that have no handler of their own, too. NULL: pass them
+ * on at once.
+ */
+void tote__file_collect(struct tote__file *file);
+
 /* Pass all problems to the handler, in order, and free them. */
 void tote__file_report(struct tote__file *file, const tote_configuration_options *options);
 
@@ -116,6 +122,12 @@ struct tote__part tote__reference_name(const char *text, size_t length);
  * 10.3.2
  */
 void tote__scalar_resolve(tote_configuration_node *node, const char *text, size_t length);
+
+struct tote__schema;
+
+/* Compare a node with a schema. */
+void tote__validate_node(const tote_configuration_node *node, const struct tote__schema *schema,
+                         struct tote__file *file);
 
 /* Compare the tree with the schema. Properties of components of the program are not validated. */
 void tote__validate(const tote_configuration_node *root, struct tote__file *file);

@@ -164,6 +164,12 @@ void tote__file_report(struct tote__file *file, const tote_configuration_options
     file->problems = NULL;
 }
 
+static _Thread_local struct tote__file *collecting;
+
+void tote__file_collect(struct tote__file *file) {
+    collecting = file;
+}
+
 void tote_configuration_node_report(const tote_configuration_node *node, uint32_t level,
                                     const tote_configuration_options *options, const char *format,
                                     ...) {
@@ -184,6 +190,11 @@ void tote_configuration_node_report(const tote_configuration_node *node, uint32_
     format_message(message, format, arguments);
     va_end(arguments);
     tote_configuration_node_get_path(node, path, sizeof path);
+    if (collecting && !own.report) {
+        tote__file_problem(collecting, (tote_level)level, node->line, node->column, path, "%s",
+                           message);
+        return;
+    }
     pass_on(&(tote_configuration_problem){.struct_size = sizeof(tote_configuration_problem),
                                           .level = level,
                                           .line = node->line,

@@ -371,6 +371,11 @@ static void check(struct tote__file *file, const tote_configuration_node *node,
     }
 }
 
+void tote__validate_node(const tote_configuration_node *node, const struct tote__schema *schema,
+                         struct tote__file *file) {
+    check(file, node, schema);
+}
+
 /* Spec: opentelemetry-configuration/VERSIONING.md */
 static void check_version(struct tote__file *file, const tote_configuration_node *node) {
     enum { MAJOR = 1, LAST_MINOR = 2 };
