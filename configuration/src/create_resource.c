@@ -114,8 +114,9 @@ static void read_attributes(struct tote__creation *creation, const tote_configur
         list ? tote__parse_list(list, &creation->memory, &listed, &count, &entry) : NULL;
     if (problem) {
         tote__create_error(creation, tote_configuration_node_get(node, "attributes_list"),
-                           "'%.*s': %s; write key=value,key=value with %%HH for special characters",
-                           (int)tote__min(entry.length, 256), entry.at, problem);
+                           "entry %zu: %s; write key=value,key=value with %%HH for special "
+                           "characters",
+                           tote__split(list, (size_t)(entry.at - list), ',', NULL, 0), problem);
     }
     size_t most = count + pair_count + options->resource_attribute_count;
     tote_attribute *attributes = tote__create_memory(creation, most * sizeof *attributes);

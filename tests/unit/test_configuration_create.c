@@ -228,7 +228,8 @@ static void resource_attributes_have_their_types(void **state) {
     assert_null(text_of(resource, "host.name")); /* no detector is named */
     expect_refused(KEPT "resource: {attributes: [{name: port, value: 80}]}\n",
                    "the value of 'port' is not of type string");
-    expect_refused(KEPT "resource: {attributes_list: 'a=b,c'}\n", "'c': the = is missing");
+    expect_refused(KEPT "resource: {attributes_list: c}\n", "entry 1: the = is missing");
+    expect_refused(KEPT "resource: {attributes_list: 'a=b,c'}\n", "entry 2: the = is missing");
 }
 
 static void end_full_span(tote_sdk *sdk) {
