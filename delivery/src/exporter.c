@@ -337,6 +337,14 @@ static void delivery_identify(void *self, struct tote__exporter_identity *identi
     }
 }
 
+static uint64_t delivery_duration(void *self) {
+    return ((const struct exporter *)self)->outbox.duration_ns;
+}
+
+static bool delivery_may_start(void *self) {
+    return tote__outbox_may_start(&((const struct exporter *)self)->outbox);
+}
+
 static struct tote__metric_sender delivery_metric_sender(void *self) {
     return tote__metric_sender_of(((const struct exporter *)self)->receiver);
 }
@@ -346,6 +354,8 @@ static const struct tote__exporter_extras delivery_extras = {
     .add_counts = delivery_add_counts,
     .begin_crash_safe = delivery_begin_crash_safe,
     .identify = delivery_identify,
+    .duration = delivery_duration,
+    .may_start = delivery_may_start,
     .metric_sender = delivery_metric_sender,
 };
 

@@ -136,7 +136,10 @@ struct tote__kept *tote__outbox_next(struct tote__outbox *outbox) {
 }
 
 void tote__outbox_add(struct tote__outbox *outbox) {
-    outbox->count += kept_at(outbox, outbox->count)->request.size != 0;
+    struct tote__kept *kept = kept_at(outbox, outbox->count);
+
+    kept->began = 0;
+    outbox->count += kept->request.size != 0;
 }
 
 static void clear_kept(struct tote__kept *kept) {
@@ -478,6 +481,7 @@ static void complete(struct tote__outbox *outbox, struct tote__kept *kept,
         kept->outcome.reason = kept->outcome.advice = NULL;
     }
     kept->is_complete = true;
+    kept->duration_ns = kept->began ? tote__clock_monotonic() - kept->began : 0;
     tote__attempts_end(&kept->attempts);
     outbox->is_batchs_turn = true;
 }
@@ -503,6 +507,7 @@ static bool take_first(struct tote__outbox *outbox, tote_export_outcome *outcome
         return false;
     }
     *outcome = kept_at(outbox, 0)->outcome;
+    outbox->duration_ns = kept_at(outbox, 0)->duration_ns;
     drop_first(outbox);
     return true;
 }
@@ -585,6 +590,7 @@ static enum progress start_kept(struct tote__outbox *outbox, struct tote__kept *
                                 const tote_export_step *step) {
     tote_export_outcome outcome;
 
+    kept->began = kept->began ? kept->began : tote__clock_monotonic();
     if (is_away(outbox) && disk_queue_kept(outbox, kept)) {
         return HAS_GONE_ON;
     }
@@ -705,6 +711,15 @@ tote_export_state tote__outbox_step(struct tote__outbox *outbox, const tote_expo
         quiet_receiver(outbox, step);
     }
     return TOTE_EXPORT_STATE_IDLE;
+}
+
+bool tote__outbox_may_start(const struct tote__outbox *outbox) {
+    size_t pending = outbox->is_sending_batch;
+
+    for (size_t i = 0; i < outbox->count; i++) {
+        pending += !kept_at(outbox, i)->is_complete;
+    }
+    return pending < outbox->retry.settings->max_concurrent_requests && !is_away(outbox);
 }
 
 bool tote__outbox_has_request(const struct tote__outbox *outbox) {

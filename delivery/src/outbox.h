@@ -52,7 +52,9 @@ struct tote__kept {
     size_t count;
     struct tote__sent_part part;
     struct tote__attempts attempts; /* of the request, or of its current part */
+    uint64_t began;                 /* when its first attempt was due to start; 0: not yet */
     bool is_complete;
+    uint64_t duration_ns;        /* from `began` until it was complete */
     tote_export_outcome outcome; /* of a complete request */
 };
 
@@ -61,6 +63,7 @@ struct tote__outbox {
     size_t capacity;         /* of the ring; 0: out of memory */
     size_t first;
     size_t count;
+    uint64_t duration_ns; /* of the request that the last step completed */
     struct tote__retry retry;
     struct tote__size_limit limit;
     struct tote__disk_queue *disk_queue;  /* NULL: none */
@@ -117,6 +120,12 @@ uint64_t tote__outbox_due(const struct tote__outbox *outbox);
  * one.
  */
 bool tote__outbox_end_first(struct tote__outbox *outbox, tote_export_outcome *outcome);
+
+/*
+ * Return whether a request that is added now starts in the next step, beside those in flight: the
+ * receiver is available and fewer than max_concurrent_requests are pending.
+ */
+bool tote__outbox_may_start(const struct tote__outbox *outbox);
 
 /* Return whether a request is in the ring or in flight. */
 bool tote__outbox_has_request(const struct tote__outbox *outbox);

@@ -19,10 +19,12 @@
 #include "otlp/request.pb-c.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
+#include "tote/sdk/metrics.h"
 #include "tote/tote.h"
 #include "tree.h"
 
 enum { BATCH = 8, MOST_SPANS = 512, MOST_REQUESTS = 256, CONCURRENT = 4, LONG_MS = 20000 };
+enum { NS_PER_MS = 1000000 };
 enum { MOST_CONNECTIONS = 64, HEAD_BYTES = 4096, BODY_BYTES = 1 << 16 };
 
 /* The response to one request. */
@@ -183,14 +185,15 @@ static tote_otlp_options otlp_options(const tote_delivery_options *delivery, uin
     return options;
 }
 
-static tote_sdk *start_with(const tote_otlp_options *otlp, tote_export_mode mode) {
+static tote_sdk *start_delayed(const tote_otlp_options *otlp, tote_export_mode mode,
+                               uint32_t delay_ms) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(otlp);
 
     batch.max_export_batch_size = BATCH;
     batch.max_queue_size = MOST_SPANS;
-    batch.schedule_delay_ms = LONG_MS;
+    batch.schedule_delay_ms = delay_ms;
     batch.export_timeout_ms = LONG_MS;
     batch.mode = mode;
     options.ignore_environment = true;
@@ -200,6 +203,10 @@ static tote_sdk *start_with(const tote_otlp_options *otlp, tote_export_mode mode
     tote_sdk *sdk = tote_sdk_start(&options);
     assert_non_null(sdk);
     return sdk;
+}
+
+static tote_sdk *start_with(const tote_otlp_options *otlp, tote_export_mode mode) {
+    return start_delayed(otlp, mode, LONG_MS);
 }
 
 static tote_sdk *start(const tote_delivery_options *delivery, uint32_t concurrent) {
@@ -237,14 +244,26 @@ static void assert_each_accepted_once(unsigned count) {
     }
 }
 
-static void wait_for_requests(size_t count) {
-    size_t requests = 0;
+static size_t requests_so_far(void) {
+    pthread_mutex_lock(&receiver.lock);
+    size_t requests = receiver.requests;
+    pthread_mutex_unlock(&receiver.lock);
+    return requests;
+}
 
-    while (requests < count) {
+static void wait_for_requests(size_t count) {
+    while (requests_so_far() < count) {
         poll(NULL, 0, 1);
-        pthread_mutex_lock(&receiver.lock);
-        requests = receiver.requests;
-        pthread_mutex_unlock(&receiver.lock);
+    }
+}
+
+/* Wait like an event loop: until the descriptor is readable, or for the timeout. */
+static void drive_until_requests(tote_sdk *sdk, size_t count) {
+    struct pollfd fd = {.fd = tote_sdk_get_poll_fd(sdk), .events = POLLIN};
+
+    while (requests_so_far() < count) {
+        poll(&fd, 1, tote_sdk_get_poll_timeout_ms(sdk));
+        tote_sdk_poll(sdk);
     }
 }
 
@@ -307,7 +326,7 @@ static void batches_start_in_their_order_and_complete_in_any_order(void **state)
 
 /* Spec: https://opentelemetry.io/docs/specs/otlp/#otlphttp-throttling */
 static void no_request_starts_while_the_receiver_asks_to_wait(void **state) {
-    enum { COUNT = 8 * BATCH, MARGIN_MS = 100, PAUSE_MS = 1000, NS_PER_MS = 1000000 };
+    enum { COUNT = 8 * BATCH, MARGIN_MS = 100, PAUSE_MS = 1000 };
     static const struct rule rules[] = {{.delay_ms = 300},
                                         {.delay_ms = 300},
                                         {.delay_ms = 50, .status = 503, .header = "Retry-After: 1"},
@@ -346,6 +365,64 @@ static void a_request_without_a_response_does_not_end_the_others(void **state) {
     assert_int_equal(stats.dropped_retries_exhausted, BATCH);
     assert_int_equal(stats.exported, COUNT - BATCH);
     tote_sdk_close(&sdk, LONG_MS);
+}
+
+static void read_durations(void *data, const tote_metric_point *point) {
+    if (strcmp(point->name, "otel.sdk.exporter.operation.duration") == 0) {
+        *(tote_metric_point *)data = *point;
+    }
+}
+
+/* Neither from the end of the request before it, nor until that request is complete. */
+static void the_duration_of_each_request_is_measured_from_its_own_start(void **state) {
+    static const struct rule rules[] = {{.delay_ms = 800}};
+    tote_metric_point durations = {.value = 0};
+
+    (void)state;
+    set_rules(rules, TOTE_COUNT_OF(rules), (struct rule){.delay_ms = 100});
+    tote_sdk *sdk = start(NULL, CONCURRENT);
+    end_spans(0, CONCURRENT * BATCH);
+    assert_int_equal(tote_sdk_force_flush(sdk, LONG_MS), TOTE_RESULT_SUCCESS);
+    tote_sdk_read_metrics(sdk, read_durations, &durations);
+    assert_int_equal(durations.value, CONCURRENT);
+    assert_true(durations.min >= 0.1 && durations.min < 0.6);
+    assert_true(durations.max >= 0.8);
+    assert_true(durations.sum >= 1.1 && durations.sum < 2.4);
+    tote_sdk_close(&sdk, LONG_MS);
+}
+
+/* End one span after the other while the first request is in flight. */
+static void assert_incomplete_batches_leave(tote_export_mode mode) {
+    enum { DELAY_MS = 50 };
+    static const struct rule rules[] = {{.delay_ms = 1500}};
+    const tote_otlp_options otlp = otlp_options(NULL, 2);
+
+    set_rules(rules, TOTE_COUNT_OF(rules), (struct rule){.delay_ms = 1});
+    tote_sdk *sdk = start_delayed(&otlp, mode, DELAY_MS);
+    for (unsigned i = 0; i < 2; i++) {
+        end_spans(i, 1);
+        if (mode == TOTE_EXPORT_MODE_HOST_DRIVEN) {
+            drive_until_requests(sdk, i + 1);
+        }
+        wait_for_requests(i + 1);
+    }
+    assert_int_equal(receiver.peak, 2);
+    assert_true(receiver.times[1] - receiver.times[0] >= (DELAY_MS - 10) * NS_PER_MS);
+    assert_int_equal(tote_sdk_force_flush(sdk, LONG_MS), TOTE_RESULT_SUCCESS);
+    assert_each_accepted_once(2);
+    tote_sdk_close(&sdk, LONG_MS);
+}
+
+/* Spec: trace/sdk.md#batching-processor */
+static void
+an_incomplete_batch_leaves_after_the_delay_while_a_request_has_no_response(void **state) {
+    (void)state;
+    assert_incomplete_batches_leave(TOTE_EXPORT_MODE_WORKER);
+}
+
+static void a_host_sends_an_incomplete_batch_while_a_request_has_no_response(void **state) {
+    (void)state;
+    assert_incomplete_batches_leave(TOTE_EXPORT_MODE_HOST_DRIVEN);
 }
 
 static char directory[64];
@@ -479,6 +556,9 @@ int main(int argc, char **argv) {
         RECEIVER_TEST(batches_start_in_their_order_and_complete_in_any_order),
         RECEIVER_TEST(no_request_starts_while_the_receiver_asks_to_wait),
         RECEIVER_TEST(a_request_without_a_response_does_not_end_the_others),
+        RECEIVER_TEST(the_duration_of_each_request_is_measured_from_its_own_start),
+        RECEIVER_TEST(an_incomplete_batch_leaves_after_the_delay_while_a_request_has_no_response),
+        RECEIVER_TEST(a_host_sends_an_incomplete_batch_while_a_request_has_no_response),
         RECEIVER_TEST(each_request_that_fails_is_saved_once_and_delivered_once),
         RECEIVER_TEST(a_shutdown_saves_each_request_in_flight_once),
         RECEIVER_TEST(a_shutdown_without_a_disk_queue_drops_each_request_in_flight_once),

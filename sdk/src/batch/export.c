@@ -201,28 +201,34 @@ static void note_handed_over(struct batch_queue *queue, size_t count) {
     tote__lock_drop(&queue->lock);
 }
 
-/* Count an outcome for the metrics. `start` is that of the first attempt; 0: there was none. */
-static void measure(struct batch_queue *queue, const tote_export_outcome *outcome, uint64_t start) {
-    uint64_t duration = start ? tote__clock_monotonic() - start : UINT64_MAX;
-
+/* Count an outcome for the metrics. The duration is UINT64_MAX if there was no export. */
+static void measure(struct batch_queue *queue, const tote_export_outcome *outcome,
+                    uint64_t duration) {
     tote__lock_take(&queue->lock);
     tote__metrics_add_outcome(&queue->exporter, outcome, duration);
     tote__lock_drop(&queue->lock);
 }
 
+/* Return whether other requests may be in flight when one completes. */
+static bool may_have_others(const struct batch_queue *queue) {
+    return tote__batch_most_requests(queue->processor) > TOTE__MOST_REQUESTS;
+}
+
 /* Complete an export: the memory of its records can be reused. */
 static void end_export(struct batch_queue *queue, const tote_export_outcome *outcome,
-                       uint64_t start) {
+                       uint64_t duration) {
     static const char *const results[] = {[TOTE_RESULT_SUCCESS] = "success",
                                           [TOTE_RESULT_FAILURE] = "failure",
                                           [TOTE_RESULT_TIMEOUT] = "timed out"};
-    measure(queue, outcome, start);
+    measure(queue, outcome, duration);
     settle(queue, outcome);
-    start_delay(queue);
+    if (!may_have_others(queue)) { /* otherwise the delay counts from the last start */
+        start_delay(queue);
+    }
     release_taken(queue, outcome->span_count);
     tote_diagnostics_report(TOTE_LEVEL_DEBUG, component, "export of %zu spans: %s, after %llu ms",
                             outcome->span_count, results[outcome->result],
-                            (unsigned long long)(tote__clock_monotonic() - start) / 1000000);
+                            (unsigned long long)duration / 1000000);
 }
 
 /* Export the rest of the batch with a blocking exporter. */
@@ -235,7 +241,7 @@ static void export_directly(struct batch_queue *queue) {
     tote_span_exporter_export(queue->processor->exporter, queue->spans + queue->batch_from, count,
                               export_timeout(queue), &outcome);
     skip_spans(queue, count);
-    end_export(queue, &outcome, start);
+    end_export(queue, &outcome, tote__clock_monotonic() - start);
 }
 
 /*
@@ -255,6 +261,9 @@ static bool deliver_some(struct batch_queue *queue) {
         note_handed_over(queue, count);
         skip_spans(queue, count);
         queue->kept++;
+        if (may_have_others(queue)) {
+            start_delay(queue);
+        }
         return true;
     }
     if (!outcome.span_count && queue->kept) {
@@ -268,7 +277,7 @@ static bool deliver_some(struct batch_queue *queue) {
     }
     tote__outcome_complete(&outcome, outcome.span_count);
     note_handed_over(queue, outcome.span_count);
-    measure(queue, &outcome, 0);
+    measure(queue, &outcome, UINT64_MAX);
     skip_spans(queue, outcome.span_count);
     settle(queue, &outcome);
     release_range(queue, queue->taken_to - batch_left(queue) - outcome.span_count,
@@ -300,9 +309,13 @@ static bool has_something_to_send(const struct batch_queue *queue) {
     return queue->kept || queue->is_sending || exporter_due(queue) <= tote__clock_monotonic();
 }
 
-/* Return whether other requests may be in flight when one completes. */
-static bool may_have_others(const struct batch_queue *queue) {
-    return tote__batch_most_requests(queue->processor) > TOTE__MOST_REQUESTS;
+/* Return the duration of the export that the last step completed. `start` is as far as known. */
+static uint64_t export_duration(const struct batch_queue *queue, uint64_t start) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    return exporter->extras && exporter->extras->duration
+               ? exporter->extras->duration(exporter->self)
+               : tote__clock_monotonic() - start;
 }
 
 /*
@@ -332,7 +345,7 @@ static bool send_some(struct batch_queue *queue, bool may_block, bool drain_only
     }
     queue->kept--;
     queue->flush_left -= queue->flush_left != 0;
-    end_export(queue, &outcome, start);
+    end_export(queue, &outcome, export_duration(queue, start));
     return true;
 }
 
@@ -398,9 +411,18 @@ static void end_flush(struct batch_queue *queue) {
     tote__batch_complete_flushes(queue, queue->flush_round, result);
 }
 
-static bool has_room(struct batch_queue *queue) {
+static bool has_room(const struct batch_queue *queue) {
     return !queue->kept ||
            (!is_ring_full(queue) && queue->kept < tote__batch_most_requests(queue->processor));
+}
+
+/* Return whether an incomplete batch may be sent when the delay has passed. */
+static bool may_send_incomplete(const struct batch_queue *queue) {
+    const tote_span_exporter *exporter = queue->processor->exporter;
+
+    return !queue->kept ||
+           (may_have_others(queue) && exporter->extras && exporter->extras->may_start &&
+            has_room(queue) && exporter->extras->may_start(exporter->self));
 }
 
 /* The delay has passed and no span is queued. */
@@ -423,15 +445,15 @@ static void end_idle_time(struct batch_queue *queue) {
 }
 
 /*
- * Return whether an export is due without a flush. An incomplete batch waits while other requests
- * are in flight.
+ * Return whether an export is due without a flush. An incomplete batch waits for the delay, and
+ * until another request may be in flight.
  */
 static bool is_export_due(struct batch_queue *queue) {
     uint64_t waiting = tote__thread_queues_sweep(&queue->thread_queues);
     bool has_overflow =
         atomic_load(&queue->has_overflow) && atomic_exchange(&queue->has_overflow, 0);
 
-    bool is_time = !queue->kept && tote__clock_monotonic() >= queue->next_export;
+    bool is_time = tote__clock_monotonic() >= queue->next_export && may_send_incomplete(queue);
     if (is_time && waiting == 0) {
         become_idle(queue);
     }
@@ -501,7 +523,9 @@ uint64_t tote__batch_due(struct batch_queue *queue) {
 
     due = metrics < due ? metrics : due;
 
-    return queue->kept || due < queue->next_export ? due : queue->next_export;
+    bool has_delay = !queue->kept || (!batch_left(queue) && may_send_incomplete(queue));
+
+    return !has_delay || due < queue->next_export ? due : queue->next_export;
 }
 
 bool tote__batch_is_flushing(struct batch_queue *queue) {
@@ -517,7 +541,7 @@ static bool save_kept(struct batch_queue *queue) {
 
     queue->kept = 0;
     queue->is_sending = false;
-    measure(queue, &outcome, 0);
+    measure(queue, &outcome, UINT64_MAX);
     settle(queue, &outcome);
     release_taken(queue, saved);
     return saved == kept;

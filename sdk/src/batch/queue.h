@@ -102,7 +102,8 @@ struct batch_queue {
     size_t kept;                   /* requests that the exporter has */
     bool is_sending;               /* a request is in flight after the last step */
     bool retry_now;                /* a flush waits for these requests */
-    uint64_t send_began;           /* start of the oldest request; 0: not started */
+    uint64_t send_began;           /* start of the oldest request; 0: not started. Not used if the
+                                      exporter measures the durations */
     uint64_t next_export;
     size_t flush_left; /* requests that belong to the flush */
     enum flush_state flush;

@@ -132,6 +132,19 @@ struct tote__exporter_extras {
      */
     const tote_span_batch *(*completed)(void *self);
 
+    /*
+     * Return how many nanoseconds the last completed call of deliver took from its first attempt;
+     * without this function it began when the call before it was complete. Called by the exporting
+     * thread.
+     */
+    uint64_t (*duration)(void *self);
+
+    /*
+     * Return whether another request would start at once, beside those in flight. Without this
+     * function none does. Called by the exporting thread.
+     */
+    bool (*may_start)(void *self);
+
     /* Return the sender of metrics that uses this exporter's connection. */
     struct tote__metric_sender (*metric_sender)(void *self);
 };
