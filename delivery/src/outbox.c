@@ -644,10 +644,6 @@ static enum progress start_requests(struct tote__outbox *outbox, const tote_expo
     return progress;
 }
 
-static bool is_of_batch(const struct tote__outbox *outbox, const struct tote__attempts *attempts) {
-    return attempts == &outbox->batch_attempts;
-}
-
 /* Return the request of these attempts. */
 static struct tote__kept *kept_of(const struct tote__outbox *outbox,
                                   const struct tote__attempts *attempts) {
@@ -668,7 +664,7 @@ static enum progress step_receiver(struct tote__outbox *outbox, const tote_expor
         return IS_HELD_BACK;
     }
     size_t bytes = over->batch.request.size;
-    if (is_of_batch(outbox, over)) {
+    if (over == &outbox->batch_attempts) {
         const struct tote__manner manner = {.step = *step, .is_only_attempt = true};
         tote__retry_judge(&outbox->retry, over, &manner, &outcome);
         outbox->is_sending_batch = false;
