@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "configuration.h"
 #include "tote/internal/env.h"
@@ -206,6 +207,17 @@ void tote__setting_show(enum tote__setting_kind kind, const char *text, char *sh
     }
 }
 
+/* Return whether an endpoint can be used. Only gRPC allows one without a scheme. */
+static bool is_endpoint(const char *text, bool is_grpc) {
+    static const char *const schemes[] = {"http://", "https://", "unix:"};
+    bool is_one = is_grpc && !strstr(text, "://");
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(schemes); i++) {
+        is_one |= strncasecmp(text, schemes[i], strlen(schemes[i])) == 0;
+    }
+    return is_one;
+}
+
 /*
  * Returns false if the variable is unset or not valid. Reports nothing: the start of the SDK
  * reports it.
@@ -256,6 +268,10 @@ void tote__settings_describe_environment(tote__setting_observer *observe, void *
         const char *found = NULL;
         for (size_t name = 0; name < TOTE_COUNT_OF(names) && !found; name++) {
             found = read_variable(setting, names[name], value, sizeof value) ? names[name] : NULL;
+            if (found && strstr(setting->variable, "_TRACES_ENDPOINT") &&
+                !is_endpoint(value, is_grpc)) {
+                found = NULL;
+            }
             if (!found && names[name] && tote__env(names[name])) {
                 snprintf(origin, sizeof origin, "default: %s is invalid",
                          name ? names[name] : "the variable");

@@ -112,8 +112,8 @@ expect "the disk queue is shown and not used" \
     "$work/queue environment 0"
 
 OTEL_EXPORTER_OTLP_ENDPOINT=ftp://127.0.0.1 "$tote" check >"$work/bad"
-expect "an unusable endpoint is an error of the configuration" "$? $(result "$work/bad")" \
-    "2 the configuration cannot be used"
+expect "an unusable endpoint is an error of the configuration, and counts as unset" \
+    "$? $(value "$work/bad" OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)" "2 http://localhost:4318 default:"
 expect "that is reported" "$(grep -c 'error: otlp: OTEL_EXPORTER_OTLP_ENDPOINT' "$work/bad")" 1
 OTEL_BSP_SCHEDULE_DELAY=soon "$tote" check --no-send >"$work/warning"
 expect "a variable that is not valid counts as unset, with a warning" \
