@@ -313,7 +313,7 @@ static void append(struct tote__retry *retry, struct tote__attempts *attempts) {
 static void unlink_attempts(struct tote__retry *retry, struct tote__attempts *attempts) {
     struct tote__attempts **at = &retry->sending;
 
-    while (*at != attempts) {
+    while (*at && *at != attempts) {
         at = &(*at)->next;
     }
     *at = attempts->next;
