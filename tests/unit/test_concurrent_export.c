@@ -170,7 +170,9 @@ static int tear_down(void **state) {
 }
 
 static void set_rules(const struct rule *rules, size_t count, struct rule others) {
-    memcpy(receiver.rules, rules, count * sizeof *rules);
+    for (size_t i = 0; i < count; i++) {
+        receiver.rules[i] = rules[i];
+    }
     receiver.rule_count = count;
     receiver.rule = others;
 }
