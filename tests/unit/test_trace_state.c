@@ -234,7 +234,7 @@ static void invalid_sub_keys_leave_the_list_unchanged_and_are_reported(void **st
                                          {"b", "1;2"}, {"c", "1:2"}, {"th", "G"}, {"th", ""},
                                          {"rv", "12"}, {NULL, "1"},  {"d", NULL}};
     char header[300] = "ot=a:";
-    char longest[300];
+    char longest[sizeof header + 4];
 
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(bad); i++) {
