@@ -171,10 +171,9 @@ tote_resource *tote__resource_make(const tote_attribute *attributes, size_t coun
                                                attributes, count, &made->encoded) &&
                        append_entities(&made->memory, entities, entity_count, &made->encoded) &&
                        tote__resource_unpack(made->encoded, &made->memory, &made->resource);
-    size_t length = strlen(schema_url);
-    const char *url = tote__utf8_valid_text(&made->memory, schema_url, &length);
+    const char *url = tote__utf8_valid_string(&made->memory, schema_url);
     made->resource.schema_url =
-        is_complete && url ? tote__arena_text(&made->memory, url, length) : NULL;
+        is_complete && url ? tote__arena_text(&made->memory, url, strlen(url)) : NULL;
     if (!made->resource.schema_url) {
         free_resource(made);
         return NULL;

@@ -106,12 +106,6 @@ void tote__resource_set_text(struct tote__resource_builder *builder, const char 
     tote__resource_set(builder, key, tote_string_of(copy, length));
 }
 
-static const char *valid_text(struct tote__arena *arena, const char *text) {
-    size_t length = text ? strlen(text) : 0;
-
-    return length ? tote__utf8_valid_text(arena, text, &length) : "";
-}
-
 /*
  * Copy attributes with a key that is not in `other`; the last one of a key counts. Returns NULL if
  * out of memory.
@@ -124,7 +118,7 @@ static tote_attribute *copy_attributes(struct tote__arena *arena, const tote_att
 
     *count = 0;
     for (size_t i = 0; copies && i < given; i++) {
-        const char *key = valid_text(arena, attributes[i].key);
+        const char *key = tote__utf8_valid_string(arena, attributes[i].key);
         size_t place = 0;
         if (!key) {
             return NULL;
@@ -142,8 +136,8 @@ static tote_attribute *copy_attributes(struct tote__arena *arena, const tote_att
 
 /* Copy an entity, without its values. Returns false if out of memory. */
 static bool copy_entity(struct tote__arena *arena, const tote_entity *entity, tote_entity *copy) {
-    *copy = (tote_entity){.type = valid_text(arena, entity->type),
-                          .schema_url = valid_text(arena, entity->schema_url),
+    *copy = (tote_entity){.type = tote__utf8_valid_string(arena, entity->type),
+                          .schema_url = tote__utf8_valid_string(arena, entity->schema_url),
                           .id_count = entity->id_count,
                           .description_count = entity->description_count};
     copy->id = copy_attributes(arena, entity->id, &copy->id_count, NULL, 0);

@@ -171,6 +171,12 @@ const char *tote__utf8_valid_text(struct tote__arena *arena, const char *text, s
     return copy;
 }
 
+const char *tote__utf8_valid_string(struct tote__arena *arena, const char *text) {
+    size_t length = text ? strlen(text) : 0;
+
+    return length ? tote__utf8_valid_text(arena, text, &length) : "";
+}
+
 size_t tote__utf8_prefix(const char *text, size_t length, size_t code_points) {
     size_t at = 0;
 
@@ -195,13 +201,9 @@ size_t tote__utf8_cut(const char *text, size_t length, size_t size) {
     return size; /* not valid UTF-8 */
 }
 
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 bool tote__differs_in_case_alone(const char *a, const char *b, size_t length) {
     for (size_t i = 0; i < length; i++) {
-        if (lower(a[i]) != lower(b[i])) {
+        if (tote__lower(a[i]) != tote__lower(b[i])) {
             return false;
         }
     }
@@ -212,7 +214,7 @@ bool tote__differs_in_case_alone(const char *a, const char *b, size_t length) {
 static unsigned hex_digit(char c) {
     unsigned digit = tote__hex_digit(c);
 
-    return digit < 16 ? digit : tote__hex_digit(lower(c));
+    return digit < 16 ? digit : tote__hex_digit(tote__lower(c));
 }
 
 size_t tote__percent_decode(char *out, const char *text, size_t length, bool *malformed) {

@@ -303,7 +303,7 @@ tote_trace_state *tote_trace_state_with(const tote_trace_state *state, const cha
     }
     size_t count = 1 + copy_others(state, &members[0], members + 1, MOST_MEMBERS - 1);
     tote_trace_state *made = make(members, count);
-    return made ? made : tote_trace_state_ref((tote_trace_state *)state);
+    return made ? made : tote_trace_state_ref(state);
 }
 
 tote_trace_state *tote_trace_state_without(const tote_trace_state *state, const char *key) {
@@ -311,11 +311,11 @@ tote_trace_state *tote_trace_state_without(const tote_trace_state *state, const 
     struct tote__trace_state_member member = {key, key ? strlen(key) : 0, NULL, 0};
 
     if (!key || !tote_trace_state_get(state, key)) {
-        return tote_trace_state_ref((tote_trace_state *)state);
+        return tote_trace_state_ref(state);
     }
     size_t count = copy_others(state, &member, members, MOST_MEMBERS);
     tote_trace_state *made = count ? make(members, count) : NULL;
-    return made || !count ? made : tote_trace_state_ref((tote_trace_state *)state);
+    return made || !count ? made : tote_trace_state_ref(state);
 }
 
 /* NULL counts as empty. A text that is too long for `ot` may be cut: it is too long still. */

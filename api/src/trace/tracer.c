@@ -45,16 +45,6 @@ static struct {
 
 static _Atomic(tote_tracer_provider *) global_provider;
 
-/*
- * Return the text itself if it is valid UTF-8, else a repaired copy; "" for NULL. Returns NULL if
- * out of memory.
- */
-static const char *valid_text(struct tote__arena *arena, const char *text) {
-    size_t length = text ? strlen(text) : 0;
-
-    return length ? tote__utf8_valid_text(arena, text, &length) : "";
-}
-
 /* The identity of a tracer to be found or created, and its attributes in the wire format. */
 struct wanted {
     tote_tracer tracer;
@@ -290,9 +280,9 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
         .memory = tote__arena_over(buffer, sizeof buffer),
     };
     tote_instrumentation_scope *scope = &wanted.tracer.scope;
-    scope->name = valid_text(&wanted.memory, name);
-    scope->version = valid_text(&wanted.memory, options.version);
-    scope->schema_url = valid_text(&wanted.memory, options.schema_url);
+    scope->name = tote__utf8_valid_string(&wanted.memory, name);
+    scope->version = tote__utf8_valid_string(&wanted.memory, options.version);
+    scope->schema_url = tote__utf8_valid_string(&wanted.memory, options.schema_url);
     bool is_complete = scope->name && scope->version && scope->schema_url &&
                        take_attributes(&wanted, options.attributes, options.attribute_count);
     bool is_full = false;

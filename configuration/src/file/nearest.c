@@ -8,10 +8,6 @@
 
 enum { MOST_LENGTH = 63 };
 
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 /* Return the number of changed, missing or additional characters, or of swapped neighbours.
  * Upper and lower case are equal. */
 static size_t distance(const char *a, const char *b) {
@@ -28,7 +24,8 @@ static size_t distance(const char *a, const char *b) {
         rows[2][0] = i;
         for (size_t j = 1; j <= length; j++) {
             size_t best = tote__min(rows[1][j], rows[2][j - 1]) + 1;
-            best = tote__min(best, rows[1][j - 1] + (lower(a[i - 1]) != lower(b[j - 1])));
+            best =
+                tote__min(best, rows[1][j - 1] + (tote__lower(a[i - 1]) != tote__lower(b[j - 1])));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
                 best = tote__min(best, rows[0][j - 2] + 1);
             }

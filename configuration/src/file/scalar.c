@@ -13,6 +13,7 @@
 
 #include "configuration.h"
 #include "file.h"
+#include "tote/internal/hex.h"
 
 static bool is_one_of(const char *text, const char *const *names) {
     while (*names && strcmp(text, *names) != 0) {
@@ -30,14 +31,6 @@ static const char *const nan_names[] = {".nan", ".NaN", ".NAN", NULL};
 static void set_double(tote_configuration_node *node, double number) {
     node->type = TOTE_CONFIGURATION_TYPE_DOUBLE;
     node->as.number = number;
-}
-
-/* Return the value of a digit, or 16. */
-static unsigned digit_of(char c) {
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c) : NULL;
-
-    return at ? (unsigned)(at - digits) : 16;
 }
 
 /* Return whether the text is decimal digits with an optional point and exponent. */
@@ -106,7 +99,7 @@ static bool set_integer(tote_configuration_node *node, const char *text) {
         return false;
     }
     for (; *text; text++) {
-        unsigned digit = digit_of(*text);
+        unsigned digit = tote__hex_digit(tote__lower(*text));
         if (digit >= base) {
             return false;
         }

@@ -200,6 +200,9 @@ struct tote__arena;
 TOTE_SHARED const char *tote__utf8_valid_text(struct tote__arena *arena, const char *text,
                                               size_t *length);
 
+/* The same for a text that ends with NUL; "" for NULL. */
+TOTE_SHARED const char *tote__utf8_valid_string(struct tote__arena *arena, const char *text);
+
 /*
  * Return the size in bytes of the first `code_points` code points. An invalid sequence counts as
  * one U+FFFD.
@@ -212,6 +215,10 @@ TOTE_SHARED size_t tote__utf8_cut(const char *text, size_t length, size_t size);
 /* Return whether the text is a token: one or more TOTE__TOKEN characters. */
 static inline bool tote__is_token(const char *text, size_t length) {
     return length && tote__are_all_in(TOTE__TOKEN, text, length);
+}
+
+static inline char tote__lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
 TOTE_SHARED bool tote__differs_in_case_alone(const char *a, const char *b, size_t length);
