@@ -464,6 +464,20 @@ static void the_empty_resource_has_nothing_and_needs_no_memory(void **state) {
     tote_resource_unref(NULL);
 }
 
+/* Spec: common/README.md#attribute-collections: keys are unique. */
+static void keys_that_are_equal_after_their_repair_are_one_attribute(void **state) {
+    const tote_attribute attributes[] = {
+        {"a\xe4", tote_int(1)}, {"b", tote_int(2)}, {"a\xdc", tote_int(3)}};
+    tote_resource *resource = tote_resource_new(attributes, 3, NULL);
+
+    (void)state;
+    assert_int_equal(resource->attribute_count, 2);
+    assert_string_equal(resource->attributes[0].key, "b");
+    assert_string_equal(resource->attributes[1].key, "a\xef\xbf\xbd");
+    assert_int_equal(resource->attributes[1].value.as.integer, 3);
+    tote_resource_unref(resource);
+}
+
 /* Spec: resource/sdk.md#create. Compliance: RS-01, RS-04 */
 static void a_resource_is_a_copy_of_its_attributes(void **state) {
     char key[] = "team";
@@ -639,6 +653,7 @@ int main(int argc, char **argv) {
         RESOURCE_TEST(process_attributes_set_by_the_program_stay_in_a_child),
         RESOURCE_TEST(equal_resources_share_an_index_and_different_ones_do_not),
         RESOURCE_TEST(the_empty_resource_has_nothing_and_needs_no_memory),
+        RESOURCE_TEST(keys_that_are_equal_after_their_repair_are_one_attribute),
         RESOURCE_TEST(a_resource_is_a_copy_of_its_attributes),
         RESOURCE_TEST(a_merged_resource_has_all_attributes_and_those_of_the_updating_one_win),
         RESOURCE_TEST(schema_urls_are_merged_and_different_ones_are_an_error),

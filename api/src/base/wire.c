@@ -306,13 +306,46 @@ uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *key, size_t 
     return tote__put_planned(out, tag, &plan);
 }
 
-bool tote__encode_attributes(struct tote__arena *arena, uint8_t tag,
-                             const tote_attribute *attributes, size_t count,
-                             struct tote__slice *encoded) {
-    tote_value map = tote_map(attributes, attributes ? count : 0);
-    struct tote__map_index *index = tote__map_index_new(map);
+/*
+ * Return the attributes, in a copy if a key is not valid UTF-8: keys may become equal by their
+ * repair. Returns NULL if out of memory.
+ */
+static const tote_attribute *repair_keys(struct tote__arena *arena,
+                                         const tote_attribute *attributes, size_t count) {
+    tote_attribute *copies = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *key = tote__utf8_valid_string(arena, attributes[i].key);
+        if (!key) {
+            return NULL;
+        }
+        if (!*key || key == attributes[i].key) {
+            continue;
+        }
+        if (!copies) {
+            copies = tote__arena_allocate(arena, count * sizeof *copies);
+            if (!copies) {
+                return NULL;
+            }
+            memcpy(copies, attributes, count * sizeof *copies);
+        }
+        copies[i].key = key;
+    }
+    return copies ? copies : attributes;
+}
+
+bool tote__encode_attributes(struct tote__arena *arena, uint8_t tag, const tote_attribute *given,
+                             size_t count, struct tote__slice *encoded) {
+    size_t most = given ? count : 0;
+    const tote_attribute *attributes = repair_keys(arena, given, most);
     size_t size = 0;
 
+    if (most && !attributes) {
+        *encoded = (struct tote__slice){NULL, 0};
+        return false;
+    }
+    tote_value map = tote_map(attributes, most);
+    struct tote__map_index *index = tote__map_index_new(map);
     for (size_t i = 0; i < map.size; i++) {
         if (tote__map_is_kept(map, index, i)) {
             size += tote__attribute_size(attributes[i].key, strlen(attributes[i].key),

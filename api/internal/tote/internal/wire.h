@@ -183,10 +183,11 @@ TOTE_SHARED uint8_t *tote__put_attribute(uint8_t *out, uint8_t tag, const char *
 
 /*
  * Encode attributes one after the other into the arena, without limits. Only the last attribute of
- * a key counts. Attributes without a key are dropped. Returns false if out of memory.
+ * a key counts, also if keys are equal after their repair. Attributes without a key are dropped.
+ * Returns false if out of memory.
  */
 TOTE_SHARED bool tote__encode_attributes(struct tote__arena *arena, uint8_t tag,
-                                         const tote_attribute *attributes, size_t count,
+                                         const tote_attribute *given, size_t count,
                                          struct tote__slice *encoded);
 
 /* A field of a message, set by tote__next_field(). */
