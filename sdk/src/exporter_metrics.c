@@ -53,12 +53,12 @@ void tote__metrics_add_exported(struct tote__exporter_metrics *metrics, const ch
                                 uint64_t count) {
     size_t i = 0;
 
+    if (!count) {
+        return;
+    }
     while (i < metrics->exported_count &&
            strcmp(metrics->exported[i].error_type, error_type) != 0) {
         i++;
-    }
-    if (!count) {
-        return;
     }
     if (i == TOTE__MOST_ERROR_TYPES) {
         i--;
@@ -102,8 +102,6 @@ static void add_operation(struct tote__exporter_metrics *metrics, struct tote__o
 void tote__metrics_add_outcome(struct tote__exporter_metrics *metrics,
                                const tote_export_outcome *outcome, uint64_t duration_ns) {
     bool is_success = outcome->result == TOTE_RESULT_SUCCESS;
-    bool is_full_success = is_success && !outcome->rejected && !outcome->too_large &&
-                           !outcome->shut_down && !outcome->saved;
     size_t counted = outcome->rejected + outcome->too_large + outcome->shut_down + outcome->saved;
     size_t left = outcome->span_count - tote__min(counted, outcome->span_count);
     size_t delivered = is_success ? left : tote__min(outcome->delivered, left);
@@ -122,7 +120,7 @@ void tote__metrics_add_outcome(struct tote__exporter_metrics *metrics,
     tote__metrics_add_exported(metrics, "shutdown", outcome->shut_down);
     if (!is_success) {
         tote__metrics_add_exported(metrics, one.error_type, left - delivered);
-    } else if (!is_full_success) {
+    } else if (counted) {
         const char *cause = outcome->rejected    ? rejected
                             : outcome->too_large ? "too_large"
                             : outcome->shut_down ? "shutdown"

@@ -306,9 +306,8 @@ static void read_component(const tote_span_processor *processor, struct componen
 
 static bool begin_reading(struct reading *reading, const tote_sdk *sdk,
                           struct core_config *config) {
-    size_t size = config->processor_count * sizeof *reading->components;
-
-    reading->components = tote__allocate_zeroed(size ? size : 1);
+    reading->components =
+        tote__allocate_zeroed(config->processor_count * sizeof *reading->components);
     if (!reading->components) {
         return false;
     }
@@ -346,8 +345,7 @@ static tote_result read_metrics(const tote_sdk *sdk, struct core_config *config,
             visit_component(&reading, (enum metric)metric, &reading.components[i]);
         }
     }
-    size_t size = reading.count * sizeof *reading.components;
-    tote__release(reading.components, size ? size : 1);
+    tote__release(reading.components, reading.count * sizeof *reading.components);
     return TOTE_RESULT_SUCCESS;
 }
 

@@ -41,6 +41,10 @@ static bool is_blank(const char *text, size_t length) {
     return length == 0;
 }
 
+bool tote__resource_has_name(const char *name) {
+    return name && !is_blank(name, strlen(name));
+}
+
 /*
  * Return whether the attribute is an unusable service.name. Spec: semantic conventions,
  * resource/service.md: service.name is never empty
@@ -54,7 +58,7 @@ static bool is_unusable_name(const tote_attribute *attribute, bool is_overridden
 /* An attribute service.name is left out if `service_name` follows, which overrides it. */
 static void set_all(struct tote__resource_builder *builder, const tote_attribute *attributes,
                     size_t count, const char *service_name) {
-    bool has_name = service_name && !is_blank(service_name, strlen(service_name));
+    bool has_name = tote__resource_has_name(service_name);
 
     for (size_t i = 0; attributes && i < count; i++) {
         if (!is_unusable_name(&attributes[i], has_name)) {
@@ -64,7 +68,7 @@ static void set_all(struct tote__resource_builder *builder, const tote_attribute
 }
 
 static void set_service_name(struct tote__resource_builder *builder, const char *name) {
-    if (name && !is_blank(name, strlen(name))) {
+    if (tote__resource_has_name(name)) {
         tote__resource_set(builder, "service.name", tote_string(name));
     }
 }

@@ -98,6 +98,9 @@ bool tote__container_id(char id[TOTE__CONTAINER_ID_BYTES]);
 bool tote__container_id_of_cgroup(const char *text, char id[TOTE__CONTAINER_ID_BYTES]);
 bool tote__container_id_of_mounts(const char *text, char id[TOTE__CONTAINER_ID_BYTES]);
 
+/* Return whether a service.name is neither NULL nor blank. */
+bool tote__resource_has_name(const char *name);
+
 /* Return the file name of the program's executable, "" if it is unknown. */
 void tote__resource_executable_name(char *name, size_t size);
 

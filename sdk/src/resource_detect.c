@@ -98,6 +98,12 @@ static void add_chosen(struct chosen *chosen, const struct tote_resource_detecto
                         detector->name, MOST_DETECTORS);
 }
 
+/* Return whether another detector has the name of this one, and runs instead. */
+static bool is_shadowed(const struct tote__resource_sources *sources,
+                        const struct tote_resource_detector *own) {
+    return find(sources, (struct tote__part){own->name, strlen(own->name)}) != own;
+}
+
 static void choose_all(struct chosen *chosen, const struct tote__resource_sources *sources) {
     for (size_t i = 0; i < tote__builtin_detector_count; i++) {
         if (tote__builtin_detectors[i].is_default) {
@@ -106,7 +112,7 @@ static void choose_all(struct chosen *chosen, const struct tote__resource_source
     }
     for (size_t i = 0; i < sources->own_detector_count; i++) {
         const struct tote_resource_detector *own = sources->own_detectors[i];
-        if (own && find(sources, (struct tote__part){own->name, strlen(own->name)}) == own) {
+        if (own && !is_shadowed(sources, own)) {
             add_chosen(chosen, own);
         }
     }
@@ -139,7 +145,7 @@ static void choose_named(struct chosen *chosen, const struct tote__resource_sour
 static void report_duplicates(const struct tote__resource_sources *sources) {
     for (size_t i = 0; i < sources->own_detector_count; i++) {
         const struct tote_resource_detector *own = sources->own_detectors[i];
-        if (own && find(sources, (struct tote__part){own->name, strlen(own->name)}) != own) {
+        if (own && is_shadowed(sources, own)) {
             tote__diagnose_each(TOTE_LEVEL_ERROR, "resource",
                                 "another resource detector has the name '%s', too: the one that "
                                 "was added last does not run; rename it",
@@ -185,12 +191,12 @@ static const tote_attribute *filter_attributes(struct tote__resource_builder *bu
 static tote_resource *filter(const struct tote__resource_sources *sources,
                              const tote_resource *resource) {
     struct tote__resource_builder builder = {.schema_url = resource->schema_url};
-    size_t count = resource->attribute_count;
-    const tote_attribute *attributes =
-        filter_attributes(&builder, sources, resource->attributes, &count);
 
-    for (size_t i = 0; i < count; i++) {
-        tote__resource_set(&builder, attributes[i].key, attributes[i].value);
+    for (size_t i = 0; i < resource->attribute_count; i++) {
+        const tote_attribute *attribute = &resource->attributes[i];
+        if (passes(sources, attribute->key)) {
+            tote__resource_set(&builder, attribute->key, attribute->value);
+        }
     }
     for (size_t i = 0; i < resource->entity_count; i++) {
         tote_entity entity = resource->entities[i];
@@ -204,12 +210,21 @@ static tote_resource *filter(const struct tote__resource_sources *sources,
     return tote__resource_finish(&builder);
 }
 
+static bool is_builtin(const struct tote_resource_detector *detector) {
+    for (size_t i = 0; i < tote__builtin_detector_count; i++) {
+        if (detector == &tote__builtin_detectors[i].detector) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void run(struct tote__resource_builder *builder,
                 const struct tote__resource_sources *sources,
-                const struct tote_resource_detector *detector, bool is_builtin) {
+                const struct tote_resource_detector *detector) {
     tote_resource *found = NULL;
-    tote_result result =
-        detector->ops.detect(is_builtin ? (void *)sources : detector->self, &found);
+    void *self = is_builtin(detector) ? (void *)sources : detector->self;
+    tote_result result = detector->ops.detect(self, &found);
 
     if (result != TOTE_RESULT_SUCCESS) {
         tote__diagnose_each(TOTE_LEVEL_ERROR, "resource",
@@ -227,15 +242,6 @@ static void run(struct tote__resource_builder *builder,
     tote_resource_unref(found);
 }
 
-static bool is_builtin(const struct tote_resource_detector *detector) {
-    for (size_t i = 0; i < tote__builtin_detector_count; i++) {
-        if (detector == &tote__builtin_detectors[i].detector) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void tote__resource_detect(struct tote__resource_builder *builder,
                            const struct tote__resource_sources *sources) {
     struct chosen chosen = {.count = 0};
@@ -247,6 +253,6 @@ void tote__resource_detect(struct tote__resource_builder *builder,
         choose_all(&chosen, sources);
     }
     for (size_t i = 0; i < chosen.count; i++) {
-        run(builder, sources, chosen.items[i], is_builtin(chosen.items[i]));
+        run(builder, sources, chosen.items[i]);
     }
 }

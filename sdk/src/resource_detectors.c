@@ -376,10 +376,7 @@ static tote_result detect_service(void *self, tote_resource **resource) {
     struct tote__process_identity identity;
 
     tote__process_identity(&identity);
-    const char *name = sources->detected_service_name;
-    size_t length = name ? strlen(name) : 0;
-    tote__trim_lines(&name, &length);
-    if (length) {
+    if (tote__resource_has_name(sources->detected_service_name)) {
         set(&builder, "service.name", sources->detected_service_name);
     }
     set(&builder, "service.instance.id", identity.instance_id);

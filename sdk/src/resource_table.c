@@ -60,12 +60,10 @@ static uint32_t find_or_add(struct entry *entry) {
 }
 
 uint32_t tote__resource_intern(const tote_resource *resource) {
-    struct entry *entry = resource ? tote__allocate_zeroed(sizeof *entry) : NULL;
-
     if (self(resource) == &tote__resource_empty) {
-        tote__release(entry, sizeof *entry);
         return 0;
     }
+    struct entry *entry = resource ? tote__allocate_zeroed(sizeof *entry) : NULL;
     if (entry) {
         entry->resource = tote_resource_ref(resource);
         tote__process_identity_known(&entry->identity);

@@ -112,10 +112,6 @@ static void defer_free(struct core_config *configs) {
     }
 }
 
-static uint64_t read_count(const _Atomic(uint64_t) *count) {
-    return atomic_load_explicit(count, memory_order_relaxed);
-}
-
 /* Add the threads' counts of this run. */
 static void add_thread_counts(const tote_sdk *sdk, const struct core_config *config,
                               tote_stats *stats) {
@@ -134,7 +130,8 @@ static void add_thread_counts(const tote_sdk *sdk, const struct core_config *con
     stats->open = stats->started > done ? stats->started - done : 0;
     stats->started_before_sdk = config->early;
     uint64_t unrecorded = tote__unrecorded_count();
-    uint64_t at_shutdown = read_count(&config->unrecorded_at_shutdown);
+    uint64_t at_shutdown =
+        atomic_load_explicit(&config->unrecorded_at_shutdown, memory_order_relaxed);
     stats->started_after_shutdown += unrecorded > at_shutdown ? unrecorded - at_shutdown : 0;
 }
 
@@ -383,8 +380,10 @@ static void start_metrics(const struct core_config *config, tote_sdk *sdk,
                                                settings->timeout_ms};
     bool has_sender = false;
 
-    for (size_t i = 0; settings->interval_ms && !config->is_disabled && i < config->processor_count;
-         i++) {
+    if (!settings->interval_ms || config->is_disabled) {
+        return;
+    }
+    for (size_t i = 0; i < config->processor_count; i++) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
         if (processor->exporter && processor->start) { /* a batch processor */
             const struct tote__metric_sender sender = tote__metric_sender_of(processor->exporter);
@@ -394,7 +393,7 @@ static void start_metrics(const struct core_config *config, tote_sdk *sdk,
             }
         }
     }
-    if (settings->interval_ms && !config->is_disabled && !has_sender) {
+    if (!has_sender) {
         tote__diagnose_each(
             TOTE_LEVEL_WARN, "metrics",
             "no metrics are sent: they need a batch processor with an OTLP exporter");
