@@ -47,20 +47,13 @@ static void begin_line(const struct terminal *terminal, size_t columns) {
 static size_t put_word(const struct terminal *terminal, const char *word, size_t column,
                        size_t from) {
     while (*word) {
-        char one[8];
-        size_t length = 1;
-        while (((unsigned char)word[length] & 0xC0) == 0x80 && length < sizeof one - 1) {
-            length++;
-        }
-        snprintf(one, sizeof one, "%.*s", (int)length, word);
-        size_t columns = terminal_columns(one);
+        size_t columns = terminal_next_columns(word);
         if (column + columns > WIDTH) {
             begin_line(terminal, from);
             column = from;
         }
-        put(terminal, one);
+        word = terminal_put_code_point(terminal, word);
         column += columns;
-        word += length;
     }
     return column;
 }

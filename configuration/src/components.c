@@ -79,7 +79,7 @@ static bool is_built_in(enum tote__component_kind kind, const char *name) {
     bool is_one = false;
 
     while (!is_one && tote__next_part(&list, ' ', &one)) {
-        is_one = one.length == strlen(name) && memcmp(one.at, name, one.length) == 0;
+        is_one = tote__part_is(one, name);
     }
     return is_one;
 }

@@ -49,12 +49,6 @@ static void report_ignored(struct tote__creation *creation, const tote_configura
     }
 }
 
-static bool has_value(const tote_configuration_node *mapping, const char *key) {
-    const tote_configuration_node *node = tote_configuration_node_get(mapping, key);
-
-    return node && tote_configuration_node_get_type(node) != TOTE_CONFIGURATION_TYPE_NULL;
-}
-
 /* A key of the limits of spans overrides the same key of attribute_limits. */
 static void read_limits(struct tote__creation *creation, const tote_configuration_node *root,
                         const tote_configuration_node *provider) {
@@ -80,8 +74,8 @@ static void read_limits(struct tote__creation *creation, const tote_configuratio
     TOTE__COPY_OPTIONS(tote_span_limits, limits, creation->given->limits);
     creation->missing = "tracer_provider.limits";
     for (size_t i = 0; i < TOTE_COUNT_OF(table); i++) {
-        bool is_general =
-            i < GENERAL && !has_value(own, table[i].key) && has_value(general, table[i].key);
+        bool is_general = i < GENERAL && !tote__read_node(own, table[i].key) &&
+                          tote__read_node(general, table[i].key);
         tote__read_options(creation, is_general ? general : own, &table[i], 1, limits);
     }
     creation->missing = NULL;
@@ -244,6 +238,13 @@ static void use_own(const struct tote__creation *creation, tote_sdk_options *opt
     }
 }
 
+/* Free the processors of the file. */
+static void free_processors(const tote_sdk_options *given, const tote_sdk_options *options) {
+    for (size_t i = given->processor_count; i < options->processor_count; i++) {
+        tote_span_processor_free(options->processors[i]);
+    }
+}
+
 /* Free what the file has created in `options`. */
 static void undo(const tote_sdk_options *given, const tote_sdk_options *options) {
     for (size_t i = given->own_resource_detector_count; i < options->own_resource_detector_count;
@@ -259,16 +260,12 @@ static void undo(const tote_sdk_options *given, const tote_sdk_options *options)
     if (options->propagator != given->propagator) {
         tote_propagator_unref(options->propagator);
     }
-    for (size_t i = given->processor_count; i < options->processor_count; i++) {
-        tote_span_processor_free(options->processors[i]);
-    }
+    free_processors(given, options);
 }
 
-/* The program exports itself: free the processors of the file. */
+/* The program exports itself. */
 static void keep_processors(const tote_sdk_options *given, tote_sdk_options *options) {
-    for (size_t i = given->processor_count; i < options->processor_count; i++) {
-        tote_span_processor_free(options->processors[i]);
-    }
+    free_processors(given, options);
     options->processors = given->processors;
     options->processor_count = given->processor_count;
 }

@@ -16,19 +16,17 @@
 #include "tote/internal/memory.h"
 
 struct tote__creation {
-    const char *name;              /* the file, for the origin of settings */
     const char *missing;           /* the path of a mapping that is missing, to show its defaults */
     struct tote__arena memory;     /* of all texts and arrays, until the SDK is started */
     const tote_sdk_options *given; /* the program's */
     const tote_configuration_node *own_node; /* `distribution: tote:`, or NULL */
     struct tote__own_settings own;
-    struct tote__file problems; /* reported together at the end, by position */
+    struct tote__file problems; /* with the name of the file; reported together at the end */
     unsigned errors;
     size_t otlp_count; /* OTLP exporters so far */
 
     /* What the file sets besides options. */
     bool is_disabled;
-    struct tote__texts allowed_hosts;
     struct tote__texts included; /* patterns of detected attributes */
     struct tote__texts excluded;
     const char *detected_service_name; /* OTEL_SERVICE_NAME, if the detector `service` is used */
@@ -70,6 +68,10 @@ void tote__create_error(struct tote__creation *creation, const tote_configuratio
 
 /* Allocate from the memory of the creation. Returns NULL, with a counted error, on failure. */
 void *tote__create_memory(struct tote__creation *creation, size_t size);
+
+/* Return the node of a key, NULL if it is missing or null. */
+const tote_configuration_node *tote__read_node(const tote_configuration_node *parent,
+                                               const char *key);
 
 /*
  * Readers of a key. A key that is missing or null has its default, whose shown form is `fallback`.

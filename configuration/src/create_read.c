@@ -16,24 +16,12 @@
 
 enum { PATH_BYTES = 512, VALUE_BYTES = 512 };
 
-static void add_problem(struct tote__creation *creation, tote_level level,
-                        const tote_configuration_node *node, const char *format,
-                        va_list arguments) {
-    char message[TOTE__PROBLEM_BYTES];
-    char path[PATH_BYTES] = "";
-
-    vsnprintf(message, sizeof message, format, arguments);
-    tote_configuration_node_get_path(node, path, sizeof path);
-    tote__file_problem(&creation->problems, level, tote_configuration_node_get_line(node),
-                       tote_configuration_node_get_column(node), path, "%s", message);
-}
-
 void tote__create_report(struct tote__creation *creation, tote_level level,
                          const tote_configuration_node *node, const char *format, ...) {
     va_list arguments;
 
     va_start(arguments, format);
-    add_problem(creation, level, node, format, arguments);
+    tote__file_node_problem(&creation->problems, level, node, false, format, arguments);
     va_end(arguments);
 }
 
@@ -43,27 +31,25 @@ void tote__create_error(struct tote__creation *creation, const tote_configuratio
 
     creation->errors++;
     va_start(arguments, format);
-    add_problem(creation, TOTE_LEVEL_ERROR, node, format, arguments);
+    tote__file_node_problem(&creation->problems, TOTE_LEVEL_ERROR, node, false, format, arguments);
     va_end(arguments);
 }
 
 void tote__create_unknown_name(struct tote__creation *creation, const tote_configuration_node *node,
                                const char *kind, const char *name, const char *nearest,
                                const char *names) {
-    const char *own_key = tote_configuration_node_get_key(node);
-    bool is_key = own_key && strcmp(own_key, name) == 0;
-    char path[PATH_BYTES];
+    const char *key = tote_configuration_node_get_key(node);
+    bool is_key = key && strcmp(key, name) == 0;
+    const char *known = nearest ? nearest : names;
+    const char *format =
+        nearest ? "unknown %s '%s'; did you mean \"%s\"?" : "unknown %s '%s': known are %s";
 
-    uint32_t line = is_key ? node->key_line : node->line;
-    uint32_t column = is_key ? node->key_column : node->column;
     creation->errors++;
-    tote_configuration_node_get_path(node, path, sizeof path);
-    if (nearest) {
-        tote__file_problem(&creation->problems, TOTE_LEVEL_ERROR, line, column, path,
-                           "unknown %s '%s'; did you mean \"%s\"?", kind, name, nearest);
+    if (is_key) {
+        tote__file_key_problem(&creation->problems, TOTE_LEVEL_ERROR, node, format, kind, name,
+                               known);
     } else {
-        tote__file_problem(&creation->problems, TOTE_LEVEL_ERROR, line, column, path,
-                           "unknown %s '%s': known are %s", kind, name, names);
+        tote__file_error(&creation->problems, node, format, kind, name, known);
     }
 }
 
@@ -104,9 +90,10 @@ static void observe(const struct tote__creation *creation, const char *path,
                     const tote_configuration_node *node, const char *value,
                     enum tote__setting_kind kind) {
     char origin[VALUE_BYTES];
-    const char *slash = strrchr(creation->name, '/');
+    const char *name = creation->problems.name;
+    const char *slash = strrchr(name, '/');
 
-    snprintf(origin, sizeof origin, "%s:%u", slash ? slash + 1 : creation->name,
+    snprintf(origin, sizeof origin, "%s:%u", slash ? slash + 1 : name,
              tote_configuration_node_get_line(node));
     tote__check->observe(tote__check->self, &(struct tote__shown){
                                                 .name = path,
@@ -156,8 +143,8 @@ static void note_key(const struct tote__creation *creation, const tote_configura
     }
 }
 
-/* Return the node of a key, NULL if it is missing or null. */
-static const tote_configuration_node *find(const tote_configuration_node *parent, const char *key) {
+const tote_configuration_node *tote__read_node(const tote_configuration_node *parent,
+                                               const char *key) {
     const tote_configuration_node *node = tote_configuration_node_get(parent, key);
 
     return tote_configuration_node_get_type(node) == TOTE_CONFIGURATION_TYPE_NULL ? NULL : node;
@@ -165,7 +152,7 @@ static const tote_configuration_node *find(const tote_configuration_node *parent
 
 const char *tote__read_text(struct tote__creation *creation, const tote_configuration_node *parent,
                             const char *key, enum tote__setting_kind kind, const char *fallback) {
-    const tote_configuration_node *node = find(parent, key);
+    const tote_configuration_node *node = tote__read_node(parent, key);
     const char *text = NULL;
     char shown[VALUE_BYTES];
 
@@ -179,7 +166,7 @@ const char *tote__read_text(struct tote__creation *creation, const tote_configur
 
 bool tote__read_bool(struct tote__creation *creation, const tote_configuration_node *parent,
                      const char *key, bool fallback) {
-    const tote_configuration_node *node = find(parent, key);
+    const tote_configuration_node *node = tote__read_node(parent, key);
     bool value = fallback;
 
     tote_configuration_node_read_bool(node, &value);
@@ -188,7 +175,7 @@ bool tote__read_bool(struct tote__creation *creation, const tote_configuration_n
 }
 
 double tote__read_ratio(struct tote__creation *creation, const tote_configuration_node *parent) {
-    const tote_configuration_node *node = find(parent, "ratio");
+    const tote_configuration_node *node = tote__read_node(parent, "ratio");
     double ratio = 1;
     char shown[VALUE_BYTES];
 
@@ -201,7 +188,7 @@ double tote__read_ratio(struct tote__creation *creation, const tote_configuratio
 /* Returns false if the key has its default. */
 static bool read_number(struct tote__creation *creation, const tote_configuration_node *parent,
                         const char *key, const char *fallback, uint64_t *number) {
-    const tote_configuration_node *node = find(parent, key);
+    const tote_configuration_node *node = tote__read_node(parent, key);
     int64_t value = 0;
     char shown[VALUE_BYTES];
 
@@ -236,7 +223,7 @@ void tote__read_options(struct tote__creation *creation, const tote_configuratio
 
 struct tote__texts tote__read_texts(struct tote__creation *creation,
                                     const tote_configuration_node *parent, const char *key) {
-    const tote_configuration_node *node = find(parent, key);
+    const tote_configuration_node *node = tote__read_node(parent, key);
     size_t count = tote_configuration_node_get_count(node);
     const char **items = node ? tote__create_memory(creation, count * sizeof *items) : NULL;
     struct tote__texts texts = {items, 0};
@@ -355,13 +342,11 @@ static const char **split_words(struct tote__creation *creation, const char *wor
     const char **names = tote__create_memory(creation, (rest.length + 1) * sizeof *names);
 
     while (names && tote__next_part(&rest, ' ', &one)) {
-        char *name = tote__create_memory(creation, one.length + 1);
-        if (!name) {
+        names[count] = tote__arena_text(&creation->memory, one.at, one.length);
+        if (!names[count++]) {
+            creation->problems.is_out_of_memory = true;
             return NULL;
         }
-        memcpy(name, one.at, one.length);
-        name[one.length] = '\0';
-        names[count++] = name;
     }
     if (names) {
         names[count] = NULL;

@@ -17,15 +17,6 @@
 /* Merging compares each attribute with all others. */
 enum { MOST_MEMBERS = 4096 };
 
-static size_t count_members(const char *text) {
-    size_t count = 1;
-
-    for (; *text; text++) {
-        count += *text == ',';
-    }
-    return count;
-}
-
 /*
  * Trim, then decode, so that encoded blanks are kept. Returns NULL, and sets `problem`, on failure.
  */
@@ -74,7 +65,7 @@ static const char *take_member(struct tote__arena *arena, const char *member, si
 
 const char *tote__parse_list(const char *text, struct tote__arena *arena,
                              tote_attribute **attributes, size_t *count, struct tote__part *entry) {
-    size_t most = count_members(text);
+    size_t most = tote__split(text, strlen(text), ',', NULL, 0);
     tote_attribute *taken = tote__arena_allocate(arena, most * sizeof *taken);
     struct tote__part rest = {text, strlen(text)};
     const char *problem = most > MOST_MEMBERS ? "the list has more than 4,096 entries"

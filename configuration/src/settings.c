@@ -148,18 +148,16 @@ const struct tote__setting *tote__settings(size_t *count) {
     return settings;
 }
 
-/* Return the position of the text in a list of words; SIZE_MAX if it is none of them. */
 size_t tote__setting_find_word(const char *words, const char *text) {
-    size_t position = 0;
+    struct tote__part list = {words, strlen(words)};
+    struct tote__part word;
+    size_t length = strlen(text);
 
-    for (const char *word = words; *word; position++) {
-        size_t length = strcspn(word, " ");
-        char one[48];
-        snprintf(one, sizeof one, "%.*s", (int)length, word);
-        if (tote__env_is_word(text, strlen(text), one)) {
+    tote__trim_lines(&text, &length);
+    for (size_t position = 0; tote__next_part(&list, ' ', &word); position++) {
+        if (tote__equals_ignoring_case(text, length, word.at, word.length)) {
             return position;
         }
-        word += length + strspn(word + length, " ");
     }
     return SIZE_MAX;
 }

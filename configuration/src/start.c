@@ -121,7 +121,7 @@ static void show_effective(const struct tote__configuration *configuration) {
 /* Return the index of the resource. */
 static uint32_t make_resource(const tote_sdk_options *options,
                               const struct tote__configuration *configuration) {
-    static const struct tote__creation no_file = {.name = NULL};
+    static const struct tote__creation no_file = {.errors = 0};
     const struct tote__creation *file = configuration->file ? configuration->file : &no_file;
     const char *variable = configuration->environment_resource_attributes;
     struct tote__arena arena = {NULL, NULL, 0};
@@ -320,7 +320,8 @@ static void report_started(const tote_sdk_options *options,
         tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk",
                                 "version " TOTE_VERSION " started from %s; 'tote check %s' prints "
                                 "the settings",
-                                configuration->file->name, configuration->file->name);
+                                configuration->file->problems.name,
+                                configuration->file->problems.name);
         return;
     }
     tote_diagnostics_report(
@@ -385,7 +386,7 @@ static tote_sdk *start_resolved(const tote_sdk_options *options,
 /* The file fills the options that the program has not set. An error in it starts nothing. */
 static tote_sdk *start_file(tote_sdk_options *options, const tote_configuration *file,
                             const char *name) {
-    struct tote__creation creation = {.name = name};
+    struct tote__creation creation = {.errors = 0};
     tote_sdk *sdk = NULL;
 
     if (file && tote__create(file, &creation, options)) {

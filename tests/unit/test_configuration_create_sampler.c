@@ -9,7 +9,7 @@
 
 /* Create the sampler of a text, and compare its description. */
 static void expect_sampler(const char *yaml, const char *description) {
-    struct tote__creation creation = {.name = "t.yaml"};
+    struct tote__creation creation = {.problems.name = "t.yaml"};
     char text[1024];
     char actual[512];
 

@@ -48,7 +48,7 @@ static void each_key_sets_its_field_and_no_other(void **state) {
 
     (void)state;
     for (size_t i = 0; i < count; i++) {
-        struct tote__creation creation = {.name = "t.yaml"};
+        struct tote__creation creation = {.problems.name = "t.yaml"};
         static const char nothing[sizeof creation.own];
         if (settings[i].field == TOTE__NO_FIELD) {
             continue;

@@ -9,6 +9,8 @@
 #ifndef TOTE_CONFIGURATION_FILE_H
 #define TOTE_CONFIGURATION_FILE_H
 
+#include <stdarg.h>
+
 #include "tote/configuration.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/memory.h"
@@ -78,7 +80,10 @@ void tote__file_problem(struct tote__file *file, tote_level level, uint32_t line
 /* Set the line and column of an offset in the text. */
 void tote__file_position(const char *text, size_t offset, uint32_t *line, uint32_t *column);
 
-/* Report an error at the value, or the key, of a node. */
+/* Report a problem at the value, or the key, of a node. NULL: at the file as a whole. */
+void tote__file_node_problem(struct tote__file *file, tote_level level,
+                             const tote_configuration_node *node, bool is_at_key,
+                             const char *format, va_list arguments);
 void tote__file_error(struct tote__file *file, const tote_configuration_node *node,
                       const char *format, ...) TOTE_PRINTF(3, 4);
 void tote__file_key_problem(struct tote__file *file, tote_level level,

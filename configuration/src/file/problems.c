@@ -71,35 +71,38 @@ void tote__file_problem(struct tote__file *file, tote_level level, uint32_t line
         path ? path : "", message);
 }
 
+void tote__file_node_problem(struct tote__file *file, tote_level level,
+                             const tote_configuration_node *node, bool is_at_key,
+                             const char *format, va_list arguments) {
+    char message[TOTE__PROBLEM_BYTES];
+    char path[TOTE__PROBLEM_BYTES] = "";
+    struct tote__problem problem = {.level = level};
+
+    format_message(message, format, arguments);
+    if (node) {
+        problem.line = is_at_key ? node->key_line : node->line;
+        problem.column = is_at_key ? node->key_column : node->column;
+        tote_configuration_node_get_path(node, path, sizeof path);
+    }
+    add(file, problem, path, message);
+}
+
 void tote__file_error(struct tote__file *file, const tote_configuration_node *node,
                       const char *format, ...) {
-    char message[TOTE__PROBLEM_BYTES];
-    char path[TOTE__PROBLEM_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
-    format_message(message, format, arguments);
+    tote__file_node_problem(file, TOTE_LEVEL_ERROR, node, false, format, arguments);
     va_end(arguments);
-    tote_configuration_node_get_path(node, path, sizeof path);
-    add(file,
-        (struct tote__problem){
-            .level = TOTE_LEVEL_ERROR, .line = node->line, .column = node->column},
-        path, message);
 }
 
 void tote__file_key_problem(struct tote__file *file, tote_level level,
                             const tote_configuration_node *node, const char *format, ...) {
-    char message[TOTE__PROBLEM_BYTES];
-    char path[TOTE__PROBLEM_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
-    format_message(message, format, arguments);
+    tote__file_node_problem(file, level, node, true, format, arguments);
     va_end(arguments);
-    tote_configuration_node_get_path(node, path, sizeof path);
-    add(file,
-        (struct tote__problem){.level = level, .line = node->key_line, .column = node->key_column},
-        path, message);
 }
 
 void tote__file_position(const char *text, size_t offset, uint32_t *line, uint32_t *column) {
