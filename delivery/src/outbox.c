@@ -160,10 +160,9 @@ static void empty(struct tote__outbox *outbox) {
     outbox->first = outbox->count = 0;
 }
 
-/* Remove the first request, which is not in flight. Returns its number of spans. */
-static size_t drop_first(struct tote__outbox *outbox) {
+/* Remove the first request, which is not in flight. */
+static void drop_first(struct tote__outbox *outbox) {
     struct tote__kept *first = kept_at(outbox, 0);
-    size_t count = first->count;
 
     forget_part(first);
     first->is_complete = false;
@@ -171,7 +170,6 @@ static size_t drop_first(struct tote__outbox *outbox) {
     if (--outbox->count == 0) {
         empty(outbox);
     }
-    return count;
 }
 
 static bool can_disk_queue(const struct tote__outbox *outbox) {

@@ -126,10 +126,11 @@ static void note_failure(struct tote__retry *retry, struct tote__attempts *attem
     bool is_reset = outcome->failure == TOTE_EXPORT_FAILURE_STREAM_RESET;
     bool is_asked_to_wait = outcome->has_retry_after && outcome->retry_after_ms;
 
-    uint64_t earliest = is_outdated(retry, attempts) ? retry->retry_at : 0;
+    bool is_old = is_outdated(retry, attempts);
+    uint64_t earliest = is_old ? retry->retry_at : 0;
 
     keep_cause(retry, outcome);
-    if (is_outdated(retry, attempts) && !is_asked_to_wait) {
+    if (is_old && !is_asked_to_wait) {
         return;
     }
     retry->pause++;
@@ -305,7 +306,6 @@ static void append(struct tote__retry *retry, struct tote__attempts *attempts) {
     }
     *last = attempts;
     attempts->next = NULL;
-    attempts->pause = retry->pause;
     attempts->is_sending = true;
     retry->in_flight++;
 }

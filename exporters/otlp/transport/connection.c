@@ -502,9 +502,9 @@ static uint64_t progress_of(const struct tote__connection *connection) {
  * that is writable without progress is not watched for writing for a while. A window update makes
  * it readable.
  */
-static void note_use(struct tote__watch *watch, uint32_t events, bool has_progress) {
+static void note_use(struct tote__watch *watch, bool is_idle_write) {
     watch->write_at = 0;
-    if (has_progress || events != EPOLLOUT) {
+    if (!is_idle_write) {
         watch->idle_writes = 0;
     } else if (++watch->idle_writes > FREE_IDLE_WRITES) {
         unsigned doublings = watch->idle_writes - FREE_IDLE_WRITES - 1;
@@ -557,14 +557,15 @@ static bool handle_event(struct tote__connection *connection, const struct epoll
         return true;
     }
     watch->armed = 0;
-    uint64_t before = progress_of(connection);
+    bool is_write = event->events == EPOLLOUT;
+    uint64_t before = is_write ? progress_of(connection) : 0;
     if (curl_multi_socket_action(connection->multi, fd, action_of(event->events), running) !=
         CURLM_OK) {
         return false;
     }
     watch = find_watch(connection, fd);
     if (watch && watch->events && !watch->armed) {
-        note_use(watch, event->events, progress_of(connection) != before);
+        note_use(watch, is_write && progress_of(connection) == before);
         arm(connection, watch);
     }
     return true;
