@@ -4,35 +4,8 @@
  */
 #include "support.h"
 
+#include "failing_allocator.h"
 #include "file_fixture.h"
-#include "tote/allocator.h"
-
-/* Allocations until the one that fails; -1: none fails. */
-static long allocations_left = -1;
-static long failures;
-
-static bool is_to_fail(void) {
-    bool fails = allocations_left == 0;
-
-    allocations_left -= allocations_left >= 0;
-    failures += fails;
-    return fails;
-}
-
-static void *allocate(void *self, size_t size) {
-    (void)self;
-    return is_to_fail() ? NULL : malloc(size);
-}
-
-static void *reallocate(void *self, void *memory, size_t old_size, size_t size) {
-    (void)self, (void)old_size;
-    return is_to_fail() ? NULL : realloc(memory, size);
-}
-
-static void release(void *self, void *memory, size_t size) {
-    (void)self, (void)size;
-    free(memory);
-}
 
 static const char full_file[] =
     "file_format: '1.1'\n"
@@ -72,11 +45,11 @@ static void any_allocation_of_a_start_may_fail(void **state) {
     for (long n = 0; has_failed; n++) {
         tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
         options.configuration = file;
-        failures = 0;
-        allocations_left = n;
+        memory.failures = 0;
+        memory.countdown = n;
         tote_sdk *sdk = tote_sdk_start(&options);
-        allocations_left = -1;
-        has_failed = failures > 0;
+        memory.countdown = -1;
+        has_failed = memory.failures > 0;
         refused += !sdk;
         assert_true(sdk || has_failed);
         tote_sdk_close(&sdk, 0);
@@ -86,9 +59,8 @@ static void any_allocation_of_a_start_may_fail(void **state) {
 }
 
 int main(int argc, char **argv) {
-    const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
     const struct CMUnitTest tests[] = {FILE_TEST(any_allocation_of_a_start_may_fail)};
 
-    tote_allocator_set(&allocator);
+    tote_allocator_set(&failing_allocator);
     return RUN_TESTS(tests, argc, argv);
 }

@@ -4,48 +4,12 @@
  */
 #include "support.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "configuration.h"
+#include "failing_allocator.h"
 #include "reports.h"
-#include "tote/allocator.h"
 #include "tote/internal/resource.h"
-
-/* Allocations until the one that fails; -1: none fails. Blocks that are in use. */
-static long allocations_left = -1;
-static long failures;
-static long blocks;
-
-static bool is_to_fail(void) {
-    bool fails = allocations_left == 0;
-
-    allocations_left -= allocations_left >= 0;
-    failures += fails;
-    return fails;
-}
-
-static void *allocate(void *self, size_t size) {
-    (void)self;
-    void *memory = is_to_fail() ? NULL : malloc(size);
-
-    blocks += memory != NULL;
-    return memory;
-}
-
-static void *reallocate(void *self, void *memory, size_t old_size, size_t size) {
-    (void)self, (void)old_size;
-    void *moved = is_to_fail() ? NULL : realloc(memory, size);
-
-    blocks += moved && !memory;
-    return moved;
-}
-
-static void release(void *self, void *memory, size_t size) {
-    (void)self, (void)size;
-    blocks--;
-    free(memory);
-}
 
 static tote_resource *merge_entities(void) {
     const tote_attribute attributes[] = {{"a", tote_string("1")}, {"b", tote_string("\xff")}};
@@ -76,22 +40,22 @@ static tote_resource *detect_entities(void) {
 
 /* With one failure a resource is NULL, or has some of the attributes; nothing leaks. */
 static void check(tote_resource *(*make)(void), size_t entity_count) {
-    long in_use = blocks;
+    long in_use = memory.live;
     size_t attribute_count = 0;
     bool has_failed = true;
 
     for (long n = 0; has_failed; n++) {
         reports_reset(TOTE_LEVEL_NONE);
-        failures = 0;
-        allocations_left = n;
+        memory.failures = 0;
+        memory.countdown = n;
         tote_resource *resource = make();
-        allocations_left = -1;
-        has_failed = failures > 0;
+        memory.countdown = -1;
+        has_failed = memory.failures > 0;
         assert_true(resource || has_failed);
         attribute_count = resource ? resource->attribute_count : attribute_count;
         assert_true(has_failed || resource->entity_count >= entity_count);
         tote_resource_unref(resource);
-        assert_int_equal(blocks, in_use);
+        assert_int_equal(memory.live, in_use);
     }
     assert_true(attribute_count > 5);
 }
@@ -107,9 +71,8 @@ static void any_allocation_of_detectors_may_fail(void **state) {
 }
 
 int main(int argc, char **argv) {
-    const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
     const struct CMUnitTest tests[] = {cmocka_unit_test(any_allocation_of_a_merge_may_fail),
                                        cmocka_unit_test(any_allocation_of_detectors_may_fail)};
 
-    return tote_allocator_set(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
+    return tote_allocator_set(&failing_allocator) ? RUN_TESTS(tests, argc, argv) : 1;
 }

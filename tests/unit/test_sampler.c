@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "parent.h"
 #include "tote/context.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/random.h"
@@ -34,20 +35,6 @@ static int reset(void **state) {
 static const tote_trace_id some_trace = {{0x0A, 0xF7, 0x65, 0x19, 0x16, 0xCD, 0x43, 0xDD, 0x84,
                                           0x48, 0xEB, 0x21, 0x1C, 0x80, 0x31, 0x9C}};
 static const tote_span_id some_span = {{0xB7, 0xAD, 0x6B, 0x71, 0x69, 0x20, 0x33, 0x31}};
-
-/* A context with a span that has this span context; the span id may be zero. */
-static tote_context *with_parent(const tote_trace_id *trace_id, const tote_span_id *span_id,
-                                 uint8_t flags, const char *trace_state, bool is_remote) {
-    tote_trace_state *list = tote_trace_state_from_header(trace_state, strlen(trace_state));
-    tote_span_context *identity = tote_span_context_new(trace_id, span_id, flags, list, is_remote);
-    tote_span *span = tote_span_non_recording_new(identity);
-    tote_context *context = tote_context_with_span(tote_context_root(), span);
-
-    tote_span_unref(span);
-    tote_span_context_unref(identity);
-    tote_trace_state_unref(list);
-    return context;
-}
 
 /* The decision of the sampler; the rest of its result is discarded. */
 static tote_sampling_decision sample(tote_sampler *sampler, const tote_context *parent,

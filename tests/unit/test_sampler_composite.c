@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tote/allocator.h"
-
+#include "failing_allocator.h"
+#include "parent.h"
 #include "tote/internal/sampling.h"
 
 /* The randomness of this trace is c0000000000000. */
@@ -14,16 +14,8 @@ static const tote_trace_id some_trace = {
 
 static tote_context *parent_context(uint8_t flags, const char *trace_state, bool is_remote) {
     static const tote_span_id span_id = {{0xB7}};
-    tote_trace_state *list = tote_trace_state_from_header(trace_state, strlen(trace_state));
-    tote_span_context *parent =
-        tote_span_context_new(&some_trace, &span_id, flags, list, is_remote);
-    tote_span *span = tote_span_non_recording_new(parent);
-    tote_context *context = tote_context_with_span(tote_context_root(), span);
 
-    tote_span_unref(span);
-    tote_span_context_unref(parent);
-    tote_trace_state_unref(list);
-    return context;
+    return with_parent(&some_trace, &span_id, flags, trace_state, is_remote);
 }
 
 /* What a sampler decides about a span. */
@@ -408,39 +400,6 @@ static void descriptions_contain_the_whole_tree(void **state) {
     tote_sampler_free(sampler);
 }
 
-/* The allocator of this process. */
-static struct {
-    long countdown; /* allocations until one fails; negative: none fails */
-    long failures;
-    long live;
-} memory = {-1, 0, 0};
-
-static bool is_to_fail(void) {
-    bool fails = memory.countdown-- == 0;
-
-    memory.failures += fails;
-    return fails;
-}
-
-static void *allocate(void *self, size_t size) {
-    void *block = is_to_fail() ? NULL : malloc(size);
-
-    (void)self;
-    memory.live += block != NULL;
-    return block;
-}
-
-static void *reallocate(void *self, void *block, size_t old_size, size_t size) {
-    (void)self, (void)old_size;
-    return is_to_fail() ? NULL : realloc(block, size);
-}
-
-static void release(void *self, void *block, size_t size) {
-    (void)self, (void)size;
-    memory.live--;
-    free(block);
-}
-
 /* Decide with the n-th allocation failing, for n = 0, 1, 2 ... until none fails. */
 static void decide_without_memory(const tote_context *parent) {
     static const char *const values[] = {"a", "b"};
@@ -525,7 +484,6 @@ int main(int argc, char **argv) {
         SDK_TEST(a_composable_that_cannot_be_created_proposes_no_span),
         SDK_TEST(without_memory_no_wrong_threshold_is_passed_on),
     };
-    const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
 
-    return tote_allocator_set(&allocator) ? RUN_TESTS(tests, argc, argv) : 1;
+    return tote_allocator_set(&failing_allocator) ? RUN_TESTS(tests, argc, argv) : 1;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "parent.h"
 #include "tote/internal/sampling.h"
 
 /* The randomness of this trace is c0000000000000. */
@@ -14,16 +15,8 @@ static const uint8_t sampled = TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM;
 
 static tote_context *remote_parent(uint8_t flags, const char *trace_state, bool is_remote) {
     static const tote_span_id span_id = {{0xB7}};
-    tote_trace_state *list = tote_trace_state_from_header(trace_state, strlen(trace_state));
-    tote_span_context *parent =
-        tote_span_context_new(&some_trace, &span_id, flags, list, is_remote);
-    tote_span *span = tote_span_non_recording_new(parent);
-    tote_context *context = tote_context_with_span(tote_context_root(), span);
 
-    tote_span_unref(span);
-    tote_span_context_unref(parent);
-    tote_trace_state_unref(list);
-    return context;
+    return with_parent(&some_trace, &span_id, flags, trace_state, is_remote);
 }
 
 static tote_span *start_under(const struct sdk_fixture *f, const tote_context *parent) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "parent.h"
 #include "span.h"
 #include "tote/internal/clock.h"
 
@@ -13,15 +14,8 @@
 static tote_context *context_with_parent(uint8_t flags, const char *trace_state, bool is_remote) {
     const tote_trace_id trace_id = {{0x0a, 0xf7}};
     const tote_span_id span_id = {{0xb7}};
-    tote_trace_state *state = tote_trace_state_from_header(trace_state, strlen(trace_state));
-    tote_span_context *parent = tote_span_context_new(&trace_id, &span_id, flags, state, is_remote);
-    tote_span *span = tote_span_non_recording_new(parent);
-    tote_context *context = tote_context_with_span(tote_context_root(), span);
 
-    tote_trace_state_unref(state);
-    tote_span_context_unref(parent);
-    tote_span_unref(span);
-    return context;
+    return with_parent(&trace_id, &span_id, flags, trace_state, is_remote);
 }
 
 static tote_span *start_under(struct sdk_fixture *f, const tote_context *context) {

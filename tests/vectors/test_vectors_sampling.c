@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parent.h"
 #include "reports.h"
 #include "tote/internal/sdk.h"
 #include "tote/tote.h"
@@ -24,16 +25,9 @@ static tote_sampler *(*const constructors[])(double ratio) = {
 /* A context with a remote span, which was sampled. */
 static tote_context *remote_context(const tote_trace_id *trace_id, const char *trace_state) {
     static const tote_span_id span_id = {{0xB7, 0xAD}};
-    const uint8_t flags = TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM;
-    tote_trace_state *list = tote_trace_state_from_header(trace_state, strlen(trace_state));
-    tote_span_context *remote = tote_span_context_new(trace_id, &span_id, flags, list, true);
-    tote_span *span = tote_span_non_recording_new(remote);
-    tote_context *context = tote_context_with_span(tote_context_root(), span);
 
-    tote_span_unref(span);
-    tote_span_context_unref(remote);
-    tote_trace_state_unref(list);
-    return context;
+    return with_parent(trace_id, &span_id, TOTE_TRACE_FLAG_SAMPLED | TOTE_TRACE_FLAG_RANDOM,
+                       trace_state, true);
 }
 
 /* Start a span in an SDK with this sampler. Return whether it is sampled, and its trace state. */
