@@ -12,13 +12,15 @@
  *            comment says otherwise.
  * Text:      UTF-8. A `const char *` ends with NUL. Text that Tote returns always ends with NUL.
  * Options:   Initialize a struct with its TOTE_X_INIT, or with zeros and struct_size, then set
- *            fields. A field that is 0 or NULL has its default, except tote_span_options.parent. A
- * struct whose struct_size is 0 is not read: the defaults apply, with a diagnostic. A struct
- * without struct_size is frozen: its layout never changes. Enums:     An options field that takes
- * an enumerator is a uint32_t. A value that is not an enumerator has the meaning of the default,
- * with a diagnostic. For an argument of a function, see its comment. Callbacks: A callback returns
- * normally. It must not throw an exception or call longjmp(). Memory:    A function copies its
- * arguments before it returns, unless it "takes ownership". It takes ownership also if it fails.
+ *            fields. A field that is 0 or NULL has its default, except tote_span_options.parent.
+ *            A struct whose struct_size is 0 is not read: the defaults apply, with a diagnostic. A
+ *            struct without struct_size is frozen: its layout never changes.
+ * Enums:     An options field that takes an enumerator is a uint32_t. A value that is not an
+ *            enumerator has the meaning of the default, with a diagnostic. For an argument of a
+ *            function, see its comment.
+ * Callbacks: A callback returns normally. It must not throw an exception or call longjmp().
+ * Memory:    A function copies its arguments before it returns, unless it "takes ownership". It
+ *            takes ownership also if it fails.
  * Errors:    Functions do not change errno. What went wrong is reported to tote/diagnostics.h.
  * Threads:   Functions are thread-safe unless a comment says otherwise. "Setup": call it before a
  *            second thread uses Tote. Only tote_context_get_current_ids(),

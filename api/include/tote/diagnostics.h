@@ -24,8 +24,8 @@ typedef enum tote_level {
  * at its end.
  *
  * Threads: it runs on the thread that reports, also on worker threads, concurrently, and with no
- * lock of Tote held. It may call Tote. Reports that it causes itself are passed to it up to 8 calls
- * deep, then dropped. It should not block: the reporting thread waits for it.
+ *          lock of Tote held. It may call Tote. Reports that it causes itself are passed to it up
+ *          to 8 calls deep, then dropped. It should not block: the reporting thread waits for it.
  */
 typedef void (*tote_diagnostics_handler)(tote_level level, const char *component,
                                          const char *message, void *user_data);

@@ -11,9 +11,10 @@
  * Units:    _ms is milliseconds. In options, 0 selects the default.
  * Blocking: functions with a timeout_ms and tote_sdk_unref() block. tote_sdk_after_fork_child() may
  *           block in a thread factory, tote_sdk_poll() in an exporter of the program. timeout_ms is
- * one deadline for all processors; UINT32_MAX is no deadline. tote_sdk_shutdown() and
- * tote_sdk_close() may return up to 50 ms later for each processor whose exporter does not return
- * in time. tote_sdk_close() may take another 50 ms if another thread is in a call to any SDK.
+ *           one deadline for all processors; UINT32_MAX is no deadline. tote_sdk_shutdown() and
+ *           tote_sdk_close() may return up to 50 ms later for each processor whose exporter does
+ *           not return in time. tote_sdk_close() may take another 50 ms if another thread is in a
+ *           call to any SDK.
  *           Exporters and processors of the program must keep to the timeout they are given.
  * Fork:     a child has an empty queue and its own worker. It needs no call for that.
  * Exit:     Tote registers no atexit() handler. If a program returns from main or exits without
