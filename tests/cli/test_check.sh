@@ -278,7 +278,7 @@ END
         sleep 0.02
     done
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/mute") "$tote" check \
-        --timeout-ms 200 >"$work/late"
+        --timeout 200ms >"$work/late"
     expect "a receiver that does not respond fails at the response" "$? $(steps "$work/late")" \
         "1 name look-up ok;connect ok;response FAILED;"
     expect "the time is named" "$(grep -c 'no response within 200 ms' "$work/late")" 1
@@ -312,7 +312,7 @@ END
     wait "$partial"
 fi
 
-"$tote" check --timeout-ms 0 2>"$work/usage" >&2
+"$tote" check --timeout 0 2>"$work/usage" >&2
 expect "a timeout out of range is wrong usage" "$? $(head -1 "$work/usage")" \
-    "2 tote: check: --timeout-ms needs a number from 1 to 86400000, not '0'"
+    "2 tote: check: --timeout needs a duration such as 500ms or 30s, at most 86400 s, not '0'"
 exit "$failed"

@@ -43,7 +43,7 @@ expect "a program exits normally without a receiver" $? 0
 expect "its spans are in the disk queue" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 1
 
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
-    "$tote" send --timeout-ms 200 "$disk_queue" >"$work/away"
+    "$tote" send --timeout 200ms "$disk_queue" >"$work/away"
 expect "without a receiver the exit status is 1" $? 1
 expect "and the batches are left" "$(cat "$work/away")" "0 spans delivered, 0 rejected, 1 batches left"
 
@@ -138,7 +138,7 @@ if [ "$(id -u)" = 0 ]; then
         OTEL_LOG_LEVEL=none "$program" >"$work/program" 2>&1
     rm -f "$disk_queue/tote.lock"
     chown -R 65534 "$disk_queue"
-    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send --timeout-ms 200 "$disk_queue" >"$work/root"
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$tote" send --timeout 200ms "$disk_queue" >"$work/root"
     expect "root sends from the directory of another user" "$(cat "$work/root")" \
         "0 spans delivered, 0 rejected, 1 batches left"
     expect "and creates the lock" "$(ls "$disk_queue/tote.lock")" "$disk_queue/tote.lock"
@@ -165,8 +165,8 @@ expect "a directory that is not a disk queue is an error" $? 1
 expect "with one line" "$(wc -l <"$work/other.out") $(grep -c 'other is not a disk queue' "$work/other.out")" "1 1"
 expect "nothing is created in it" "$(ls -A "$work/other")" lock
 
-"$tote" send --timeout-ms -1 "$disk_queue" 2>"$work/number.err"
+"$tote" send --timeout -1 "$disk_queue" 2>"$work/number.err"
 expect "a timeout out of range is an error" $? 2
 expect "that names the range" "$(head -1 "$work/number.err")" \
-    "tote: send: --timeout-ms needs a number up to 86400000, not '-1'"
+    "tote: send: --timeout needs a duration such as 500ms or 30s, at most 86400 s, not '-1'"
 exit "$failed"

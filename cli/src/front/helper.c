@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * helper.c - the helper programs
+ *
+ * Tests: tests/cli/test_view.sh, tests/cli/test_send.sh
+ */
+#include "helper.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "program.h"
+
+enum { EXIT_NO_HELPER = 127 }; /* as in shells: the program was not found */
+
+/* Cut the last part of a path. Returns false if there is none. */
+static bool cut_last(char *path) {
+    char *slash = strrchr(path, '/');
+
+    if (slash) {
+        *slash = '\0';
+    }
+    return slash;
+}
+
+bool helper_path(const char *name, char path[PATH_MAX]) {
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (length <= 0) {
+        return false;
+    }
+    self[length] = '\0';
+    if (!cut_last(self) || !cut_last(self)) {
+        return false;
+    }
+    return (size_t)snprintf(path, PATH_MAX, "%s/" TOTE_LIBEXEC "/%s", self, name) < PATH_MAX;
+}
+
+int helper_run(const char *name, char **argv) {
+    char path[PATH_MAX] = "";
+
+    if (helper_path(name, path)) {
+        execv(path, argv);
+    } else {
+        errno = ENAMETOOLONG;
+    }
+    program_report(NULL, "cannot run the helper program %s: %s; it is part of the installation",
+                   *path ? path : name, strerror(errno));
+    return EXIT_NO_HELPER;
+}

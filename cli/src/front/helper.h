@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * helper.h - the helper programs, in ../libexec/tote beside the folder of this program
+ */
+#ifndef TOTE_CLI_HELPER_H
+#define TOTE_CLI_HELPER_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+/* Store the path of a helper program. Returns false if it is too long. */
+bool helper_path(const char *name, char path[PATH_MAX]);
+
+/* Replace this process by a helper program. Returns the exit status if that fails. */
+int helper_run(const char *name, char **argv);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the helper program tote-send: commands that send spans
+ *
+ * Tests: tests/cli/test_send.sh, tests/cli/test_check.sh
+ */
+#include "check.h"
+#include "program.h"
+#include "send.h"
+
+static const uint64_t ms = 1000000;
+static const uint64_t default_send_timeout = 30000000000;
+static const uint64_t default_check_timeout = 10000000000;
+static const uint64_t day = 86400000000000;
+
+static int send_queue(int argc, char **argv) {
+    uint64_t timeout = default_send_timeout;
+    const char *crash_files = NULL;
+    int status;
+    const struct program_option table[] = {
+        {"timeout", 't', PROGRAM_DURATION, "TIME", &timeout, 0, day, "stop after this time (30s)"},
+        {"crash-safe-directory", 0, PROGRAM_TEXT, "DIRECTORY", &crash_files, 0, 0,
+         "also deliver from the crash-safe files in DIRECTORY, for programs that set the option "
+         "crash_safe_directory"},
+    };
+    const struct program_command command = {
+        .name = "send",
+        .arguments = "DIRECTORY",
+        .summary =
+            "Deliver the spans in a disk queue (OTEL_C_DISK_QUEUE_DIRECTORY) to the endpoint that\n"
+            "OTEL_EXPORTER_OTLP_ENDPOINT and the related variables set. Stop at the first "
+            "response\n"
+            "that shows that the endpoint does not accept requests (401, 403, 404, ...), and "
+            "leave\n"
+            "the rest in the queue.",
+        .help = "Exit status:\n"
+                "  0  the disk queue is empty\n"
+                "  1  batches are left in the disk queue, or the directory is not a disk queue\n"
+                "  2  wrong usage\n"
+                "  3  files cannot be opened, are damaged, or belong to another container\n"
+                "  4  the receiver rejected spans, or does not accept requests at this endpoint\n",
+        .options = table,
+        .option_count = sizeof table / sizeof *table,
+    };
+    int first = program_parse(&command, argc, argv, false, &status);
+
+    if (first < 0) {
+        return status;
+    }
+    if (first == argc) {
+        return program_usage_error(&command, "the directory of the disk queue is missing");
+    }
+    if (first + 1 < argc) {
+        return program_usage_error(&command, "only one directory is allowed; unexpected '%s'",
+                                   argv[first + 1]);
+    }
+    return send_run(argv[first], crash_files, (unsigned)(timeout / ms));
+}
+
+static int check(int argc, char **argv) {
+    struct check_options options = {.sends = true};
+    uint64_t timeout = default_check_timeout;
+    bool sends_nothing = false;
+    int status;
+    const struct program_option table[] = {
+        {"no-send", 0, PROGRAM_FLAG, NULL, &sends_nothing, 0, 0, "send nothing"},
+        {"all", 'a', PROGRAM_FLAG, NULL, &options.shows_all, 0, 0,
+         "also print the options of Tote that the file does not set"},
+        {"json", 0, PROGRAM_FLAG, NULL, &options.is_json, 0, 0, "print the result as JSON"},
+        {"timeout", 't', PROGRAM_DURATION, "TIME", &timeout, ms, day, "stop after this time (10s)"},
+    };
+    const struct program_command command = {
+        .name = "check",
+        .arguments = "[FILE]",
+        .summary =
+            "Print the configuration in effect and where each value came from: a configuration\n"
+            "file, the OTEL_* variables or a default. Send one span to each exporter, and report\n"
+            "each step: name look-up, connect, TLS, response. No disk queue is used.\n\n"
+            "FILE is the configuration file (OTEL_CONFIG_FILE; without it the other variables).",
+        .help = "Exit status:\n"
+                "  0  every exporter exported the span, or nothing was to be sent\n"
+                "  1  an exporter did not export the span\n"
+                "  2  wrong usage, or the configuration has an error\n",
+        .options = table,
+        .option_count = sizeof table / sizeof *table,
+    };
+    int first = program_parse(&command, argc, argv, false, &status);
+
+    if (first < 0) {
+        return status;
+    }
+    if (first + 1 < argc) {
+        return program_usage_error(&command, "only one file is allowed; unexpected '%s'",
+                                   argv[first + 1]);
+    }
+    options.file = first < argc ? argv[first] : NULL;
+    options.sends = !sends_nothing;
+    options.timeout_ms = (unsigned)(timeout / ms);
+    return check_run(&options);
+}
+
+int main(int argc, char **argv) {
+    static const struct program_entry entries[] = {{"send", send_queue}, {"check", check}};
+
+    return program_run(entries, sizeof entries / sizeof *entries, argc, argv);
+}

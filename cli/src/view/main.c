@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the helper program tote-view: commands that read traces
+ *
+ * Tests: tests/cli/test_view.sh
+ */
+#include "program.h"
+#include "view.h"
+
+enum {
+    OTLP_PORT = 4318,
+    OTLP_GRPC_PORT = 4317,
+    NO_PORT = 65536,
+    MOST_PORT = 65535,
+    MOST_COUNT = 1000000
+};
+
+static const uint64_t default_quiet = 2000000000;
+static const uint64_t hour = 3600000000000;
+
+static int view(int argc, char **argv) {
+    struct view_options options = {.port = OTLP_PORT, .grpc_port = NO_PORT};
+    uint64_t quiet = default_quiet;
+    bool is_once = false;
+    int status;
+    const struct program_option table[] = {
+        {"port", 'p', PROGRAM_NUMBER, "N", &options.port, 0, MOST_PORT,
+         "HTTP port (4318); 0 selects a free port for HTTP and for gRPC"},
+        {"grpc-port", 0, PROGRAM_NUMBER, "N", &options.grpc_port, 0, MOST_PORT,
+         "gRPC port (4317, or a free one if that is in use); 0 selects a free one"},
+        {"once", '1', PROGRAM_FLAG, NULL, &is_once, 0, 0, "exit after the first trace"},
+        {"count", 'n', PROGRAM_NUMBER, "N", &options.count, 1, MOST_COUNT, "exit after N traces"},
+        {"quiet", 0, PROGRAM_DURATION, "TIME", &quiet, 0, hour,
+         "how long to wait for missing spans of a trace (2s)"},
+    };
+    const struct program_command command = {
+        .name = "view",
+        .arguments = "[FILE]...",
+        .summary =
+            "Receive traces on 127.0.0.1 (OTLP over HTTP in protobuf or JSON, OTLP over gRPC),\n"
+            "and draw each trace when it is complete, or when none of its spans arrived for a\n"
+            "while. With files, draw the traces that they contain: OTLP/JSON, or one request in\n"
+            "protobuf, optionally compressed with gzip. The file - is standard input.",
+        .help =
+            "An arrow before a service marks the kind of a span: in for a server, out for a "
+            "client,\n"
+            "dashed for messages. A number after an ellipsis is the depth of a span that is too\n"
+            "deep to be indented.\n",
+        .options = table,
+        .option_count = sizeof table / sizeof *table,
+    };
+    int first = program_parse(&command, argc, argv, false, &status);
+
+    if (first < 0) {
+        return status;
+    }
+    options.count = is_once ? 1 : options.count;
+    options.quiet_ms = (unsigned)(quiet / 1000000);
+    options.is_grpc_port_wanted = options.grpc_port != NO_PORT;
+    if (!options.is_grpc_port_wanted) {
+        options.grpc_port = options.port ? OTLP_GRPC_PORT : 0;
+    }
+    return first < argc ? view_files(&options, argv + first, (size_t)(argc - first))
+                        : view_run(&options);
+}
+
+int main(int argc, char **argv) {
+    static const struct program_entry entries[] = {{"view", view}};
+
+    return program_run(entries, sizeof entries / sizeof *entries, argc, argv);
+}
