@@ -306,18 +306,23 @@ exec 4>&-
 for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'view --port -1' \
     'view --port --count 3' 'view --count' 'view --count 0' 'view --quiet 1x' 'view --colour' 'send' 'send a b' \
     'send -- a b'; do
+    command=${arguments%% *}
+    case $command in
+    '' | look) hint=--help ;;
+    *) hint="$command --help" ;;
+    esac
     # shellcheck disable=SC2086
     timeout 10 "$tote" $arguments >"$work/out" 2>"$work/err"
     expect "bad usage is one line and a hint: tote $arguments" \
         "$? $(wc -c <"$work/out") $(wc -l <"$work/err") $(tail -n 1 "$work/err")" \
-        "2 0 2 Try 'tote --help' for more information."
+        "2 0 2 Try 'tote $hint' for more information."
 done
 expect "an unknown option is named" \
     "$("$tote" view --colour 2>&1 | head -n 1)" "tote: view: unknown option '--colour'"
 expect "a wrong number is named" "$("$tote" view --port 65536 2>&1 | head -n 1)" \
-    "tote: view: --port needs a number up to 65535, not '65536'"
+    "tote: view: --port needs a number from 0 to 65535, not '65536'"
 expect "a missing number is reported" "$("$tote" view --port 2>&1 | head -n 1)" \
-    "tote: view: --port needs a number up to 65535"
+    "tote: view: --port needs a value (N)"
 expect "a number that is too small is named" "$("$tote" view --count 0 2>&1 | head -n 1)" \
     "tote: view: --count needs a number from 1 to 1000000, not '0'"
 cp "$work/shop" "$work/--count"
