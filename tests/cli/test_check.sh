@@ -256,6 +256,11 @@ print([step["state"] for step in steps], result["result"])' "$work/json")" \
 import json, sys
 print(json.load(open(sys.argv[1]))["output"].splitlines()[0].split(" (")[0])' "$work/json")" \
         "0 tote check"
+    sed 's|value: main|value: "${OTEL_C_DISK_QUEUE_DIRECTORY:-unset}"|' "$work/none.yaml" \
+        >"$work/queue.yaml"
+    expect "a file may refer to the variable of the disk queue" \
+        "$(OTEL_C_DISK_QUEUE_DIRECTORY=/queue "$tote" check --no-send "$work/queue.yaml" |
+            grep -c 'shop=/queue')" 1
     "$tote" check --json "$work/none.yaml" >"$work/json"
     expect "booleans and numbers keep their type in JSON" \
         "$(python3 -c '

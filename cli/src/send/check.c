@@ -365,7 +365,10 @@ static void restore_output(struct output *output) {
     }
 }
 
-/* What a program applies when it starts, and this program must not do in its place. */
+/*
+ * Remove variables that a program applies at its start, and this program must not. A file replaces
+ * them, and may refer to them.
+ */
 static void change_environment(void) {
     static const char *const names[] = {"OTEL_LOG_LEVEL", "OTEL_C_DISK_QUEUE_DIRECTORY",
                                         "OTEL_C_CRASH_SAFE"};
@@ -415,7 +418,9 @@ int check_run(const struct check_options *options) {
     tote__observe_attempts(keep_attempt, timeout_ms);
     tote_propagator_xray_register();
     struct output output = redirect_output();
-    change_environment();
+    if (!checked.file) {
+        change_environment();
+    }
     tote_sdk *sdk = tote_sdk_start(&sdk_options);
     checked.is_started = sdk;
     find_ignored();
