@@ -269,11 +269,12 @@ int program_parse(const struct program_command *command, int argc, char **argv,
 
 /*
  * Open descriptors 0 to 2 if they are closed, so that no file or socket gets one of their numbers.
- * They are read-only: output to a descriptor that was closed still fails.
+ * They are read-only: output to a descriptor that was closed still fails. In commands that this
+ * process runs they are closed.
  */
 static void open_stdio(void) {
     while (true) {
-        int descriptor = open("/dev/null", O_RDONLY);
+        int descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (descriptor > STDERR_FILENO || descriptor < 0) {
             close(descriptor);
             return;

@@ -10,18 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "exec.h"
 #include "helper.h"
 #include "program.h"
 #include "tote/common.h"
 
 static const struct {
     const char *name;
-    const char *helper;
     const char *summary;
+    const char *helper;                /* that runs the command; NULL: this program */
+    int (*run)(int argc, char **argv); /* argv[0] is the command */
 } commands[] = {
-    {"view", "tote-view", "receive traces on this machine and display them"},
-    {"send", "tote-send", "deliver the spans of a disk queue"},
-    {"check", "tote-send", "print the configuration in effect, and send one span"},
+    {"exec", "run a command in a span", NULL, exec_run},
+    {"view", "receive traces on this machine and display them", "tote-view", NULL},
+    {"send", "deliver the spans of a disk queue", "tote-send", NULL},
+    {"check", "print the configuration in effect, and send one span", "tote-send", NULL},
 };
 
 static void print_usage(void) {
@@ -48,7 +51,8 @@ static int run(int argc, char **argv) {
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return helper_run(commands[i].helper, argv);
+            return commands[i].run ? commands[i].run(argc - 1, argv + 1)
+                                   : helper_run(commands[i].helper, argv);
         }
     }
     return program_usage_error(NULL, "unknown command '%s'", argv[1]);

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# lib.sh - what the tests of the program tote share. Source it after `set`, and after $tote is set.
+#
+#   $work      a folder of the test, removed at the end
+#   $failed    the exit status of the test
+#   started    an array of processes, killed at the end
+
+work=$(mktemp -d)
+failed=0
+started=()
+export LC_ALL=C.UTF-8 TZ=UTC0 no_proxy='*'
+unset COLUMNS NO_COLOR http_proxy
+for variable in $(compgen -e OTEL_; compgen -e TRACE; compgen -e BAGGAGE); do
+    unset "$variable"
+done
+export XDG_STATE_HOME=$work/state # the disk queue of spans of the program
+
+finish() {
+    [ ${#started[@]} = 0 ] || kill -KILL "${started[@]}" 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# expect WHAT IS WANTED
+expect() {
+    [ "$2" = "$3" ] && { echo "ok - $1"; return; }
+    printf 'not ok - %s\n--- is\n%s\n--- wanted\n%s\n' "$1" "$2" "$3"
+    failed=1
+}
+
+# expect_match WHAT IS PATTERN: a pattern of the shell
+expect_match() {
+    # shellcheck disable=SC2053
+    [[ $2 == $3 ]] && { echo "ok - $1"; return; }
+    printf 'not ok - %s\n--- is\n%s\n--- pattern\n%s\n' "$1" "$2" "$3"
+    failed=1
+}
+
+# until_true COMMAND...: wait up to 30 s until it succeeds
+until_true() {
+    for _ in $(seq 1500); do
+        "$@" && return 0
+        sleep 0.02
+    done
+    return 1
+}
+
+# start_viewer ARGUMENTS...: a viewer in the background; sets viewer, port and grpc_port. What it
+# prints is in $work/view and $work/view.err.
+start_viewer() {
+    "$tote" view --port 0 "$@" >"$work/view" 2>"$work/view.err" &
+    viewer=$!
+    started+=("$viewer")
+    until_true grep -q '^listening on grpc:' "$work/view" || {
+        echo "not ok - the viewer starts"
+        cat "$work/view.err"
+        exit 1
+    }
+    port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
+    # shellcheck disable=SC2034
+    grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/view")
+}
+
+# await PROCESS: wait up to 30 s for its end; sets code, 137 if it had to be killed
+await() {
+    timeout 30 tail --pid="$1" -f /dev/null || kill -KILL "$1"
+    wait "$1" 2>/dev/null
+    # shellcheck disable=SC2034
+    code=$?
+}
