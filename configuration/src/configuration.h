@@ -65,6 +65,13 @@ void tote__configuration_resolve_batch(const tote_batch_options *options,
                                        struct tote__configuration *result);
 
 /*
+ * Return the settings of an SDK, without processors. They own the sampler and the id generator of
+ * the options.
+ */
+struct tote__sdk_settings tote__sdk_settings_of(const tote_sdk_options *options,
+                                                const struct tote__configuration *configuration);
+
+/*
  * Create a processor for an exporter. Takes ownership of the exporter, also on failure. Returns
  * NULL, with a diagnostic, on failure.
  */

@@ -60,7 +60,8 @@ struct tote__disk_queue {
     struct tote__disk_queue_clock clock;
     uint32_t tag; /* in names of this process's files */
     uint32_t sequence;
-    uint64_t last_time; /* time of the newest file */
+    uint64_t last_time;                 /* time of the newest file */
+    struct tote__disk_queue_entry last; /* put last; span_count 0: none */
     struct tote__disk_queue_index known;
     struct tote__disk_queue_index skipped; /* tried again when `known` is empty */
     struct scan scan;
@@ -480,6 +481,7 @@ bool tote__disk_queue_put(struct tote__disk_queue *disk_queue, const struct tote
                    write_batch(disk_queue, &entry, batch));
     if (is_put) {
         disk_queue->last_time = entry.time;
+        disk_queue->last = entry;
         note_file(disk_queue, &entry);
     } else {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
@@ -487,6 +489,14 @@ bool tote__disk_queue_put(struct tote__disk_queue *disk_queue, const struct tote
                                 batch->span_count, disk_queue->path, tote__os_error(errno).text);
     }
     return is_put;
+}
+
+bool tote__disk_queue_has_last(const struct tote__disk_queue *disk_queue) {
+    char name[TOTE__DISK_QUEUE_NAME_BYTES];
+    struct stat status;
+
+    tote__disk_queue_entry_name(&disk_queue->last, name);
+    return disk_queue->last.span_count && tote__folder_has_file(&disk_queue->folder, name, &status);
 }
 
 uint64_t tote__disk_queue_lost(const struct tote__disk_queue *disk_queue) {

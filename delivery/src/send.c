@@ -70,6 +70,7 @@ static bool is_name_of_queue(const char *name) {
     struct tote__disk_queue_entry entry;
 
     return strcmp(name, TOTE__DISK_QUEUE_LOCK_NAME) == 0 ||
+           strcmp(name, TOTE__DISK_QUEUE_SENDER_NAME) == 0 ||
            tote__disk_queue_entry_read(name, "", &entry) || tote__recovery_is_crash_file(name);
 }
 

@@ -78,6 +78,9 @@ void tote__disk_queue_set_sync(struct tote__disk_queue *disk_queue, bool does_sy
  */
 bool tote__disk_queue_put(struct tote__disk_queue *disk_queue, const struct tote__batch *batch);
 
+/* Return whether the file of the last batch of this process that was put still exists. */
+bool tote__disk_queue_has_last(const struct tote__disk_queue *disk_queue);
+
 /*
  * Return how many spans of this process were evicted (count, size or age limit), or became
  * unreadable.

@@ -16,6 +16,9 @@
 /* The directory may contain files of other programs, so the name is specific to Tote. */
 #define TOTE__DISK_QUEUE_LOCK_NAME "tote.lock"
 
+/* The file of the background sender of the program `tote`. */
+#define TOTE__DISK_QUEUE_SENDER_NAME "tote.sender"
+
 struct tote__disk_queue_lock {
     struct tote__claim claim; /* claim on the directory */
     int descriptor;           /* -1: not held */
