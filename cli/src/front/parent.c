@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parent.c - the parent of a span of the command line, and its context for others
+ *
+ * Tests: tests/cli/test_exec.sh
+ */
+#include "parent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tote/environment.h"
+#include "tote/propagators.h"
+
+enum { MOST_VARIABLES = 256, CARRIER_BYTES = 1 << 16 };
+
+/* The variables of a context, and their text. */
+struct variables {
+    char *items[MOST_VARIABLES];
+    char text[CARRIER_BYTES];
+};
+
+const char *parent_read_trace_id(void *trace_id, const char *text) {
+    return tote_trace_id_from_hex(trace_id, text)
+               ? NULL
+               : "is not a trace id: 32 lower-case hexadecimal digits, not all 0";
+}
+
+const char *parent_read_span_id(void *span_id, const char *text) {
+    return tote_span_id_from_hex(span_id, text)
+               ? NULL
+               : "is not a span id: 16 lower-case hexadecimal digits, not all 0";
+}
+
+/* Return `context` with the span of a traceparent; without change if it is not valid. */
+static tote_context *with_traceparent(const tote_context *context, const char *traceparent) {
+    tote_propagator *propagator = tote_propagator_tracecontext_new();
+    tote_header header = {"traceparent", sizeof "traceparent" - 1, traceparent,
+                          strlen(traceparent)};
+    const tote_header_array carrier = {.headers = &header, .count = 1};
+    tote_context *result =
+        tote_propagator_extract(propagator, context, &carrier, tote_header_array_getter());
+
+    tote_propagator_unref(propagator);
+    return result;
+}
+
+static const tote_span_context *span_context_of(const tote_context *context) {
+    return tote_span_get_context(tote_context_get_span(context));
+}
+
+tote_span_context *parent_parse(const char *traceparent) {
+    tote_context *context = with_traceparent(tote_context_root(), traceparent);
+    const tote_span_context *span_context = span_context_of(context);
+    tote_span_context *result =
+        tote_span_context_is_valid(span_context) ? tote_span_context_copy(span_context) : NULL;
+
+    tote_context_unref(context);
+    return result;
+}
+
+const char *parent_add_link(void *links, const char *traceparent) {
+    struct parent_links *list = links;
+    tote_span_context *context = list->count < PARENT_MOST_LINKS ? parent_parse(traceparent) : NULL;
+
+    if (!context) {
+        return list->count < PARENT_MOST_LINKS ? "is not a traceparent" : "is one link too many";
+    }
+    list->items[list->count++] = (tote_link){.context = context};
+    return NULL;
+}
+
+void parent_clear_links(struct parent_links *links) {
+    while (links->count) {
+        tote_span_context_unref((tote_span_context *)links->items[--links->count].context);
+    }
+}
+
+/* Remove the single quotes of a shell word, in place. */
+static void unquote(char *text) {
+    char *out = text;
+    bool is_quoted = false;
+
+    for (; *text; text++) {
+        if (*text == '\'') {
+            is_quoted = !is_quoted;
+        } else if (is_quoted || *text != '\\' || !text[1]) {
+            *out++ = *text;
+        } else {
+            *out++ = *++text;
+        }
+    }
+    *out = '\0';
+}
+
+/* Split a carrier into variables. Comments are ignored, and so is `export`. */
+static void split_carrier(struct variables *variables) {
+    static const char export[] = "export ";
+    size_t count = 0;
+    char *rest = variables->text;
+    char *line;
+
+    while ((line = strsep(&rest, "\r\n")) && count + 1 < MOST_VARIABLES) {
+        line += strspn(line, " \t");
+        line += strncmp(line, export, sizeof export - 1) == 0 ? sizeof export - 1 : 0;
+        char *value = strchr(line, '=');
+        if (*line != '#' && value) {
+            unquote(value + 1);
+            variables->items[count++] = line;
+        }
+    }
+    variables->items[count] = NULL;
+}
+
+/* Read a carrier. Returns false if there is none. */
+static bool read_carrier(const char *path, struct variables *variables) {
+    FILE *file = fopen(path, "re");
+    size_t size = 0;
+
+    if (file) {
+        size = fread(variables->text, 1, sizeof variables->text - 1, file);
+        fclose(file);
+    }
+    variables->text[size] = '\0';
+    split_carrier(variables);
+    return size;
+}
+
+static tote_context *read_context(const struct parent_options *options) {
+    struct variables variables;
+    const tote_context *root = tote_context_root();
+
+    if (options->is_root) {
+        return tote_context_ref(root);
+    }
+    if (options->carrier && read_carrier(options->carrier, &variables)) {
+        tote_context *context = tote_extract_environment(root, variables.items);
+        if (tote_span_context_is_valid(span_context_of(context))) {
+            return context;
+        }
+        tote_context_unref(context);
+    }
+    return tote_extract_environment(root, NULL);
+}
+
+/* Return `context` with another span; it takes ownership of `context`. */
+static tote_context *with_span_context(tote_context *context, const tote_trace_id *trace_id,
+                                       const tote_span_id *span_id, uint8_t flags,
+                                       const tote_trace_state *state) {
+    tote_span_context *span_context = tote_span_context_new(trace_id, span_id, flags, state, true);
+    tote_span *span = tote_span_non_recording_new(span_context);
+    tote_context *result = tote_context_with_span(context, span);
+
+    tote_span_unref(span);
+    tote_span_context_unref(span_context);
+    tote_context_unref(context);
+    return result;
+}
+
+static bool is_set(const void *id, size_t size) {
+    static const unsigned char zero[sizeof(tote_trace_id)];
+
+    return memcmp(id, zero, size) != 0;
+}
+
+/* Apply the ids of the options. Takes ownership of `context`. */
+static tote_context *force_ids(const struct parent_options *options, tote_context *context) {
+    bool has_trace = is_set(&options->trace_id, sizeof options->trace_id);
+
+    if (is_set(&options->parent_id, sizeof options->parent_id)) {
+        const tote_span_context *parent = span_context_of(context);
+        uint8_t flags =
+            has_trace ? TOTE_TRACE_FLAG_SAMPLED : tote_span_context_get_trace_flags(parent);
+        const tote_trace_state *state =
+            has_trace ? NULL : tote_span_context_get_trace_state(parent);
+        return with_span_context(
+            context, has_trace ? &options->trace_id : tote_span_context_get_trace_id(parent),
+            &options->parent_id, flags, state);
+    }
+    if (has_trace) {
+        tote_context *result = tote_context_with_span(context, NULL);
+        tote_context_unref(context);
+        return result;
+    }
+    return context;
+}
+
+tote_context *parent_read(const struct program_command *command,
+                          const struct parent_options *options) {
+    tote_context *context = read_context(options);
+
+    if (options->traceparent) {
+        tote_span_context *parent = parent_parse(options->traceparent);
+        if (!parent) {
+            program_usage_error(command, "--parent: '%s' is not a traceparent",
+                                options->traceparent);
+            tote_context_unref(context);
+            return NULL;
+        }
+        tote_span_context_unref(parent);
+        tote_context *given = with_traceparent(context, options->traceparent);
+        tote_context_unref(context);
+        context = given;
+    }
+    bool has_parent = tote_span_context_is_valid(span_context_of(context)) ||
+                      is_set(&options->trace_id, sizeof options->trace_id);
+    if (is_set(&options->parent_id, sizeof options->parent_id) && !has_parent) {
+        program_usage_error(command, "--force-parent-span-id needs --force-trace-id or a parent");
+    } else {
+        context = force_ids(options, context);
+        if (!options->is_required || tote_span_context_is_valid(span_context_of(context))) {
+            return context;
+        }
+        program_report(command, "there is no parent; --require-parent needs one in --parent, in "
+                                "--carrier or in the environment");
+    }
+    tote_context_unref(context);
+    return NULL;
+}
+
+/* Print a word that a shell reads as this text. */
+static void print_word(FILE *out, const char *text) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "%+,-./:=@_";
+
+    if (!text[strspn(text, plain)]) {
+        fputs(text, out);
+        return;
+    }
+    putc('\'', out);
+    for (; *text; text++) {
+        if (*text == '\'') {
+            fputs("'\\''", out);
+        } else {
+            putc(*text, out);
+        }
+    }
+    putc('\'', out);
+}
+
+void parent_print(FILE *out, const tote_context *context, bool for_export) {
+    char *const none[] = {NULL};
+    struct variables variables;
+    size_t count = tote_inject_environment(context, none, variables.items, MOST_VARIABLES,
+                                           variables.text, sizeof variables.text);
+
+    for (size_t i = 0; i < count; i++) {
+        char *value = strchr(variables.items[i], '=') + 1;
+        fprintf(out, "%s%.*s", for_export ? "export " : "", (int)(value - variables.items[i]),
+                variables.items[i]);
+        print_word(out, value);
+        putc('\n', out);
+    }
+}
+
+/* Replace the file by a new one, which other processes see as a whole. */
+static bool write_carrier(const char *path, const tote_context *context) {
+    char temporary[PATH_MAX];
+    size_t length = (size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    int descriptor = length < sizeof temporary ? mkostemp(temporary, O_CLOEXEC) : -1;
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
+
+    if (!file) {
+        if (descriptor >= 0) {
+            close(descriptor);
+            unlink(temporary);
+        }
+        return false;
+    }
+    parent_print(file, context, false);
+    bool is_written = !ferror(file);
+    is_written &= fclose(file) == 0;
+    if (!is_written || rename(temporary, path) != 0) {
+        int error = errno;
+        unlink(temporary);
+        errno = error;
+        return false;
+    }
+    return true;
+}
+
+bool parent_write_carrier(const struct program_command *command,
+                          const struct parent_options *options, const tote_context *context) {
+    errno = ENAMETOOLONG;
+    if (!options->carrier || write_carrier(options->carrier, context)) {
+        return true;
+    }
+    program_report(command, "cannot write the carrier %s: %s", options->carrier, strerror(errno));
+    return false;
+}
