@@ -253,7 +253,7 @@ kill -TERM "$viewer"
 await
 expect "a signal ends the viewer with status 0" "$code" 0
 expect "after it has drawn the pending traces" \
-    "$(grep -c 'spans whose parent was not received\|^remote' "$work/out")" 3
+    "$(grep -c 'spans whose parent was not received\|^remote' "$work/out")" 2
 
 # open_connections PORT: 300 connections that send nothing
 open_connections() {

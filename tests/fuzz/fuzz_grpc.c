@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "collector.h"
 #include "grpc.h"
 #include "waterfall.h"
 
@@ -22,19 +21,20 @@ static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /* Draw the accepted spans, so that all code that a client can reach is covered. */
 static struct receipt take(void *arg, const uint8_t *bytes, size_t size) {
-    static struct collector collector;
     static struct terminal terminal = {.width = 80, .is_utf8 = true};
-    struct receipt receipt = collector_take(&collector, bytes, size, 0);
-    struct trace *trace;
+    struct model *model = model_new(NULL);
 
     (void)arg;
+    MUST(model);
+    struct receipt receipt = model_take(model, bytes, size, 0);
     terminal.out = terminal.out ? terminal.out : fopen("/dev/null", "w");
     MUST(terminal.out);
-    while ((trace = collector_next(&collector, 0, true))) {
-        waterfall_draw(&terminal, trace);
-        trace_free(trace);
+    for (struct trace *trace = model_newest(model); trace; trace = trace->older) {
+        waterfall_draw(&terminal, model, trace);
     }
-    MUST(collector.span_count == 0 && collector.bytes == 0);
+    model_clear(model);
+    MUST(model_counts(model).spans == 0 && model_counts(model).traces == 0);
+    model_free(model);
     return receipt;
 }
 

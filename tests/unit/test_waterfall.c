@@ -7,13 +7,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "model.h"
 #include "terminal.h"
-#include "trace.h"
+#include "test_spans.h"
 #include "waterfall.h"
 
-/* A trace that a test builds, and its last drawing as text. */
+enum { MOST_SPANS = 2001 };
+
+/* The spans of a trace that a test builds, and its last drawing as text. */
 struct fixture {
-    struct trace trace;
+    struct test_span spans[MOST_SPANS];
+    size_t count;
+    struct tote__arena arena;
     char *text;
 };
 
@@ -30,7 +35,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     struct fixture *fixture = *state;
 
-    tote__arena_clear(&fixture->trace.arena);
+    tote__arena_clear(&fixture->arena);
     free(fixture->text);
     free(fixture);
     return 0;
@@ -38,43 +43,53 @@ static int tear_down(void **state) {
 
 #define DRAWING(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-static void set_id(uint8_t id[8], unsigned number) {
-    for (size_t i = 0; i < 8; i++, number >>= 8) {
-        id[7 - i] = (uint8_t)number;
-    }
-}
-
 /* A span of the service "shop" from `start` on for `length`; no parent: 0. */
-static struct trace_span *add(struct fixture *fixture, unsigned id, unsigned parent,
-                              const char *name, uint64_t start, uint64_t length) {
-    struct trace_span *span = tote__arena_allocate(&fixture->trace.arena, sizeof *span);
+static struct test_span *add(struct fixture *fixture, unsigned id, unsigned parent,
+                             const char *name, uint64_t start, uint64_t length) {
+    struct test_span *span = &fixture->spans[fixture->count++];
 
-    assert_non_null(span);
-    *span = (struct trace_span){
-        .next = fixture->trace.spans,
-        .has_parent = parent != 0,
+    assert_true(fixture->count <= MOST_SPANS);
+    *span = (struct test_span){
+        .trace = 1,
+        .id = id,
+        .parent = parent,
         .name = name,
         .service = "shop",
-        .status_message = "",
         .start_unix_nano = base + start,
         .end_unix_nano = base + start + length,
     };
-    set_id(span->id, id);
-    set_id(span->parent_id, parent);
-    fixture->trace.spans = span;
-    fixture->trace.span_count++;
     return span;
 }
 
-static const char *draw_on(struct fixture *fixture, struct terminal terminal) {
+static void send(struct model *model, const struct test_span *spans, size_t count) {
+    struct tote__buffer request = {.bytes = NULL};
+
+    put_test_request(&request, spans, count);
+    assert_int_equal(model_take(model, request.bytes, request.size, 0).outcome, TAKEN);
+    tote__buffer_clear(&request);
+}
+
+/* Draw the newest trace. */
+static const char *draw_newest(struct fixture *fixture, struct terminal terminal,
+                               struct model *model) {
     size_t size;
 
     free(fixture->text);
     fixture->text = NULL;
     terminal.out = open_memstream(&fixture->text, &size);
     assert_non_null(terminal.out);
-    waterfall_draw(&terminal, &fixture->trace);
+    waterfall_draw(&terminal, model, model_newest(model));
     fclose(terminal.out);
+    return fixture->text;
+}
+
+static const char *draw_on(struct fixture *fixture, struct terminal terminal) {
+    struct model *model = model_new(NULL);
+
+    assert_non_null(model);
+    send(model, fixture->spans, fixture->count);
+    draw_newest(fixture, terminal, model);
+    model_free(model);
     return fixture->text;
 }
 
@@ -119,7 +134,7 @@ static void spans_are_nested_and_in_the_order_of_their_start_times(void **state)
     add(f, 2, 1, "first", 20 * ms, 30 * ms);
 
     assert_string_equal(draw(f, 60),
-                        "trace 00000000000000000000000000000000 · 4 spans · 1 service · 100.0 ms\n"
+                        "trace 00000000000000000000000000000001 · 4 spans · 1 service · 100.0 ms\n"
                         "root            shop █████████████████████████████  100.0 ms\n"
                         "├─ first        shop      ████████▊                  30.0 ms\n"
                         "│  └─ deep      shop         ██▉                     10.0 ms\n"
@@ -130,12 +145,12 @@ static void a_terminal_without_utf8_gets_ascii(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 0, 100 * ms);
-    add(f, 2, 1, "na\xC3\xAFve", 20 * ms, 30 * ms)->is_error = true;
+    add(f, 2, 1, "na\xC3\xAFve", 20 * ms, 30 * ms)->status = TOTE_STATUS_CODE_ERROR;
     add(f, 3, 2, "a name that is too long for its cell", 20 * ms, 30 * ms);
     add(f, 4, 1, "last", 50 * ms, 50 * ms);
 
     assert_string_equal(draw_ascii(f, 60),
-                        "trace 00000000000000000000000000000000, 4 spans, 1 service, 100.0 ms\n"
+                        "trace 00000000000000000000000000000001, 4 spans, 1 service, 100.0 ms\n"
                         "root                      shop ###################  100.0 ms\n"
                         "|- na?ve                  shop    ######             30.0 ms\n"
                         "|  |  ! error\n"
@@ -158,12 +173,12 @@ static void short_names_keep_their_indentation(void **state) {
 
 static void an_error_is_shown_with_or_without_its_message(void **state) {
     struct fixture *f = *state;
-    struct trace_span *told = add(f, 1, 0, "told", 0, 100);
-    struct trace_span *untold = add(f, 2, 1, "untold", 10, 100);
+    struct test_span *told = add(f, 1, 0, "told", 0, 100);
+    struct test_span *untold = add(f, 2, 1, "untold", 10, 100);
 
-    told->is_error = true;
+    told->status = TOTE_STATUS_CODE_ERROR;
     told->status_message = "no unicorns left";
-    untold->is_error = true;
+    untold->status = TOTE_STATUS_CODE_ERROR;
     const char *text = draw(f, 80);
 
     assert_non_null(strstr(text, "\n│  ✗ no unicorns left\n"));
@@ -172,12 +187,12 @@ static void an_error_is_shown_with_or_without_its_message(void **state) {
 
 static void attributes_and_events_are_shown_below_their_span(void **state) {
     struct fixture *f = *state;
-    struct trace_attribute attributes[] = {
+    struct test_attribute attributes[] = {
         {"user.id", "u_1"}, {"url.full", "http://127.0.0.1/a/long/path"}, {"empty", ""}};
-    struct trace_event events[] = {{.name = "early", .time_unix_nano = base - 5},
-                                   {.name = "retry", .time_unix_nano = base + 1500000}};
-    struct trace_attribute attempt = {"attempt", "2"};
-    struct trace_span *span = add(f, 1, 0, "root", 0, 10 * ms);
+    struct test_event events[] = {{.name = "early", .time_unix_nano = base - 5},
+                                  {.name = "retry", .time_unix_nano = base + 1500000}};
+    struct test_attribute attempt = {"attempt", "2"};
+    struct test_span *span = add(f, 1, 0, "root", 0, 10 * ms);
 
     events[1].attributes = &attempt;
     events[1].attribute_count = 1;
@@ -198,9 +213,9 @@ static void attributes_and_events_are_shown_below_their_span(void **state) {
 
 static void a_long_note_is_wrapped(void **state) {
     struct fixture *f = *state;
-    struct trace_span *span = add(f, 1, 0, "root", 0, 10);
+    struct test_span *span = add(f, 1, 0, "root", 0, 10);
 
-    span->is_error = true;
+    span->status = TOTE_STATUS_CODE_ERROR;
     span->status_message = "0123456789 0123456789 0123456789 0123456789";
 
     assert_non_null(strstr(draw(f, 40), "\n   \u2717 0123456789 0123456789 0123456789 01"
@@ -220,8 +235,7 @@ static void durations_have_a_suitable_unit(void **state) {
     struct fixture *f = *state;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
-        f->trace.spans = NULL;
-        f->trace.span_count = 0;
+        f->count = 0;
         add(f, 1, 0, "root", 0, rows[i].nanoseconds);
         assert_non_null(strstr(draw(f, 80), rows[i].text));
     }
@@ -261,7 +275,7 @@ static void a_child_outside_the_time_of_its_parent_is_drawn(void **state) {
 
 static void a_span_that_ended_before_it_started_has_no_duration(void **state) {
     struct fixture *f = *state;
-    struct trace_span *back = add(f, 2, 1, "back", 3600 * 1000 * ms, 0);
+    struct test_span *back = add(f, 2, 1, "back", 3600 * 1000 * ms, 0);
 
     back->end_unix_nano = base;
     add(f, 1, 0, "root", 0, 1);
@@ -273,8 +287,8 @@ static void a_span_that_ended_before_it_started_has_no_duration(void **state) {
 
 static void times_at_the_ends_of_the_range_are_drawn(void **state) {
     struct fixture *f = *state;
-    struct trace_span *whole = add(f, 1, 0, "whole", 0, 0);
-    struct trace_span *last = add(f, 2, 1, "last", 0, 0);
+    struct test_span *whole = add(f, 1, 0, "whole", 0, 0);
+    struct test_span *last = add(f, 2, 1, "last", 0, 0);
 
     whole->start_unix_nano = 0;
     whole->end_unix_nano = 1;
@@ -317,7 +331,7 @@ static void control_characters_of_a_span_are_escaped(void **state) {
     struct fixture *f = *state;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(harmful); i++) {
-        const char *clean = terminal_clean(&f->trace.arena, harmful[i], strlen(harmful[i]));
+        const char *clean = terminal_clean(&f->arena, harmful[i], strlen(harmful[i]));
         assert_non_null(strstr(clean, "\xEF\xBF\xBD"));
         for (const char *at = clean; *at; at++) {
             assert_true((unsigned char)*at >= 0x20 && *at != 0x7F);
@@ -334,17 +348,17 @@ static void harmless_text_is_unchanged(void **state) {
                                "\xE2\x80\x8D \xE2\x80\x93 \xEF\xBF\xBD";
     struct fixture *f = *state;
 
-    assert_string_equal(terminal_clean(&f->trace.arena, text, strlen(text)), text);
-    assert_string_equal(terminal_clean(&f->trace.arena, "", 0), "");
+    assert_string_equal(terminal_clean(&f->arena, text, strlen(text)), text);
+    assert_string_equal(terminal_clean(&f->arena, "", 0), "");
 }
 
 static void without_utf8_no_byte_of_a_control_sequence_is_written(void **state) {
     struct fixture *f = *state;
-    struct trace_attribute attribute = {"k\xC4\x9B", "\xE2\x9C\x97\xC4\x9B"};
-    struct trace_span *span = add(f, 1, 0, "\xC4\x9B[31m", 0, 10);
+    struct test_attribute attribute = {"k\xC4\x9B", "\xE2\x9C\x97\xC4\x9B"};
+    struct test_span *span = add(f, 1, 0, "\xC4\x9B[31m", 0, 10);
 
     span->service = "\xC4\x9B";
-    span->is_error = true;
+    span->status = TOTE_STATUS_CODE_ERROR;
     span->status_message = "\xC4\x9B";
     span->attributes = &attribute;
     span->attribute_count = 1;
@@ -378,15 +392,15 @@ static void long_texts_are_truncated_on_a_narrow_terminal(void **state) {
     char longest[1001];
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
-    struct trace_attribute attributes[] = {{longest, longest}, {"key", longest}, {longest, ""}};
-    struct trace_event event = {.name = longest, .time_unix_nano = base};
-    struct trace_span *span = NULL;
+    struct test_attribute attributes[] = {{longest, longest}, {"key", longest}, {longest, ""}};
+    struct test_event event = {.name = longest, .time_unix_nano = base};
+    struct test_span *span = NULL;
 
     for (unsigned i = 0; i < 10; i++) {
         span = add(f, i + 1, i, longest, i, 100);
         span->service = longest;
     }
-    span->is_error = true;
+    span->status = TOTE_STATUS_CODE_ERROR;
     span->status_message = longest;
     span->attributes = attributes;
     span->attribute_count = 3;
@@ -420,7 +434,7 @@ static void spans_that_share_an_id_are_all_drawn(void **state) {
     struct fixture *f = *state;
 
     add(f, 1, 0, "root", 0, 10);
-    add(f, 1, 0, "root", 0, 10);
+    add(f, 1, 0, "root", 1, 10);
     add(f, 2, 1, "child", 1, 1);
     draw(f, 80);
 
@@ -500,15 +514,15 @@ static void a_chain_with_decreasing_times_is_drawn_completely(void **state) {
 
 static void colour_marks_services_and_errors(void **state) {
     struct fixture *f = *state;
-    struct trace_span *span = add(f, 1, 0, "root", 0, 10);
+    struct test_span *span = add(f, 1, 0, "root", 0, 10);
     struct terminal coloured = {.width = 80, .is_utf8 = true, .has_colour = true};
 
-    span->is_error = true;
+    span->status = TOTE_STATUS_CODE_ERROR;
     draw_on(f, coloured);
     assert_non_null(strstr(f->text, "\033[1;31mroot"));
     assert_non_null(strstr(f->text, "\033[31m✗ error\033[0m"));
 
-    span->is_error = false;
+    span->status = TOTE_STATUS_CODE_UNSET;
     draw_on(f, coloured);
     assert_null(strstr(f->text, "31m"));
     assert_non_null(strstr(f->text, "\033[36mshop"));
@@ -539,10 +553,10 @@ static void kinds_have_marks_in_their_own_column(void **state) {
 
 static void wide_characters_take_two_columns_and_accents_none(void **state) {
     struct fixture *f = *state;
-    struct trace_attribute note = {"\u6ce8", "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"
-                                             "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"
-                                             "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"};
-    struct trace_span *span = add(f, 1, 0, "\u4e2d\u6587", 0, 100 * ms);
+    struct test_attribute note = {"\u6ce8", "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"
+                                            "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"
+                                            "\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587\u4e2d\u6587"};
+    struct test_span *span = add(f, 1, 0, "\u4e2d\u6587", 0, 100 * ms);
 
     span->attributes = &note;
     span->attribute_count = 1;
@@ -558,10 +572,10 @@ static void wide_characters_take_two_columns_and_accents_none(void **state) {
 
 static void an_error_without_a_message_is_shown_with_its_type(void **state) {
     struct fixture *f = *state;
-    struct trace_attribute type = {"error.type", "409"};
-    struct trace_span *span = add(f, 1, 0, "root", 0, 100);
+    struct test_attribute type = {"error.type", "409"};
+    struct test_span *span = add(f, 1, 0, "root", 0, 100);
 
-    span->is_error = true;
+    span->status = TOTE_STATUS_CODE_ERROR;
     span->attributes = &type;
     span->attribute_count = 1;
     assert_int_equal(count_of(draw(f, 80), "✗ error 409\n"), 1);
@@ -570,8 +584,54 @@ static void an_error_without_a_message_is_shown_with_its_type(void **state) {
     assert_int_equal(count_of(draw(f, 80), "✗ out of stock\n"), 1);
 }
 
-static void a_trace_without_spans_draws_nothing(void **state) {
-    assert_string_equal(draw(*state, 80), "");
+static void a_link_is_shown_with_its_trace_if_that_is_another_one(void **state) {
+    static const struct test_link links[] = {{1, 7}, {2, 8}};
+    struct fixture *f = *state;
+    struct test_span *span = add(f, 1, 0, "root", 0, 100);
+
+    span->links = links;
+    span->link_count = 2;
+    assert_non_null(strstr(draw(f, 100), "\n   link to span 0000000000000007\n"
+                                         "   link to span 0000000000000008 of trace "
+                                         "00000000000000000000000000000002\n"));
+}
+
+static void an_unfinished_span_is_marked(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, 0, "root", 0, 100);
+    add(f, 2, 1, "child", 0, 0)->end_unix_nano = 0;
+    assert_non_null(strstr(draw(f, 80), "0 ns\n      unfinished\n"));
+    assert_int_equal(count_of(f->text, "unfinished"), 1);
+}
+
+static void a_trace_that_is_drawn_again_has_the_number_of_late_spans_in_its_heading(void **state) {
+    struct fixture *f = *state;
+    struct model *model = model_new(NULL);
+    const struct terminal terminal = {.width = 100, .is_utf8 = true};
+
+    add(f, 1, 0, "root", 0, 100);
+    add(f, 2, 1, "late", 10, 100);
+    add(f, 3, 1, "late too", 20, 100);
+    send(model, f->spans, 1);
+    assert_null(strstr(draw_newest(f, terminal, model), "again"));
+    send(model, f->spans, 3);
+    assert_non_null(
+        strstr(draw_newest(f, terminal, model), "1 \u00b7 again, 2 more \u00b7 3 spans"));
+    assert_int_equal(count_of(f->text, "root"), 1);
+    model_free(model);
+}
+
+/* The drawing is written in parts. */
+static void a_large_drawing_is_complete(void **state) {
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < 2000; i++) {
+        add(f, i + 1, 0, "name.", i, 1);
+    }
+    draw(f, 400);
+    assert_int_equal(count_of(f->text, "name."), 2000);
+    assert_int_equal(count_of(f->text, "\n"), 2001);
 }
 
 static void terminal_features_are_those_of_the_environment(void **state) {
@@ -622,7 +682,10 @@ int main(int argc, char **argv) {
         DRAWING(kinds_have_marks_in_their_own_column),
         DRAWING(wide_characters_take_two_columns_and_accents_none),
         DRAWING(an_error_without_a_message_is_shown_with_its_type),
-        DRAWING(a_trace_without_spans_draws_nothing),
+        DRAWING(a_link_is_shown_with_its_trace_if_that_is_another_one),
+        DRAWING(an_unfinished_span_is_marked),
+        DRAWING(a_trace_that_is_drawn_again_has_the_number_of_late_spans_in_its_heading),
+        DRAWING(a_large_drawing_is_complete),
         TEST(terminal_features_are_those_of_the_environment),
     };
 

@@ -1,233 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decode.c - decode an OTLP request into spans, with protobuf-c
+ * decode.c - read an OTLP request
  *
- * Tests: tests/unit/test_collector.c
+ * Nearly every request is valid as it is, and its messages are kept as they are. Others are
+ * rewritten once, so that readers of messages need no checks: text is valid UTF-8, fields are in
+ * the order of their numbers, and only the last value of a field that is not repeated remains.
+ *
+ * Tests: tests/unit/test_model.c
  */
 #include "decode.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "otlp/request.pb-c.h"
-#include "terminal.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/record.h"
 #include "tote/internal/text.h"
-#include "tote/value.h"
 
 enum {
-    LONGEST_NAME = 512,
     DEEPEST_MESSAGE = 100,
-    MEMBER_BYTES = 64, /* memory of protobuf-c for a member while it unpacks, estimated */
-    TEXT_BYTES = 16    /* memory of a short text in an arena */
+    MEMBER_BYTES = 64,   /* memory for a member of a message, estimated */
+    MOST_HEAD_BYTES = 15 /* of a field: its tag and its length */
 };
-
-static const char *clean(struct tote__arena *arena, const char *text) {
-    return terminal_clean(arena, text, strlen(text));
-}
-
-/* Limit names: that of a service is copied into each of its spans. */
-static const char *clean_name(struct tote__arena *arena, const char *name) {
-    return terminal_clean(arena, name, tote__utf8_cut(name, strlen(name), LONGEST_NAME));
-}
-
-/* The text of a value; what does not fit is left out. */
-struct text {
-    char bytes[TERMINAL_LONGEST];
-    size_t length;
-};
-
-static bool is_full(const struct text *text) {
-    return text->length == sizeof text->bytes;
-}
-
-static void append(struct text *text, const char *more) {
-    size_t length = strlen(more);
-    size_t fitting = tote__utf8_cut(more, length, sizeof text->bytes - text->length);
-
-    memcpy(text->bytes + text->length, more, fitting);
-    text->length += fitting;
-    if (fitting < length) { /* full from now on: nothing may follow the gap */
-        memset(text->bytes + text->length, '.', sizeof text->bytes - text->length);
-        text->length = sizeof text->bytes;
-    }
-}
-
-static void append_scalar(struct text *text, tote_value value) {
-    char scalar[64];
-
-    tote_value_to_text(value, scalar, sizeof scalar);
-    append(text, scalar);
-}
-
-/* Append a value; lists like in JSON, without quotes. check() has limited the depth. */
-static void append_value(struct text *text, const Tote__Otlp__AnyValue *value) {
-    char size[32];
-
-    switch (value ? value->value_case : TOTE__OTLP__ANY_VALUE__VALUE__NOT_SET) {
-    case TOTE__OTLP__ANY_VALUE__VALUE_STRING_VALUE:
-        append(text, value->string_value);
-        break;
-    case TOTE__OTLP__ANY_VALUE__VALUE_BOOL_VALUE:
-        append_scalar(text, tote_bool(value->bool_value));
-        break;
-    case TOTE__OTLP__ANY_VALUE__VALUE_INT_VALUE:
-        append_scalar(text, tote_int(value->int_value));
-        break;
-    case TOTE__OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE:
-        append_scalar(text, tote_double(value->double_value));
-        break;
-    case TOTE__OTLP__ANY_VALUE__VALUE_BYTES_VALUE:
-        snprintf(size, sizeof size, "<%zu bytes>", value->bytes_value.len);
-        append(text, size);
-        break;
-    case TOTE__OTLP__ANY_VALUE__VALUE_ARRAY_VALUE:
-        append(text, "[");
-        for (size_t i = 0; i < value->array_value->n_values && !is_full(text); i++) {
-            append(text, i ? "," : "");
-            append_value(text, value->array_value->values[i]);
-        }
-        append(text, "]");
-        break;
-    case TOTE__OTLP__ANY_VALUE__VALUE_KVLIST_VALUE:
-        append(text, "{");
-        for (size_t i = 0; i < value->kvlist_value->n_values && !is_full(text); i++) {
-            append(text, i ? "," : "");
-            append(text, value->kvlist_value->values[i]->key);
-            append(text, ":");
-            append_value(text, value->kvlist_value->values[i]->value);
-        }
-        append(text, "}");
-        break;
-    default:
-        break;
-    }
-}
-
-static struct trace_attribute *decode_attributes(struct tote__arena *arena,
-                                                 Tote__Otlp__KeyValue **messages, size_t count) {
-    struct trace_attribute *attributes =
-        count ? tote__arena_allocate(arena, count * sizeof *attributes) : NULL;
-
-    for (size_t i = 0; attributes && i < count; i++) {
-        struct text text; /* not initialised as a whole: it is large */
-        text.length = 0;
-        append_value(&text, messages[i]->value);
-        attributes[i].key = clean_name(arena, messages[i]->key);
-        attributes[i].value = terminal_clean(arena, text.bytes, text.length);
-    }
-    return attributes;
-}
-
-static void decode_events(struct tote__arena *arena, struct trace_span *span,
-                          const Tote__Otlp__Span *message) {
-    size_t count = message->n_events;
-
-    span->events = count ? tote__arena_allocate(arena, count * sizeof *span->events) : NULL;
-    for (size_t i = 0; span->events && i < count; i++) {
-        const Tote__Otlp__Span__Event *event = message->events[i];
-        struct trace_attribute *attributes =
-            decode_attributes(arena, event->attributes, event->n_attributes);
-        span->events[span->event_count++] = (struct trace_event){
-            .name = clean_name(arena, event->name),
-            .time_unix_nano = event->time_unix_nano,
-            .attributes = attributes,
-            .attribute_count = attributes ? event->n_attributes : 0,
-            .dropped_attribute_count = event->dropped_attributes_count,
-        };
-    }
-}
-
-static const char *service_of(const Tote__Otlp__Resource *resource) {
-    for (size_t i = 0; resource && i < resource->n_attributes; i++) {
-        const Tote__Otlp__KeyValue *attribute = resource->attributes[i];
-        bool is_text = attribute->value &&
-                       attribute->value->value_case == TOTE__OTLP__ANY_VALUE__VALUE_STRING_VALUE;
-        if (is_text && strcmp(attribute->key, "service.name") == 0) {
-            return attribute->value->string_value;
-        }
-    }
-    return "?";
-}
-
-/* Whether an id has the right length and is not all zero, which some SDKs write for none. */
-static bool is_id(const ProtobufCBinaryData *id, size_t size) {
-    static const uint8_t none[16];
-
-    return id->len == size && memcmp(id->data, none, size) != 0;
-}
-
-static tote_span_kind kind_of(const Tote__Otlp__Span *message) {
-    switch (message->kind) {
-    case TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_SERVER:
-        return TOTE_SPAN_KIND_SERVER;
-    case TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CLIENT:
-        return TOTE_SPAN_KIND_CLIENT;
-    case TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_PRODUCER:
-        return TOTE_SPAN_KIND_PRODUCER;
-    case TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CONSUMER:
-        return TOTE_SPAN_KIND_CONSUMER;
-    default:
-        return TOTE_SPAN_KIND_INTERNAL;
-    }
-}
-
-/* Estimate the memory of a span. Many empty attributes take much more than on the wire. */
-static size_t held_bytes(const Tote__Otlp__Span *message) {
-    const size_t attribute_bytes = sizeof(struct trace_attribute) + 2 * (size_t)TEXT_BYTES;
-    size_t bytes = sizeof(struct trace_span) + tote__otlp__span__get_packed_size(message) +
-                   message->n_attributes * attribute_bytes;
-
-    for (size_t i = 0; i < message->n_events; i++) {
-        bytes += sizeof(struct trace_event) + TEXT_BYTES +
-                 message->events[i]->n_attributes * attribute_bytes;
-    }
-    return bytes;
-}
-
-/* The destination of the spans. */
-struct destination {
-    decode_place place;
-    void *arg;
-    struct receipt *receipt;
-};
-
-static void decode_span(const Tote__Otlp__Span *message, const char *service,
-                        const struct destination *to) {
-    struct tote__arena *arena;
-    struct trace_span *span;
-
-    if (!is_id(&message->trace_id, 16) || !is_id(&message->span_id, sizeof span->id)) {
-        to->receipt->invalid_ids++;
-        return;
-    }
-    span = to->place(to->arg, message->trace_id.data, message->start_time_unix_nano,
-                     held_bytes(message), &arena);
-    if (!span) {
-        to->receipt->left_out++;
-        return;
-    }
-    memcpy(span->id, message->span_id.data, sizeof span->id);
-    span->has_parent = is_id(&message->parent_span_id, sizeof span->parent_id);
-    if (span->has_parent) {
-        memcpy(span->parent_id, message->parent_span_id.data, sizeof span->parent_id);
-    }
-    span->kind = kind_of(message);
-    span->name = clean_name(arena, message->name);
-    span->service = clean_name(arena, service);
-    span->start_unix_nano = message->start_time_unix_nano;
-    span->end_unix_nano = message->end_time_unix_nano;
-    span->is_error =
-        message->status &&
-        message->status->code == TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_ERROR;
-    span->status_message = message->status ? clean(arena, message->status->message) : "";
-    span->attributes = decode_attributes(arena, message->attributes, message->n_attributes);
-    span->attribute_count = span->attributes ? message->n_attributes : 0;
-    span->dropped_attribute_count = message->dropped_attributes_count;
-    span->dropped_event_count = message->dropped_events_count;
-    span->dropped_link_count = message->dropped_links_count;
-    decode_events(arena, span, message);
-}
 
 /* Bytes of a message that are not checked yet. */
 struct wire {
@@ -250,12 +46,17 @@ static bool read_varint(struct wire *wire, uint64_t *value, unsigned most_bytes)
 
 /* Return the size of the value that is next. The length of a length-delimited value is consumed. */
 static bool read_size(struct wire *wire, unsigned type, uint64_t *size) {
-    uint64_t number;
+    struct wire number = *wire;
+    uint64_t value;
 
     *size = 0;
     switch (type) {
     case PROTOBUF_C_WIRE_TYPE_VARINT:
-        return read_varint(wire, &number, 10);
+        if (!read_varint(&number, &value, 10)) {
+            return false;
+        }
+        *size = (uint64_t)(number.at - wire->at);
+        return true;
     case PROTOBUF_C_WIRE_TYPE_64BIT:
         *size = 8;
         return true;
@@ -269,32 +70,72 @@ static bool read_size(struct wire *wire, unsigned type, uint64_t *size) {
     }
 }
 
-/*
- * Check that a message is nested at most DEEPEST_MESSAGE deep and that unpacking it takes at most
- * DECODED_MOST bytes, because protobuf-c has no limits. `spent` is the sum so far.
- */
-static enum outcome check(const ProtobufCMessageDescriptor *type, struct wire wire, unsigned depth,
-                          size_t *spent) {
-    *spent += type->sizeof_message;
+static unsigned wire_type_of(const ProtobufCFieldDescriptor *field) {
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return PROTOBUF_C_WIRE_TYPE_64BIT;
+    case PROTOBUF_C_TYPE_FIXED32:
+        return PROTOBUF_C_WIRE_TYPE_32BIT;
+    default:
+        return PROTOBUF_C_WIRE_TYPE_VARINT;
+    }
+}
+
+static bool is_repeated(const ProtobufCFieldDescriptor *field) {
+    return field && field->label == PROTOBUF_C_LABEL_REPEATED;
+}
+
+static bool is_oneof(const ProtobufCFieldDescriptor *field) {
+    return field && (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
+}
+
+/* A request that is being checked. */
+struct checking {
+    size_t spent;    /* memory, estimated */
+    bool is_regular; /* so far it can be kept as it is */
+};
+
+static enum outcome check(struct checking *checking, const ProtobufCMessageDescriptor *type,
+                          struct wire wire, unsigned depth) {
+    unsigned previous = 0;
+    bool has_oneof = false;
+
+    checking->spent += type->sizeof_message;
     while (wire.left > 0) {
         uint64_t key;
         uint64_t size;
-        if (!read_varint(&wire, &key, 5) || !read_size(&wire, key & 7, &size) || size > wire.left) {
+        if (!read_varint(&wire, &key, 5) || !(key >> 3) || key > UINT32_MAX ||
+            !read_size(&wire, key & 7, &size) || size > wire.left) {
             return MALFORMED;
         }
+        unsigned number = (unsigned)(key >> 3);
         const ProtobufCFieldDescriptor *field =
-            protobuf_c_message_descriptor_get_field(type, (unsigned)(key >> 3));
-        bool is_message = field && field->type == PROTOBUF_C_TYPE_MESSAGE &&
-                          (key & 7) == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
-        *spent += MEMBER_BYTES + (is_message ? 0 : size);
-        if (*spent > DECODED_MOST) {
+            protobuf_c_message_descriptor_get_field(type, number);
+        if (field && wire_type_of(field) != (key & 7)) {
+            return MALFORMED;
+        }
+        bool is_message = field && field->type == PROTOBUF_C_TYPE_MESSAGE;
+        checking->spent += MEMBER_BYTES + (is_message ? 0 : size);
+        if (checking->spent > DECODED_MOST) {
             return TOO_LARGE;
+        }
+        checking->is_regular &= number > previous || (number == previous && is_repeated(field));
+        checking->is_regular &= !(has_oneof && is_oneof(field));
+        previous = number;
+        has_oneof |= is_oneof(field);
+        if (field && field->type == PROTOBUF_C_TYPE_STRING && checking->is_regular) {
+            checking->is_regular = tote__utf8_valid_prefix((const char *)wire.at, size) == size;
         }
         if (is_message && depth == DEEPEST_MESSAGE) {
             return MALFORMED;
         }
         enum outcome outcome =
-            is_message ? check(field->descriptor, (struct wire){wire.at, size}, depth + 1, spent)
+            is_message ? check(checking, field->descriptor, (struct wire){wire.at, size}, depth + 1)
                        : TAKEN;
         if (outcome != TAKEN) {
             return outcome;
@@ -305,32 +146,269 @@ static enum outcome check(const ProtobufCMessageDescriptor *type, struct wire wi
     return TAKEN;
 }
 
-static void decode_resource(const Tote__Otlp__ResourceSpans *of_resource,
-                            const struct destination *to) {
-    const char *service = service_of(of_resource->resource);
+/* A copy that is being written from its end to its begin, where lengths follow their content. */
+struct rewriting {
+    uint8_t *begin;
+    uint8_t *at;
+    bool is_out_of_memory;
+};
 
-    for (size_t s = 0; s < of_resource->n_scope_spans; s++) {
-        const Tote__Otlp__ScopeSpans *of_scope = of_resource->scope_spans[s];
-        for (size_t i = 0; i < of_scope->n_spans; i++) {
-            decode_span(of_scope->spans[i], service, to);
-        }
+static void put_before(struct rewriting *rewriting, const void *bytes, size_t size) {
+    rewriting->at -= size;
+    if (size) {
+        memcpy(rewriting->at, bytes, size);
     }
 }
 
-void decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg,
-                    struct receipt *receipt) {
-    const struct destination to = {place, arg, receipt};
-    Tote__Otlp__ExportTraceServiceRequest *request = NULL;
-    size_t spent = 0;
+static void put_head_before(struct rewriting *rewriting, uint32_t tag, size_t length) {
+    uint8_t head[MOST_HEAD_BYTES];
+    uint8_t *end = tote__put_varint(tote__put_varint(head, tag), length);
 
-    receipt->outcome = check(&tote__otlp__export_trace_service_request__descriptor,
-                             (struct wire){bytes, size}, 0, &spent);
-    if (receipt->outcome == TAKEN) {
-        request = tote__otlp__export_trace_service_request__unpack(NULL, size, bytes);
-        receipt->outcome = request ? TAKEN : MALFORMED;
+    put_before(rewriting, head, (size_t)(end - head));
+}
+
+struct placed_field {
+    uint32_t number;
+    bool is_left_out;
+    size_t position;
+    struct tote__field field;
+    const ProtobufCFieldDescriptor *descriptor; /* NULL: unknown */
+};
+
+static int compare_fields(const void *a, const void *b) {
+    const struct placed_field *x = a;
+    const struct placed_field *y = b;
+
+    if (x->number != y->number) {
+        return x->number < y->number ? -1 : 1;
     }
-    for (size_t i = 0; request && i < request->n_resource_spans; i++) {
-        decode_resource(request->resource_spans[i], &to);
+    return x->position < y->position ? -1 : x->position > y->position;
+}
+
+/* Leave out what a later field replaces: the same one, or another one of its group. */
+static void leave_out_replaced(struct placed_field *fields, size_t count) {
+    size_t last_of_group = SIZE_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_oneof(fields[i].descriptor) &&
+            (last_of_group == SIZE_MAX || fields[i].position > fields[last_of_group].position)) {
+            last_of_group = i;
+        }
     }
-    tote__otlp__export_trace_service_request__free_unpacked(request, NULL);
+    for (size_t i = 0; i < count; i++) {
+        const ProtobufCFieldDescriptor *descriptor = fields[i].descriptor;
+        bool is_same_next = i + 1 < count && fields[i + 1].number == fields[i].number;
+        fields[i].is_left_out = (descriptor && !is_repeated(descriptor) && is_same_next) ||
+                                (is_oneof(descriptor) && i != last_of_group);
+    }
+}
+
+static void rewrite(struct rewriting *rewriting, const ProtobufCMessageDescriptor *type,
+                    struct tote__slice message);
+
+static void rewrite_field(struct rewriting *rewriting, const struct placed_field *placed) {
+    const struct tote__field *field = &placed->field;
+    const ProtobufCFieldDescriptor *descriptor = placed->descriptor;
+    const char *text = (const char *)field->content.at;
+    uint8_t *end = rewriting->at;
+
+    if (descriptor && descriptor->type == PROTOBUF_C_TYPE_MESSAGE) {
+        rewrite(rewriting, descriptor->descriptor, field->content);
+    } else if (descriptor && descriptor->type == PROTOBUF_C_TYPE_STRING) {
+        rewriting->at -= tote__utf8_repaired_length(text, field->content.size);
+        tote__utf8_repair((char *)rewriting->at, text, field->content.size);
+    } else {
+        put_before(rewriting, field->whole.at, field->whole.size);
+        return;
+    }
+    put_head_before(rewriting, tote__field_tag(field), (size_t)(end - rewriting->at));
+}
+
+/* Write a message before what is written already. check() has limited the depth. */
+static void rewrite(struct rewriting *rewriting, const ProtobufCMessageDescriptor *type,
+                    struct tote__slice message) {
+    struct tote__slice rest = message;
+    struct tote__field field;
+    size_t count = 0;
+
+    while (tote__next_field(&rest, &field)) {
+        count++;
+    }
+    size_t size = count * sizeof(struct placed_field);
+    struct placed_field *fields = count ? tote__allocate(size) : NULL;
+    if (!fields) {
+        rewriting->is_out_of_memory |= count > 0;
+        return;
+    }
+    rest = message;
+    for (size_t i = 0; i < count && tote__next_field(&rest, &field); i++) {
+        fields[i] = (struct placed_field){
+            .number = field.number,
+            .position = i,
+            .field = field,
+            .descriptor = protobuf_c_message_descriptor_get_field(type, field.number),
+        };
+    }
+    qsort(fields, count, sizeof *fields, compare_fields);
+    leave_out_replaced(fields, count);
+    for (size_t i = count; i-- > 0 && !rewriting->is_out_of_memory;) {
+        if (!fields[i].is_left_out) {
+            rewrite_field(rewriting, &fields[i]);
+        }
+    }
+    tote__release(fields, size);
+}
+
+enum outcome decode_request(struct decoded *decoded, const uint8_t *bytes, size_t size) {
+    const ProtobufCMessageDescriptor *type = &tote__otlp__export_trace_service_request__descriptor;
+    struct checking checking = {.is_regular = true};
+    enum outcome outcome = check(&checking, type, (struct wire){bytes, size}, 0);
+
+    *decoded = (struct decoded){.bytes = {bytes, size}};
+    if (outcome != TAKEN || checking.is_regular) {
+        return outcome;
+    }
+    /* A byte of text becomes up to three, and so lengths of up to 2^32 grow by one byte. */
+    decoded->owned_size = 4 * size;
+    decoded->owned = tote__allocate(decoded->owned_size);
+    if (!decoded->owned) {
+        return BUSY;
+    }
+    uint8_t *end = decoded->owned + decoded->owned_size;
+    struct rewriting rewriting = {decoded->owned, end, false};
+    rewrite(&rewriting, type, decoded->bytes);
+    decoded->bytes = (struct tote__slice){rewriting.at, (size_t)(end - rewriting.at)};
+    return rewriting.is_out_of_memory ? BUSY : TAKEN;
+}
+
+void decode_clear(struct decoded *decoded) {
+    tote__release(decoded->owned, decoded->owned_size);
+    *decoded = (struct decoded){.owned = NULL};
+}
+
+/* Whether an id has the right length and is not all zero, which some SDKs write for none. */
+static bool is_id(struct tote__slice id, size_t size) {
+    static const uint8_t none[16];
+
+    return id.size == size && memcmp(id.at, none, size) != 0;
+}
+
+static tote_span_kind kind_of(uint64_t kind) {
+    static const tote_span_kind kinds[] = {
+        [TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_UNSPECIFIED] = TOTE_SPAN_KIND_INTERNAL,
+        [TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_INTERNAL] = TOTE_SPAN_KIND_INTERNAL,
+        [TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_SERVER] = TOTE_SPAN_KIND_SERVER,
+        [TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CLIENT] = TOTE_SPAN_KIND_CLIENT,
+        [TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_PRODUCER] = TOTE_SPAN_KIND_PRODUCER,
+        [TOTE__OTLP__SPAN__SPAN_KIND__SPAN_KIND_CONSUMER] = TOTE_SPAN_KIND_CONSUMER,
+    };
+
+    return kind < TOTE_COUNT_OF(kinds) ? kinds[kind] : TOTE_SPAN_KIND_INTERNAL;
+}
+
+static tote_status_code status_of(struct tote__slice status) {
+    struct tote__field field;
+    uint64_t code = 0;
+
+    while (tote__next_field(&status, &field)) {
+        code = tote__field_tag(&field) == TOTE__STATUS_CODE ? field.value : code;
+    }
+    return code == TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_ERROR ? TOTE_STATUS_CODE_ERROR
+           : code == TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_OK  ? TOTE_STATUS_CODE_OK
+                                                                           : TOTE_STATUS_CODE_UNSET;
+}
+
+/* Whether a KeyValue is tote.span.unfinished=true, which `tote span` and crash recovery write. */
+static bool is_unfinished_mark(struct tote__slice attribute) {
+    static const char mark[] = "\x0A\x14"
+                               "tote.span.unfinished"
+                               "\x12\x02\x10\x01";
+    const size_t size = sizeof mark - 1;
+
+    return attribute.size == size && memcmp(attribute.at, mark, size) == 0;
+}
+
+bool decode_span(struct trace_span *span, struct decoded_span *parts) {
+    struct tote__slice rest = span->message;
+    struct tote__slice trace_id = {NULL, 0};
+    struct tote__slice id = {NULL, 0};
+    struct tote__slice parent = {NULL, 0};
+    struct tote__field field;
+
+    parts->name = (struct tote__slice){NULL, 0};
+    while (tote__next_field(&rest, &field)) {
+        switch (tote__field_tag(&field)) {
+        case TOTE__SPAN_TRACE_ID:
+            trace_id = field.content;
+            break;
+        case TOTE__SPAN_SPAN_ID:
+            id = field.content;
+            break;
+        case TOTE__SPAN_PARENT_SPAN_ID:
+            parent = field.content;
+            break;
+        case TOTE__SPAN_NAME:
+            parts->name = field.content;
+            break;
+        case TOTE__SPAN_KIND:
+            span->kind = kind_of(field.value);
+            break;
+        case TOTE__SPAN_START_TIME:
+            span->start_unix_nano = field.value;
+            break;
+        case TOTE__SPAN_END_TIME:
+            span->end_unix_nano = field.value;
+            break;
+        case TOTE__SPAN_ATTRIBUTE:
+            span->attribute_count++;
+            span->is_open |= is_unfinished_mark(field.content);
+            break;
+        case TOTE__SPAN_EVENT:
+            span->event_count++;
+            break;
+        case TOTE__SPAN_LINK:
+            span->link_count++;
+            break;
+        case TOTE__SPAN_STATUS:
+            span->status = status_of(field.content);
+            break;
+        default:
+            break;
+        }
+    }
+    if (!is_id(trace_id, 16) || !is_id(id, sizeof span->id)) {
+        return false;
+    }
+    parts->trace_id = trace_id.at;
+    memcpy(span->id, id.at, sizeof span->id);
+    span->has_parent = is_id(parent, sizeof span->parent_id);
+    if (span->has_parent) {
+        memcpy(span->parent_id, parent.at, sizeof span->parent_id);
+    }
+    span->is_error = span->status == TOTE_STATUS_CODE_ERROR;
+    span->is_open |= span->end_unix_nano == 0;
+    if (span->end_unix_nano < span->start_unix_nano) {
+        span->end_unix_nano = span->start_unix_nano;
+    }
+    return true;
+}
+
+struct tote__slice decode_resource_text(struct tote__slice resource, const char *key) {
+    const size_t length = strlen(key);
+    struct tote__slice text = {NULL, 0};
+    struct tote__field field;
+
+    while (tote__next_field(&resource, &field)) {
+        if (tote__field_tag(&field) != TOTE__TAG_RESOURCE_ATTRIBUTE) {
+            continue;
+        }
+        struct tote__key_value parts = tote__read_key_value(field.content);
+        struct tote__field value;
+        bool is_key = parts.key.size == length && memcmp(parts.key.at, key, length) == 0;
+        if (is_key && tote__next_field(&parts.value, &value) &&
+            tote__field_tag(&value) == TOTE__ANY_STRING) {
+            return value.content;
+        }
+    }
+    return text;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decode.h - decode an OTLP request into spans
+ * decode.h - read an OTLP request
  */
 #ifndef TOTE_CLI_DECODE_H
 #define TOTE_CLI_DECODE_H
@@ -8,20 +8,35 @@
 #include "receipt.h"
 #include "trace.h"
 
-/*
- * Return an empty span of the trace with this id, and the arena for its content, which will take
- * about `bytes`. NULL: leave the span out.
- */
-typedef struct trace_span *(*decode_place)(void *arg, const uint8_t trace_id[16],
-                                           uint64_t start_unix_nano, size_t bytes,
-                                           struct tote__arena **arena);
+/* A request whose messages can be read without further checks, and kept as they are. */
+struct decoded {
+    struct tote__slice bytes; /* borrowed from the caller, or `owned` */
+    uint8_t *owned;
+    size_t owned_size;
+};
 
 /*
- * Decode a request; `place` is called for each span with valid ids. Sets the receipt: MALFORMED if
- * the bytes are not a request or it is nested too deeply, TOO_LARGE if it takes more than
- * DECODED_MOST bytes.
+ * Check a request. Text that is not valid UTF-8 is repaired, and fields that are not in the order
+ * of their numbers are sorted, in a copy. Returns TAKEN; MALFORMED if the bytes are not a request
+ * or it is nested too deeply; TOO_LARGE if it takes more than DECODED_MOST bytes; BUSY if out of
+ * memory. The caller calls decode_clear() in any case.
  */
-void decode_request(const uint8_t *bytes, size_t size, decode_place place, void *arg,
-                    struct receipt *receipt);
+enum outcome decode_request(struct decoded *decoded, const uint8_t *bytes, size_t size);
+void decode_clear(struct decoded *decoded);
+
+/* The parts of a Span that its index entry does not contain, borrowed from the message. */
+struct decoded_span {
+    const uint8_t *trace_id;
+    struct tote__slice name;
+};
+
+/*
+ * Fill the index entry of the Span in span->message, except what is interned. Returns false if an
+ * id is invalid.
+ */
+bool decode_span(struct trace_span *span, struct decoded_span *parts);
+
+/* Return the value of a text attribute of a Resource; size 0: it has none. */
+struct tote__slice decode_resource_text(struct tote__slice resource, const char *key);
 
 #endif

@@ -3,7 +3,7 @@
  * view.c - tote view: receive on loopback, or read files, and draw
  *
  * The threads of the HTTP and gRPC servers receive requests, the main thread draws. `lock` guards
- * the collector and the counts.
+ * the counts.
  *
  * Tests: tests/cli/test_view.sh
  */
@@ -17,17 +17,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "collector.h"
 #include "grpc.h"
 #include "http.h"
+#include "plain.h"
 #include "requests.h"
-#include "terminal.h"
-#include "waterfall.h"
 
 enum { TICK_MS = 50, MOST_AT_A_TIME = 1000, REPORT_MS = 1000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct collector collector;
+static struct plain plain;
 static struct receipt counts; /* since the last report */
 static size_t busy_count;     /* requests refused as BUSY since the last report */
 
@@ -38,13 +36,14 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* More is evicted, if it is drawn. If so much is not drawn, requests are refused. */
+static const struct model_limits limits = {
+    .bytes = (size_t)256 << 20, .spans = 400000, .traces = 40000, .is_awaited = true};
+
 /* A requests_take, for the servers' threads. */
 static struct receipt collect(void *arg, const uint8_t *bytes, size_t size) {
     (void)arg;
-    pthread_mutex_lock(&lock);
-    struct receipt receipt = collector_take(&collector, bytes, size, now_ms());
-    pthread_mutex_unlock(&lock);
-    return receipt;
+    return model_take(plain.model, bytes, size, now_ms());
 }
 
 /* Count the response of a server. */
@@ -55,34 +54,6 @@ static void note(const struct receipt *receipt) {
     }
     busy_count += receipt->outcome == BUSY;
     pthread_mutex_unlock(&lock);
-}
-
-static struct trace *next_trace(uint64_t now, bool all) {
-    pthread_mutex_lock(&lock);
-    struct trace *trace = collector_next(&collector, now, all);
-    pthread_mutex_unlock(&lock);
-    return trace;
-}
-
-static void draw(struct trace *trace) {
-    struct terminal terminal = terminal_of(stdout); /* each time: it may be resized */
-
-    fputc('\n', stdout);
-    waterfall_draw(&terminal, trace);
-    trace_free(trace);
-}
-
-/* Draw at most `most` traces that are due. Returns how many. */
-static unsigned draw_due(bool all, unsigned most) {
-    struct trace *trace;
-    unsigned drawn = 0;
-
-    while (drawn < most && !ferror(stdout) && (trace = next_trace(now_ms(), all))) {
-        draw(trace);
-        drawn++;
-    }
-    fflush(stdout);
-    return drawn;
 }
 
 /* Report what was rejected, left out or refused since the last report. */
@@ -117,7 +88,7 @@ static bool draw_until_end(const sigset_t *signals, unsigned count) {
     while (!is_signalled && left && !ferror(stdout)) {
         is_signalled = sigtimedwait(signals, NULL, is_behind ? &none : &tick) > 0;
         unsigned most = left < MOST_AT_A_TIME ? left : MOST_AT_A_TIME;
-        unsigned drawn = draw_due(false, most);
+        unsigned drawn = plain_draw(&plain, now_ms(), false, most);
         is_behind = drawn == most;
         left -= count ? drawn : 0;
         if (now_ms() - reported_ms >= REPORT_MS) {
@@ -186,38 +157,37 @@ struct drawing_files {
 /* A requests_take, for files: traces over the limits are drawn at once, the others at the end. */
 static struct receipt collect_from_file(void *arg, const uint8_t *bytes, size_t size) {
     struct drawing_files *drawing = arg;
-    struct trace *trace;
 
-    while (drawing->left && (trace = collector_next(&collector, 0, false))) {
-        draw(trace);
-        drawing->left--;
-    }
+    drawing->left -= plain_draw(&plain, 0, false, drawing->left);
     if (!drawing->left) {
         return (struct receipt){.outcome = TAKEN};
     }
-    return collector_take(&collector, bytes, size, 0);
+    return model_take(plain.model, bytes, size, 0);
 }
 
-static void free_rest(void) {
-    struct trace *trace;
-
-    while ((trace = next_trace(0, true))) {
-        trace_free(trace);
+/* Returns false if out of memory. */
+static bool start_plain(unsigned quiet_ms) {
+    plain = (struct plain){model_new(&limits), quiet_ms};
+    if (!plain.model) {
+        fputs("tote: out of memory\n", stderr);
     }
+    return plain.model != NULL;
 }
 
 int view_files(const struct view_options *options, char *const *files, size_t count) {
     struct drawing_files drawing = {options->count ? options->count : UINT_MAX};
     bool are_read = true;
 
-    collector.quiet_ms = UINT_MAX;
+    if (!start_plain(UINT_MAX)) {
+        return 1;
+    }
     for (size_t i = 0; i < count && drawing.left; i++) {
         are_read &= requests_from_file(files[i], collect_from_file, &drawing, &counts);
     }
-    draw_due(true, drawing.left);
+    plain_draw(&plain, 0, true, drawing.left);
     are_read &= !counts.invalid_ids && !counts.left_out;
     report();
-    free_rest();
+    model_free(plain.model);
     return are_read && !ferror(stdout) ? 0 : 1;
 }
 
@@ -231,16 +201,19 @@ int view_run(const struct view_options *options) {
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for sigtimedwait() */
     signal(SIGPIPE, SIG_IGN);
 
-    collector.quiet_ms = options->quiet_ms;
+    if (!start_plain(options->quiet_ms)) {
+        return 1;
+    }
     if (!start(&receivers, options)) {
+        model_free(plain.model);
         return 1;
     }
     bool is_signalled = draw_until_end(&signals, options->count);
     stop(&receivers);
     if (is_signalled) {
-        draw_due(true, UINT_MAX);
+        plain_draw(&plain, now_ms(), true, UINT_MAX);
     }
     report();
-    free_rest();
+    model_free(plain.model);
     return ferror(stdout) ? 1 : 0;
 }

@@ -3,17 +3,21 @@
  * waterfall.c - drawing a trace
  *
  * Each span has a row: its place in the tree, its kind, its service, a bar on the time scale of the
- * trace, and its duration. Its attributes and events are below, dimmed. A parent is above its
- * children, which are ordered by their start.
+ * trace, and its duration. Its attributes, events and links are below, dimmed. A parent is above
+ * its children, which are ordered by their start.
+ *
+ * Spans are read while the lock of the model is held. So the drawing goes to memory first, and is
+ * written without the lock, a part at a time.
  */
 #include "waterfall.h"
-
-#include "tree.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "details.h"
+#include "tree.h"
 
 enum {
     DURATION_COLUMNS = 9,
@@ -21,7 +25,8 @@ enum {
     GUIDE_COLUMNS = 3,
     KIND_COLUMNS = 2,
     LEAST_NAME = 8,
-    NOTE_LINES = 6
+    NOTE_LINES = 6,
+    PORTION = 1 << 16 /* of the drawing, in memory */
 };
 
 struct service {
@@ -30,8 +35,16 @@ struct service {
 };
 
 struct drawing {
-    const struct terminal *terminal;
-    FILE *out;
+    struct model *model;
+    struct trace *trace;
+    FILE *to; /* the output; the terminal's is in memory */
+    struct terminal on_terminal;
+    const struct terminal *terminal; /* that one */
+    FILE *out;                       /* its output */
+    char *text;                      /* of `out` */
+    size_t text_size;
+    struct tote__arena arena;
+    struct tote__arena details_arena; /* of the current span */
     struct tree tree;
     uint64_t start;
     uint64_t end;
@@ -65,13 +78,11 @@ static void format_duration(const struct drawing *drawing, char *text, size_t si
     }
 }
 
-static uint64_t duration_of(const struct trace_span *span) {
-    return span->end_unix_nano > span->start_unix_nano ? span->end_unix_nano - span->start_unix_nano
-                                                       : 0;
-}
-
 static int compare_services(const void *a, const void *b) {
-    return strcmp(((const struct service *)a)->name, ((const struct service *)b)->name);
+    const char *x = ((const struct service *)a)->name;
+    const char *y = ((const struct service *)b)->name;
+
+    return x == y ? 0 : strcmp(x, y); /* equal names are usually the same text */
 }
 
 /* Return the maximum number of columns for the name of a service. */
@@ -128,9 +139,9 @@ static void shorten_services(const struct drawing *drawing, struct service *serv
 }
 
 /* Collect the services. Returns false if out of memory. */
-static bool list_services(struct drawing *drawing, struct trace *trace) {
+static bool list_services(struct drawing *drawing) {
     size_t count = drawing->tree.count;
-    struct service *services = tote__arena_allocate(&trace->arena, count * sizeof *services);
+    struct service *services = tote__arena_allocate(&drawing->arena, count * sizeof *services);
     size_t last = 0;
 
     if (!services) {
@@ -202,8 +213,7 @@ static void lay_out(struct drawing *drawing) {
         drawing->start =
             span->start_unix_nano < drawing->start ? span->start_unix_nano : drawing->start;
         /* If a clock was set back, a span may start after all others have ended. */
-        uint64_t end = span->start_unix_nano + duration_of(span);
-        drawing->end = end > drawing->end ? end : drawing->end;
+        drawing->end = span->end_unix_nano > drawing->end ? span->end_unix_nano : drawing->end;
         if (span->kind != TOTE_SPAN_KIND_INTERNAL) {
             drawing->kind_columns = KIND_COLUMNS;
         }
@@ -239,15 +249,23 @@ static void format_start(char *text, size_t size, uint64_t start_unix_nano, size
     }
 }
 
-static void draw_head(const struct drawing *drawing, const struct trace *trace) {
+static void draw_head(const struct drawing *drawing) {
+    const struct trace *trace = drawing->trace;
     const char *dot = drawing->terminal->is_utf8 ? " \u00b7 " : ", ";
+    size_t late = drawing->tree.count - tote__min(trace->drawn_count, drawing->tree.count);
     char duration[24];
-    char figures[128];
+    char again[64] = "";
+    char figures[192];
     char when[40];
 
     format_duration(drawing, duration, sizeof duration, drawing->end - drawing->start);
-    snprintf(figures, sizeof figures, "%s%zu span%s%s%zu service%s%s%s", dot, drawing->tree.count,
-             drawing->tree.count == 1 ? "" : "s", dot, drawing->service_count,
+    if (trace->drawn_count && late) {
+        snprintf(again, sizeof again, "%sagain, %zu more", dot, late);
+    } else if (trace->drawn_count) {
+        snprintf(again, sizeof again, "%sagain", dot);
+    }
+    snprintf(figures, sizeof figures, "%s%s%zu span%s%s%zu service%s%s%s", again, dot,
+             drawing->tree.count, drawing->tree.count == 1 ? "" : "s", dot, drawing->service_count,
              drawing->service_count == 1 ? "" : "s", dot, duration);
     size_t used =
         strlen("trace ") + 2 * sizeof trace->id + terminal_columns(figures) + terminal_columns(dot);
@@ -316,7 +334,7 @@ static void draw_bar(const struct drawing *drawing, const struct trace_span *spa
     double total = (double)(drawing->end - drawing->start);
     double scale = total > 0 ? (double)drawing->bar_columns * 8 / total : 0;
     size_t from = (size_t)((double)(span->start_unix_nano - drawing->start) * scale) / 8;
-    size_t eighths = (size_t)((double)duration_of(span) * scale + 0.5);
+    size_t eighths = (size_t)((double)span_duration(span) * scale + 0.5);
 
     if (from >= drawing->bar_columns) {
         from = drawing->bar_columns - 1;
@@ -400,10 +418,9 @@ static void put_note(struct notes *notes, const char *first, const char *second,
     put_part(notes, third);
 }
 
-static void put_attributes(struct notes *notes, const struct trace_attribute *attributes,
-                           size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        put_note(notes, attributes[i].key, "=", attributes[i].value);
+static void put_attributes(struct notes *notes, const struct trace_attributes *attributes) {
+    for (size_t i = 0; i < attributes->count; i++) {
+        put_note(notes, attributes->items[i].key, "=", attributes->items[i].value);
     }
     close_line(notes);
 }
@@ -436,40 +453,72 @@ static void put_event(struct notes *notes, const struct trace_event *event, uint
                     is_before ? start - event->time_unix_nano : event->time_unix_nano - start);
     snprintf(mark, sizeof mark, "%s%s  ", is_before ? "-" : "+", offset);
     put_note(notes, mark, event->name, "");
-    put_dropped(notes, event->dropped_attribute_count, 0, 0);
-    put_attributes(notes, event->attributes, event->attribute_count);
+    put_dropped(notes, event->attributes.dropped_count, 0, 0);
+    put_attributes(notes, &event->attributes);
+}
+
+static char *format_id(char *text, const uint8_t *id, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        snprintf(text + 2 * i, 3, "%02x", id[i]);
+    }
+    return text;
+}
+
+/* "link to span 0102030405060708", with the trace if it is another one */
+static void put_link(struct notes *notes, const struct trace_link *link) {
+    char span_id[2 * sizeof link->span_id + 1];
+    char trace_id[2 * sizeof link->trace_id + 1];
+    char of_trace[sizeof trace_id + 16] = "";
+
+    if (memcmp(link->trace_id, notes->drawing->trace->id, sizeof link->trace_id) != 0) {
+        snprintf(of_trace, sizeof of_trace, " of trace %s",
+                 format_id(trace_id, link->trace_id, sizeof link->trace_id));
+    }
+    put_note(notes, "link to span ", format_id(span_id, link->span_id, sizeof link->span_id),
+             of_trace);
+    put_dropped(notes, link->attributes.dropped_count, 0, 0);
+    put_attributes(notes, &link->attributes);
 }
 
 /* Print the message of an error, or else its type. */
-static void put_error(struct notes *notes, const struct trace_span *span) {
+static void put_error(struct notes *notes, const struct span_details *details) {
     const char *mark = notes->drawing->terminal->is_utf8 ? "\u2717 " : "! ";
+    const char *type = trace_attribute_find(&details->attributes, "error.type");
+    bool has_message = *details->status_message;
 
-    for (size_t i = 0; i < span->attribute_count && !*span->status_message; i++) {
-        if (strcmp(span->attributes[i].key, "error.type") == 0) {
-            put_note(notes, mark, "error ", span->attributes[i].value);
-            close_line(notes);
-            return;
-        }
+    if (type && !has_message) {
+        put_note(notes, mark, "error ", type);
+    } else {
+        put_note(notes, mark, "", has_message ? details->status_message : "error");
     }
-    put_note(notes, mark, "", *span->status_message ? span->status_message : "error");
     close_line(notes);
 }
 
-static void draw_notes(const struct drawing *drawing, const struct tree_node *node) {
+static void draw_notes(struct drawing *drawing, const struct tree_node *node) {
     const struct trace_span *span = node->span;
     struct notes notes = {.drawing = drawing, .node = node, .colour = "31"};
+    struct span_details details;
 
+    span_details_read(span, &drawing->details_arena, &details); /* what fits into memory */
     if (span->is_error) {
-        put_error(&notes, span);
+        put_error(&notes, &details);
     }
     notes.colour = "2";
-    put_attributes(&notes, span->attributes, span->attribute_count);
-    for (size_t i = 0; i < span->event_count; i++) {
-        put_event(&notes, &span->events[i], span->start_unix_nano);
+    if (span->is_open) {
+        put_note(&notes, "unfinished", "", "");
+        close_line(&notes);
     }
-    put_dropped(&notes, span->dropped_attribute_count, span->dropped_event_count,
-                span->dropped_link_count);
+    put_attributes(&notes, &details.attributes);
+    for (size_t i = 0; i < details.event_count; i++) {
+        put_event(&notes, &details.events[i], span->start_unix_nano);
+    }
+    for (size_t i = 0; i < details.link_count; i++) {
+        put_link(&notes, &details.links[i]);
+    }
+    put_dropped(&notes, details.attributes.dropped_count, details.dropped_event_count,
+                details.dropped_link_count);
     close_line(&notes);
+    tote__arena_clear(&drawing->details_arena);
 }
 
 /* Print an arrow: in for servers and consumers, out for clients and producers. */
@@ -512,48 +561,68 @@ static void draw_row(const struct drawing *drawing, const struct tree_node *node
     terminal_paint(drawing->terminal, span->is_error ? "31" : colour);
     draw_bar(drawing, span);
     terminal_paint(drawing->terminal, "0");
-    format_duration(drawing, duration, sizeof duration, duration_of(span));
+    format_duration(drawing, duration, sizeof duration, span_duration(span));
     terminal_put_spaces(drawing->terminal, 1 + DURATION_COLUMNS - terminal_columns(duration));
     fprintf(drawing->out, "%s\n", duration);
 }
 
-static void draw_subtree(struct drawing *drawing, struct tree_node *top) {
-    for (struct tree_node *node = top; node; node = tree_next(node)) {
-        if (node->depth < DEEPEST) {
-            drawing->path[node->depth] = node;
-        }
-        draw_row(drawing, node);
-        draw_notes(drawing, node);
+/* Write what is drawn so far, without the lock. */
+static void write_portion(struct drawing *drawing) {
+    fflush(drawing->out);
+    model_unlock(drawing->model);
+    fwrite(drawing->text, 1, (size_t)ftello(drawing->out), drawing->to);
+    model_lock(drawing->model);
+    rewind(drawing->out);
+}
+
+static void draw_node(struct drawing *drawing, struct tree_node *node) {
+    if (node->depth < DEEPEST) {
+        drawing->path[node->depth] = node;
+    }
+    draw_row(drawing, node);
+    draw_notes(drawing, node);
+    if (ftello(drawing->out) >= PORTION) {
+        write_portion(drawing);
     }
 }
 
-/* Draw the trees whose top is a root, or the other ones. */
-static void draw_trees(struct drawing *drawing, bool are_roots) {
-    size_t count = 0;
+static void draw_tree(struct drawing *drawing) {
+    bool has_orphans = false;
 
-    for (size_t i = 0; i < drawing->tree.count; i++) {
+    for (size_t i = 0; i < drawing->tree.count && !ferror(drawing->to); i++) {
         struct tree_node *node = &drawing->tree.nodes[i];
-        if (node->parent || node->span->has_parent == are_roots) {
-            continue;
-        }
-        if (count++ == 0 && !are_roots) {
+        if (!node->parent && node->span->has_parent && !has_orphans) {
+            has_orphans = true;
             terminal_paint(drawing->terminal, "2");
             fputs("spans whose parent was not received:\n", drawing->out);
             terminal_paint(drawing->terminal, "0");
         }
-        draw_subtree(drawing, node);
+        draw_node(drawing, node);
     }
 }
 
-void waterfall_draw(const struct terminal *terminal, struct trace *trace) {
-    struct drawing drawing = {.terminal = terminal, .out = terminal->out};
+void waterfall_draw(const struct terminal *terminal, struct model *model, struct trace *trace) {
+    struct drawing drawing = {
+        .model = model, .trace = trace, .to = terminal->out, .on_terminal = *terminal};
 
-    drawing.tree = tree_make(trace);
-    if (!drawing.tree.count || !list_services(&drawing, trace)) {
+    drawing.out = open_memstream(&drawing.text, &drawing.text_size);
+    if (!drawing.out) {
         return;
     }
-    lay_out(&drawing);
-    draw_head(&drawing, trace);
-    draw_trees(&drawing, true);
-    draw_trees(&drawing, false);
+    drawing.on_terminal.out = drawing.out;
+    drawing.terminal = &drawing.on_terminal;
+    model_lock(model);
+    drawing.tree = tree_make(trace, &drawing.arena);
+    if (drawing.tree.count && list_services(&drawing)) {
+        lay_out(&drawing);
+        draw_head(&drawing);
+        trace->drawn_count = drawing.tree.count;
+        trace->drawn_version = trace->version;
+        draw_tree(&drawing);
+        write_portion(&drawing);
+    }
+    model_unlock(model);
+    fclose(drawing.out);
+    free(drawing.text);
+    tote__arena_clear(&drawing.arena);
 }

@@ -5,10 +5,13 @@
 #ifndef TOTE_CLI_WATERFALL_H
 #define TOTE_CLI_WATERFALL_H
 
+#include "model.h"
 #include "terminal.h"
-#include "trace.h"
 
-/* Draw a trace; memory is allocated from its arena. */
-void waterfall_draw(const struct terminal *terminal, struct trace *trace);
+/*
+ * Draw a trace that is pinned. Takes the lock of the model, and releases it while it writes. The
+ * heading of a trace that was drawn before says how many spans joined it since then.
+ */
+void waterfall_draw(const struct terminal *terminal, struct model *model, struct trace *trace);
 
 #endif
