@@ -25,7 +25,7 @@ static bool cut_last(char *path) {
     return slash;
 }
 
-bool helper_path(const char *name, char path[PATH_MAX]) {
+bool helper_beside(const char *part, char path[PATH_MAX]) {
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
 
@@ -36,7 +36,14 @@ bool helper_path(const char *name, char path[PATH_MAX]) {
     if (!cut_last(self) || !cut_last(self)) {
         return false;
     }
-    return (size_t)snprintf(path, PATH_MAX, "%s/" TOTE_LIBEXEC "/%s", self, name) < PATH_MAX;
+    return (size_t)snprintf(path, PATH_MAX, "%s/%s", self, part) < PATH_MAX;
+}
+
+bool helper_path(const char *name, char path[PATH_MAX]) {
+    char part[NAME_MAX + 1];
+
+    return (size_t)snprintf(part, sizeof part, TOTE_LIBEXEC "/%s", name) < sizeof part &&
+           helper_beside(part, path);
 }
 
 int helper_run(const char *name, char **argv) {

@@ -13,6 +13,7 @@
 #include "exec.h"
 #include "helper.h"
 #include "program.h"
+#include "run.h"
 #include "tote/common.h"
 
 static const struct {
@@ -22,6 +23,7 @@ static const struct {
     int (*run)(int argc, char **argv); /* argv[0] is the command */
 } commands[] = {
     {"exec", "run a command in a span", NULL, exec_run},
+    {"run", "run a command and draw its traces", NULL, run_command},
     {"view", "receive traces on this machine and display them", "tote-view", NULL},
     {"send", "deliver the spans of a disk queue", "tote-send", NULL},
     {"check", "print the configuration in effect, and send one span", "tote-send", NULL},

@@ -5,6 +5,7 @@
  * Tests: tests/cli/test_view.sh
  */
 #include "program.h"
+#include "run_viewer.h"
 #include "view.h"
 
 enum {
@@ -65,7 +66,7 @@ static int view(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    static const struct program_entry entries[] = {{"view", view}};
+    static const struct program_entry entries[] = {{"run", run_viewer}, {"view", view}};
 
     return program_run(entries, sizeof entries / sizeof *entries, argc, argv);
 }

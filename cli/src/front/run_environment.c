@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run_environment.c - the environment of a command whose spans go to a viewer
+ *
+ * Variables for traces are replaced, because the spans are meant for the viewer. Other variables
+ * are set only if the user did not set them: they also apply to metrics and logs.
+ *
+ * Tests: tests/cli/test_run.sh
+ */
+#include "run_environment.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "helper.h"
+#include "supervise.h"
+
+enum { ADDRESS_BYTES = 64, PROGRAM_HEADERS = 32, INTERPRETER_BYTES = 256 };
+
+static const char *value_of(const char *name) {
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+static bool set_default(const char *name, const char *value) {
+    return value_of(name) || setenv(name, value, 1) == 0;
+}
+
+/* Whether OTEL_RESOURCE_ATTRIBUTES contains service.name. */
+static bool has_service_name(void) {
+    static const char key[] = "service.name=";
+    const char *at = value_of("OTEL_RESOURCE_ATTRIBUTES");
+
+    while (at) {
+        at += strspn(at, " \t");
+        if (strncmp(at, key, sizeof key - 1) == 0) {
+            return true;
+        }
+        at = strchr(at, ',');
+        at = at ? at + 1 : NULL;
+    }
+    return false;
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* Spec: protocol/exporter.md#configuration-options */
+static bool set_exporter(const struct run_viewer *viewer) {
+    const char *protocol = value_of("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL");
+    char base[ADDRESS_BYTES];
+    char traces[ADDRESS_BYTES + 16];
+
+    protocol = protocol ? protocol : value_of("OTEL_EXPORTER_OTLP_PROTOCOL");
+    protocol = protocol ? protocol : "http/protobuf";
+    bool is_grpc = strcmp(protocol, "grpc") == 0;
+    snprintf(base, sizeof base, "http://127.0.0.1:%u", is_grpc ? viewer->grpc_port : viewer->port);
+    snprintf(traces, sizeof traces, "%s%s", base, is_grpc ? "" : "/v1/traces");
+    if (!value_of("OTEL_EXPORTER_OTLP_ENDPOINT") &&
+        !(setenv("OTEL_EXPORTER_OTLP_ENDPOINT", base, 1) == 0 &&
+          set_default("OTEL_METRICS_EXPORTER", "none") &&
+          set_default("OTEL_LOGS_EXPORTER", "none"))) {
+        return false;
+    }
+    return setenv("OTEL_TRACES_EXPORTER", "otlp", 1) == 0 &&
+           setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol, 1) == 0 &&
+           set_default("OTEL_EXPORTER_OTLP_PROTOCOL", protocol) &&
+           setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", traces, 1) == 0;
+}
+
+/* The parent of TRACEPARENT is not in the viewer, and its sampling decision is not for it. */
+bool run_environment_set(const struct run_viewer *viewer, const char *command) {
+    char address[ADDRESS_BYTES];
+
+    snprintf(address, sizeof address, "http://127.0.0.1:%u", viewer->port);
+    return unsetenv("TRACEPARENT") == 0 && unsetenv("TRACESTATE") == 0 && set_exporter(viewer) &&
+           setenv("TOTE_VIEW_URL", address, 1) == 0 &&
+           setenv("OTEL_C_DISK_QUEUE_DIRECTORY", viewer->queue, 1) == 0 &&
+           set_default("OTEL_BSP_SCHEDULE_DELAY", "500") &&
+           (has_service_name() || set_default("OTEL_SERVICE_NAME", base_name(command)));
+}
+
+/* What selects the dynamic linker that loads a program. */
+struct platform {
+    unsigned char class_and_data[2];
+    ElfW(Half) machine;
+    char interpreter[INTERPRETER_BYTES]; /* "": static */
+};
+
+enum format { ELF_PROGRAM, OTHER_PROGRAM, UNREADABLE };
+
+static bool read_interpreter(int file, const ElfW(Ehdr) * head, struct platform *platform) {
+    ElfW(Phdr) parts[PROGRAM_HEADERS];
+    size_t count = head->e_phnum < PROGRAM_HEADERS ? head->e_phnum : PROGRAM_HEADERS;
+
+    if (head->e_phentsize != sizeof *parts ||
+        pread(file, parts, count * sizeof *parts, (off_t)head->e_phoff) !=
+            (ssize_t)(count * sizeof *parts)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t size = parts[i].p_filesz;
+        if (parts[i].p_type == PT_INTERP && size < sizeof platform->interpreter) {
+            return pread(file, platform->interpreter, size, (off_t)parts[i].p_offset) ==
+                   (ssize_t)size;
+        }
+    }
+    return true;
+}
+
+static enum format read_platform(const char *path, struct platform *platform) {
+    ElfW(Ehdr) head = {.e_machine = 0};
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    enum format format = OTHER_PROGRAM;
+
+    *platform = (struct platform){.machine = 0};
+    if (file < 0) {
+        return UNREADABLE;
+    }
+    ssize_t size = read(file, &head, sizeof head);
+    if (size > SELFMAG && memcmp(head.e_ident, ELFMAG, SELFMAG) == 0) {
+        format = ELF_PROGRAM;
+        memcpy(platform->class_and_data, head.e_ident + EI_CLASS, 2);
+        platform->machine = head.e_machine;
+        if (size != (ssize_t)sizeof head || head.e_ident[EI_CLASS] != sizeof(void *) / 4 ||
+            !read_interpreter(file, &head, platform)) {
+            format = UNREADABLE;
+        }
+    }
+    close(file);
+    return format;
+}
+
+static bool fits(const char *command) {
+    struct platform own;
+    struct platform other;
+    char path[PATH_MAX];
+
+    if (!supervise_find(command, path, sizeof path) ||
+        read_platform("/proc/self/exe", &own) != ELF_PROGRAM) {
+        return false;
+    }
+    enum format format = read_platform(path, &other);
+    return format == OTHER_PROGRAM ||
+           (format == ELF_PROGRAM && memcmp(&own, &other, sizeof own) == 0);
+}
+
+/* Find an object in the installation or in the build tree. Its path may not contain separators. */
+static bool find_object(const char *name, char path[PATH_MAX]) {
+    static const char *const folders[] = {TOTE_LIBDIR, "instrumentation/curl",
+                                          "instrumentation/threads"};
+
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char part[PATH_MAX];
+        snprintf(part, sizeof part, "%s/%s", folders[i], name);
+        if (helper_beside(part, path) && access(path, R_OK) == 0) {
+            return !strpbrk(path, ": ");
+        }
+    }
+    return false;
+}
+
+bool run_environment_preload(const char *command) {
+    static const char *const objects[] = {"tote-preload-threads.so", "tote-preload-curl.so"};
+    static const char name[] = "LD_PRELOAD";
+
+    if (!fits(command)) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        const char *before = value_of(name);
+        char path[PATH_MAX];
+        char *list = NULL;
+        if (!find_object(objects[i], path)) {
+            continue;
+        }
+        bool is_set =
+            asprintf(&list, "%s%s%s", before ? before : "", before ? ":" : "", path) >= 0 &&
+            setenv(name, list, 1) == 0;
+        free(list);
+        if (!is_set) {
+            return false;
+        }
+    }
+    return true;
+}
