@@ -6,62 +6,10 @@
 
 #include "details.h"
 #include "failing_allocator.h"
-#include "model.h"
 #include "otlp/request.pb-c.h"
 #include "terminal.h"
-#include "test_spans.h"
+#include "test_model.h"
 #include "tree.h"
-
-static int set_up(void **state) {
-    *state = model_new(NULL);
-    return *state ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    model_free(*state);
-    return 0;
-}
-
-#define MODEL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
-static struct receipt send_at(struct model *model, const struct test_span *spans, size_t count,
-                              uint64_t now_ms) {
-    struct tote__buffer request = {.bytes = NULL};
-
-    put_test_request(&request, spans, count);
-    struct receipt receipt = model_take(model, request.bytes, request.size, now_ms);
-    tote__buffer_clear(&request);
-    return receipt;
-}
-
-/* Send spans that must be accepted. */
-static void send(struct model *model, const struct test_span *spans, size_t count) {
-    struct receipt receipt = send_at(model, spans, count, 1000);
-
-    assert_int_equal(receipt.outcome, TAKEN);
-    assert_int_equal(receipt.left_out, 0);
-    assert_int_equal(receipt.invalid_ids, 0);
-}
-
-static void send_one(struct model *model, struct test_span span) {
-    send(model, &span, 1);
-}
-
-static struct trace *find(struct model *model, unsigned number) {
-    const uint8_t id[16] = {[12] = (uint8_t)(number >> 24),
-                            (uint8_t)(number >> 16),
-                            (uint8_t)(number >> 8),
-                            (uint8_t)number};
-
-    return model_find(model, id);
-}
-
-static const struct trace_span *find_span(struct model *model, unsigned trace, uint8_t number) {
-    const uint8_t id[8] = {[7] = number};
-
-    assert_non_null(find(model, trace));
-    return model_find_span(find(model, trace), id);
-}
 
 static void spans_are_grouped_by_trace(void **state) {
     const struct test_span spans[] = {
@@ -83,8 +31,8 @@ static void spans_are_grouped_by_trace(void **state) {
     };
     struct model *model = *state;
 
-    send(model, spans, 3);
-    const struct trace *trace = find(model, 1);
+    send_spans(model, spans, 3);
+    const struct trace *trace = find_trace(model, 1);
     assert_non_null(trace);
     assert_int_equal(trace->span_count, 2);
     assert_int_equal(trace->error_count, 1);
@@ -94,7 +42,7 @@ static void spans_are_grouped_by_trace(void **state) {
     assert_int_equal(trace->end_unix_nano, 50);
     assert_string_equal(trace->root->name, "root");
     assert_true(trace->is_complete);
-    assert_string_equal(find(model, 2)->root->service, "?");
+    assert_string_equal(find_trace(model, 2)->root->service, "?");
     assert_int_equal(model_counts(model).traces, 2);
     assert_int_equal(model_counts(model).spans, 3);
 }
@@ -102,46 +50,46 @@ static void spans_are_grouped_by_trace(void **state) {
 static void a_trace_is_complete_when_its_root_and_every_parent_arrived(void **state) {
     struct model *model = *state;
 
-    send_one(model, (struct test_span){.trace = 1, .id = 3, .parent = 2});
-    assert_false(find(model, 1)->is_complete);
-    assert_int_equal(find(model, 1)->missing_count, 1);
-    send_one(model, (struct test_span){.trace = 1, .id = 1});
-    assert_false(find(model, 1)->is_complete);
-    send_one(model, (struct test_span){.trace = 1, .id = 2, .parent = 1});
-    assert_true(find(model, 1)->is_complete);
-    assert_int_equal(find(model, 1)->missing_count, 0);
-    assert_int_equal(find(model, 1)->span_count, 3);
+    send_span(model, (struct test_span){.trace = 1, .id = 3, .parent = 2});
+    assert_false(find_trace(model, 1)->is_complete);
+    assert_int_equal(find_trace(model, 1)->missing_count, 1);
+    send_span(model, (struct test_span){.trace = 1, .id = 1});
+    assert_false(find_trace(model, 1)->is_complete);
+    send_span(model, (struct test_span){.trace = 1, .id = 2, .parent = 1});
+    assert_true(find_trace(model, 1)->is_complete);
+    assert_int_equal(find_trace(model, 1)->missing_count, 0);
+    assert_int_equal(find_trace(model, 1)->span_count, 3);
     assert_ptr_equal(find_span(model, 1, 3)->parent, find_span(model, 1, 2));
 }
 
 static void the_root_is_the_earliest_span_without_a_parent(void **state) {
     struct model *model = *state;
 
-    send_one(model, (struct test_span){.trace = 1, .id = 3, .parent = 2, .start_unix_nano = 1});
-    assert_int_equal(find(model, 1)->root->id[7], 3);
-    send_one(model, (struct test_span){.trace = 1, .id = 4, .start_unix_nano = 9});
-    assert_int_equal(find(model, 1)->root->id[7], 4);
-    send_one(model, (struct test_span){.trace = 1, .id = 5, .start_unix_nano = 8});
-    assert_int_equal(find(model, 1)->root->id[7], 5);
+    send_span(model, (struct test_span){.trace = 1, .id = 3, .parent = 2, .start_unix_nano = 1});
+    assert_int_equal(find_trace(model, 1)->root->id[7], 3);
+    send_span(model, (struct test_span){.trace = 1, .id = 4, .start_unix_nano = 9});
+    assert_int_equal(find_trace(model, 1)->root->id[7], 4);
+    send_span(model, (struct test_span){.trace = 1, .id = 5, .start_unix_nano = 8});
+    assert_int_equal(find_trace(model, 1)->root->id[7], 5);
 }
 
 static void a_span_that_is_sent_again_is_stored_once(void **state) {
     const struct test_span span = {.trace = 1, .id = 1, .start_unix_nano = 1, .end_unix_nano = 2};
     struct model *model = *state;
 
-    send_one(model, span);
+    send_span(model, span);
     size_t bytes = model_counts(model).bytes;
-    send_one(model, span);
-    assert_int_equal(find(model, 1)->span_count, 1);
+    send_span(model, span);
+    assert_int_equal(find_trace(model, 1)->span_count, 1);
     assert_int_equal(model_counts(model).bytes, bytes);
 }
 
 static void different_spans_with_the_same_id_are_both_kept(void **state) {
     struct model *model = *state;
 
-    send_one(model, (struct test_span){.trace = 1, .id = 1, .kind = TOTE_SPAN_KIND_CLIENT});
-    send_one(model, (struct test_span){.trace = 1, .id = 1, .kind = TOTE_SPAN_KIND_SERVER});
-    assert_int_equal(find(model, 1)->span_count, 2);
+    send_span(model, (struct test_span){.trace = 1, .id = 1, .kind = TOTE_SPAN_KIND_CLIENT});
+    send_span(model, (struct test_span){.trace = 1, .id = 1, .kind = TOTE_SPAN_KIND_SERVER});
+    assert_int_equal(find_trace(model, 1)->span_count, 2);
 }
 
 static void only_a_few_different_spans_with_the_same_id_are_kept(void **state) {
@@ -153,7 +101,7 @@ static void only_a_few_different_spans_with_the_same_id_are_kept(void **state) {
         left_out += send_at(model, &span, 1, 1000).left_out;
     }
     assert_int_equal(left_out, 84);
-    assert_int_equal(find(model, 1)->span_count, 16);
+    assert_int_equal(find_trace(model, 1)->span_count, 16);
     assert_int_equal(model_counts(model).left_out_spans, 84);
 }
 
@@ -164,37 +112,37 @@ static void a_finished_span_replaces_its_unfinished_state(void **state) {
     struct test_span span = {
         .trace = 1, .id = 2, .parent = 1, .name = "early", .start_unix_nano = 5};
 
-    send_one(model, span);
+    send_span(model, span);
     assert_true(find_span(model, 1, 2)->is_open);
     assert_int_equal(find_span(model, 1, 2)->end_unix_nano, 5);
-    assert_int_equal(find(model, 1)->open_count, 1);
+    assert_int_equal(find_trace(model, 1)->open_count, 1);
     span.end_unix_nano = 9;
     span.name = "late";
     span.status = TOTE_STATUS_CODE_ERROR;
-    send_one(model, span);
+    send_span(model, span);
     assert_false(find_span(model, 1, 2)->is_open);
     assert_string_equal(find_span(model, 1, 2)->name, "late");
-    assert_int_equal(find(model, 1)->open_count, 0);
-    assert_int_equal(find(model, 1)->error_count, 1);
-    assert_int_equal(find(model, 1)->end_unix_nano, 9);
+    assert_int_equal(find_trace(model, 1)->open_count, 0);
+    assert_int_equal(find_trace(model, 1)->error_count, 1);
+    assert_int_equal(find_trace(model, 1)->end_unix_nano, 9);
 
     span.end_unix_nano = 0; /* arrives too late */
     span.attributes = &mark;
     span.attribute_count = 1;
-    send_one(model, span);
+    send_span(model, span);
     assert_false(find_span(model, 1, 2)->is_open);
-    assert_int_equal(find(model, 1)->span_count, 1);
+    assert_int_equal(find_trace(model, 1)->span_count, 1);
 }
 
 static void parents_in_a_cycle_are_known(void **state) {
     struct model *model = *state;
 
-    send_one(model, (struct test_span){.trace = 1, .id = 1, .parent = 1});
-    send_one(model, (struct test_span){.trace = 1, .id = 2, .parent = 3});
-    send_one(model, (struct test_span){.trace = 1, .id = 3, .parent = 2});
-    assert_int_equal(find(model, 1)->span_count, 3);
-    assert_int_equal(find(model, 1)->missing_count, 0);
-    assert_false(find(model, 1)->is_complete);
+    send_span(model, (struct test_span){.trace = 1, .id = 1, .parent = 1});
+    send_span(model, (struct test_span){.trace = 1, .id = 2, .parent = 3});
+    send_span(model, (struct test_span){.trace = 1, .id = 3, .parent = 2});
+    assert_int_equal(find_trace(model, 1)->span_count, 3);
+    assert_int_equal(find_trace(model, 1)->missing_count, 0);
+    assert_false(find_trace(model, 1)->is_complete);
 }
 
 int main(int argc, char **argv) {

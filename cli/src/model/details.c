@@ -40,24 +40,24 @@ static const char *clean(struct reading *reading, struct tote__slice text, size_
 
 /* The text of a value; what does not fit is left out. */
 struct text {
-    char bytes[TERMINAL_LONGEST];
+    char *bytes; /* TERMINAL_LONGEST */
     size_t length;
 };
 
 static bool is_full(const struct text *text) {
-    return text->length == sizeof text->bytes;
+    return text->length == TERMINAL_LONGEST;
 }
 
 static void append_bytes(struct text *text, const char *more, size_t length) {
-    size_t fitting = tote__utf8_cut(more, length, sizeof text->bytes - text->length);
+    size_t fitting = tote__utf8_cut(more, length, TERMINAL_LONGEST - text->length);
 
     if (fitting) {
         memcpy(text->bytes + text->length, more, fitting);
         text->length += fitting;
     }
     if (fitting < length) { /* full from now on: nothing may follow the gap */
-        memset(text->bytes + text->length, '.', sizeof text->bytes - text->length);
-        text->length = sizeof text->bytes;
+        memset(text->bytes + text->length, '.', TERMINAL_LONGEST - text->length);
+        text->length = TERMINAL_LONGEST;
     }
 }
 
@@ -139,13 +139,13 @@ static enum trace_value_type append_value(struct text *text, struct tote__slice 
 static void read_attribute(struct reading *reading, struct tote__slice content,
                            struct trace_attribute *attribute) {
     struct tote__key_value parts = tote__read_key_value(content);
-    struct text text; /* not initialised as a whole: it is large */
+    char bytes[TERMINAL_LONGEST];
+    struct text text = {bytes, 0};
 
-    text.length = 0;
     attribute->type = append_value(&text, parts.value);
     attribute->key = clean(reading, parts.key, LONGEST_NAME);
-    attribute->value = clean(
-        reading, (struct tote__slice){(const uint8_t *)text.bytes, text.length}, TERMINAL_LONGEST);
+    attribute->value =
+        clean(reading, (struct tote__slice){(const uint8_t *)bytes, text.length}, TERMINAL_LONGEST);
 }
 
 /* Read the attributes of a message, which have this tag, and its count of dropped ones. */
@@ -309,4 +309,31 @@ const char *trace_attribute_find(const struct trace_attributes *attributes, cons
         }
     }
     return NULL;
+}
+
+size_t trace_value_text(struct tote__slice any_value, char text[TERMINAL_LONGEST]) {
+    struct text out = {text, 0};
+
+    append_value(&out, any_value);
+    return out.length;
+}
+
+const char *trace_kind_name(tote_span_kind kind) {
+    static const char *const names[] = {
+        [TOTE_SPAN_KIND_INTERNAL] = "internal", [TOTE_SPAN_KIND_SERVER] = "server",
+        [TOTE_SPAN_KIND_CLIENT] = "client",     [TOTE_SPAN_KIND_PRODUCER] = "producer",
+        [TOTE_SPAN_KIND_CONSUMER] = "consumer",
+    };
+
+    return names[kind];
+}
+
+const char *trace_status_name(tote_status_code code) {
+    static const char *const names[] = {
+        [TOTE_STATUS_CODE_UNSET] = "unset",
+        [TOTE_STATUS_CODE_OK] = "ok",
+        [TOTE_STATUS_CODE_ERROR] = "error",
+    };
+
+    return names[code];
 }

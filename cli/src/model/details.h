@@ -8,6 +8,7 @@
 #ifndef TOTE_CLI_DETAILS_H
 #define TOTE_CLI_DETAILS_H
 
+#include "terminal.h"
 #include "tote/internal/memory.h"
 #include "trace.h"
 
@@ -67,6 +68,13 @@ struct span_details {
 /* Decode a span into the arena. Returns false if out of memory; the details are incomplete then. */
 bool span_details_read(const struct trace_span *span, struct tote__arena *arena,
                        struct span_details *details);
+
+/* Return "server", "client" and so on; "unset", "ok" or "error". */
+const char *trace_kind_name(tote_span_kind kind);
+const char *trace_status_name(tote_status_code code);
+
+/* Write the text of an AnyValue, not cleaned and without NUL. Returns its length. */
+size_t trace_value_text(struct tote__slice any_value, char text[TERMINAL_LONGEST]);
 
 /* Return the value of the attribute with this key; NULL: there is none. */
 const char *trace_attribute_find(const struct trace_attributes *attributes, const char *key);
