@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "details.h"
+#include "format.h"
 #include "tree.h"
 
 enum {
@@ -57,26 +58,6 @@ struct drawing {
     size_t service_count;
     const struct tree_node *path[DEEPEST]; /* from the top to the current row */
 };
-
-/* Format a duration in the unit that gives one to three digits before the point. */
-static void format_duration(const struct drawing *drawing, char *text, size_t size,
-                            uint64_t nanoseconds) {
-    double count = (double)nanoseconds;
-
-    if (nanoseconds < 1000) {
-        snprintf(text, size, "%" PRIu64 " ns", nanoseconds);
-    } else if (count < 999.95e3) {
-        snprintf(text, size, "%.1f %ss", count / 1e3, drawing->terminal->is_utf8 ? "\u00b5" : "u");
-    } else if (count < 999.95e6) {
-        snprintf(text, size, "%.1f ms", count / 1e6);
-    } else if (count < 59.995e9) {
-        snprintf(text, size, "%.2f s", count / 1e9);
-    } else if (count < 99.95 * 60e9) {
-        snprintf(text, size, "%.1f min", count / 60e9);
-    } else {
-        snprintf(text, size, count < 1e5 * 3600e9 ? "%.1f h" : "%.0e h", count / 3600e9);
-    }
-}
 
 static int compare_services(const void *a, const void *b) {
     const char *x = ((const struct service *)a)->name;
@@ -258,7 +239,8 @@ static void draw_head(const struct drawing *drawing) {
     char figures[192];
     char when[40];
 
-    format_duration(drawing, duration, sizeof duration, drawing->end - drawing->start);
+    format_duration(duration, sizeof duration, drawing->end - drawing->start,
+                    drawing->terminal->is_utf8);
     if (trace->drawn_count && late) {
         snprintf(again, sizeof again, "%sagain, %zu more", dot, late);
     } else if (trace->drawn_count) {
@@ -322,13 +304,6 @@ static size_t put_depth(const struct drawing *drawing, const struct tree_node *n
     return 1 + (size_t)length;
 }
 
-static void put_block(const struct drawing *drawing, unsigned eighths) {
-    static const char *const blocks[] = {"",       "\u258f", "\u258e", "\u258d", "\u258c",
-                                         "\u258b", "\u258a", "\u2589", "\u2588"};
-
-    fputs(drawing->terminal->is_utf8 ? blocks[eighths] : "#", drawing->out);
-}
-
 /* Draw the bar in eighths of a column: at least one, and never outside its cell. */
 static void draw_bar(const struct drawing *drawing, const struct trace_span *span) {
     double total = (double)(drawing->end - drawing->start);
@@ -347,7 +322,7 @@ static void draw_bar(const struct drawing *drawing, const struct trace_span *spa
     }
     terminal_put_spaces(drawing->terminal, from);
     for (size_t left = eighths; left > 0; left -= tote__min(left, 8)) {
-        put_block(drawing, (unsigned)tote__min(left, 8));
+        fputs(format_block((unsigned)tote__min(left, 8), drawing->terminal->is_utf8), drawing->out);
     }
     terminal_put_spaces(drawing->terminal, drawing->bar_columns - from - (eighths + 7) / 8);
 }
@@ -449,8 +424,9 @@ static void put_event(struct notes *notes, const struct trace_event *event, uint
     char offset[32];
     char mark[sizeof offset + 3];
 
-    format_duration(notes->drawing, offset, sizeof offset,
-                    is_before ? start - event->time_unix_nano : event->time_unix_nano - start);
+    format_duration(offset, sizeof offset,
+                    is_before ? start - event->time_unix_nano : event->time_unix_nano - start,
+                    notes->drawing->terminal->is_utf8);
     snprintf(mark, sizeof mark, "%s%s  ", is_before ? "-" : "+", offset);
     put_note(notes, mark, event->name, "");
     put_dropped(notes, event->attributes.dropped_count, 0, 0);
@@ -523,13 +499,8 @@ static void draw_notes(struct drawing *drawing, const struct tree_node *node) {
 
 /* Print an arrow: in for servers and consumers, out for clients and producers. */
 static void put_kind(const struct drawing *drawing, tote_span_kind kind) {
-    static const char *const marks[2][5] = {
-        {" ", "<", ">", "}", "{"},
-        {" ", "\u2190", "\u2192", "\u21e2", "\u21e0"},
-    };
-
     if (drawing->kind_columns) {
-        fprintf(drawing->out, "%s ", marks[drawing->terminal->is_utf8][kind]);
+        fprintf(drawing->out, "%s ", format_kind(kind, drawing->terminal->is_utf8));
     }
 }
 
@@ -561,7 +532,7 @@ static void draw_row(const struct drawing *drawing, const struct tree_node *node
     terminal_paint(drawing->terminal, span->is_error ? "31" : colour);
     draw_bar(drawing, span);
     terminal_paint(drawing->terminal, "0");
-    format_duration(drawing, duration, sizeof duration, span_duration(span));
+    format_duration(duration, sizeof duration, span_duration(span), drawing->terminal->is_utf8);
     terminal_put_spaces(drawing->terminal, 1 + DURATION_COLUMNS - terminal_columns(duration));
     fprintf(drawing->out, "%s\n", duration);
 }
