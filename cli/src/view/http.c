@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http.c - OTLP/HTTP without TLS, on loopback
+ * http.c - OTLP/HTTP without TLS, on loopback, and the paths of web.h
  *
  * libmicrohttpd's thread calls everything here except http_start() and http_stop(). Connections are
  * in a list by their last activity. If there are too many, the one that was idle longest is closed,
- * so that idle connections cannot block others.
+ * so that idle connections cannot block others. Streams of events have a limit of their own.
  *
- * Tests: tests/cli/test_view.sh
+ * Tests: tests/cli/test_view.sh, tests/cli/test_web.sh
  */
 #include "http.h"
 
@@ -23,6 +23,7 @@
 
 #include "gunzip.h"
 #include "listen.h"
+#include "web.h"
 
 enum {
     MOST_CONNECTIONS = 256,
@@ -44,6 +45,7 @@ struct http_server {
     unsigned port;
     requests_take *take;
     receipt_note *note;
+    struct web *web;
     struct peer *oldest; /* by the last activity */
     struct peer *newest;
     size_t peer_count; /* in that list */
@@ -53,6 +55,8 @@ struct http_server {
 struct request {
     struct bytes body;
     unsigned status; /* of an error in the headers; 0: no error */
+    bool is_foreign; /* from a web page of another origin */
+    bool is_web;     /* for a path of web.h; its body is ignored */
     struct receipt receipt;
     time_t start;
 };
@@ -113,13 +117,16 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     }
 }
 
-static void note_activity(struct http_server *server, struct MHD_Connection *connection) {
+static void note_activity(struct http_server *server, struct MHD_Connection *connection,
+                          const char *url) {
     struct peer *peer =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 
-    if (peer && peer->is_listed) {
+    if (peer) {
         unlist(server, peer);
-        list_newest(server, peer);
+        if (strcmp(url, "/api/events") != 0) { /* streams are idle most of the time */
+            list_newest(server, peer);
+        }
     }
 }
 
@@ -149,6 +156,7 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
     if (!response) {
         return MHD_NO;
     }
+    web_add_headers(response);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "POST");
@@ -190,14 +198,14 @@ static enum MHD_Result respond_success(struct MHD_Connection *connection,
                    receipt_to_protobuf(receipt, (uint8_t *)body));
 }
 
-static const char *message_of(unsigned status) {
+static const char *message_of(unsigned status, bool is_foreign) {
     switch (status) {
     case MHD_HTTP_NOT_FOUND:
-        return "the only path is /v1/traces";
+        return "the paths are /v1/traces and those of /api";
     case MHD_HTTP_METHOD_NOT_ALLOWED:
         return "the only method is POST";
     case MHD_HTTP_FORBIDDEN:
-        return "the Host header must be an IP address or localhost";
+        return is_foreign ? WEB_FOREIGN : "the Host header must be an IP address or localhost";
     default:
         return "the content type must be application/x-protobuf or application/json, and the "
                "content encoding gzip, x-gzip, identity or none";
@@ -216,7 +224,8 @@ static enum MHD_Result respond_to(struct http_server *server, struct MHD_Connect
     char text[RECEIPT_TEXT_BYTES];
 
     if (request->status) {
-        return respond_failure(connection, request->status, message_of(request->status));
+        return respond_failure(connection, request->status,
+                               message_of(request->status, request->is_foreign));
     }
     server->note(receipt);
     if (receipt->outcome == TAKEN) {
@@ -286,12 +295,37 @@ static bool is_local(const char *host) {
            (length > below_length && strcasecmp(name + length - below_length, below) == 0);
 }
 
+/*
+ * Whether a browser sent the request for a web page of another origin. Other programs send neither
+ * of the headers. Spec: https://www.w3.org/TR/fetch-metadata/
+ */
+static bool is_foreign(struct MHD_Connection *connection, const char *host) {
+    static const char scheme[] = "http://";
+    const size_t length = sizeof scheme - 1;
+    const char *origin =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN);
+    const char *site = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site");
+
+    return (origin && !(host && strncasecmp(origin, scheme, length) == 0 &&
+                        strcasecmp(origin + length, host) == 0)) ||
+           (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0);
+}
+
 /* Return the status for an error in the headers of a request; 0: no error. */
-static unsigned check(struct MHD_Connection *connection, const char *url, const char *method) {
+static unsigned check(struct MHD_Connection *connection, struct request *request, const char *url,
+                      const char *method) {
     const char *host =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 
     if (host && !is_local(host)) {
+        return MHD_HTTP_FORBIDDEN;
+    }
+    request->is_foreign = is_foreign(connection, host);
+    if (web_has_path(url)) {
+        request->is_web = true;
+        return 0;
+    }
+    if (request->is_foreign) {
         return MHD_HTTP_FORBIDDEN;
     }
     if (strcmp(url, "/v1/traces") != 0) {
@@ -311,7 +345,7 @@ static enum MHD_Result receive(struct request *request, const char *bytes, size_
     if (now_seconds() - request->start > MOST_BODY_SECONDS) {
         return MHD_NO;
     }
-    if (!request->status && request->receipt.outcome == TAKEN) {
+    if (!request->status && !request->is_web && request->receipt.outcome == TAKEN) {
         request->receipt.outcome = bytes_append(&request->body, bytes, size);
         if (request->receipt.outcome != TAKEN) {
             bytes_clear(&request->body);
@@ -327,13 +361,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     struct request *request = *state;
 
     (void)version;
-    note_activity(server, connection);
+    note_activity(server, connection, url);
     if (!request) {
         request = calloc(1, sizeof *request);
         if (!request) {
             return MHD_NO;
         }
-        request->status = check(connection, url, method);
+        request->status = check(connection, request, url, method);
         request->receipt.outcome = TAKEN;
         request->start = now_seconds();
         *state = request;
@@ -343,6 +377,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         enum MHD_Result result = receive(request, bytes, *size);
         *size = 0;
         return result;
+    }
+    if (request->is_web && !request->status) {
+        return web_respond(server->web, connection, url, method, request->is_foreign);
     }
     if (!request->status && request->receipt.outcome == TAKEN) {
         request->receipt = take_body(server, connection, &request->body);
@@ -364,19 +401,33 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
 /* The socket is opened here, because libmicrohttpd does not keep errno if it cannot listen. */
 static struct MHD_Daemon *start_daemon(struct http_server *server, int listener) {
     return MHD_start_daemon(
-        MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET,
-        (MHD_socket)listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)(MOST_CONNECTIONS + EVICTED_CONNECTIONS), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+        MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(MOST_CONNECTIONS + EVICTED_CONNECTIONS + WEB_MOST_STREAMS),
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
 }
 
-struct http_server *http_start(unsigned port, requests_take *take, receipt_note *note) {
-    struct http_server *server = calloc(1, sizeof *server);
-    int listener = server ? listen_on_loopback(port) : -1;
+/* Keeps errno. */
+static void free_server(struct http_server *server) {
+    int error = errno;
 
+    web_free(server->web);
+    free(server);
+    errno = error;
+}
+
+struct http_server *http_start(unsigned port, requests_take *take, receipt_note *note,
+                               struct model *model, bool has_page) {
+    struct http_server *server = calloc(1, sizeof *server);
+
+    if (!server) {
+        return NULL;
+    }
+    server->web = web_new(model, has_page);
+    int listener = server->web ? listen_on_loopback(port) : -1;
     if (listener < 0) {
-        free(server);
+        free_server(server);
         return NULL;
     }
     server->port = listen_port(listener);
@@ -385,7 +436,7 @@ struct http_server *http_start(unsigned port, requests_take *take, receipt_note 
     server->daemon = start_daemon(server, listener);
     if (!server->daemon) {
         close(listener);
-        free(server);
+        free_server(server);
         errno = ENOMEM;
         return NULL;
     }
@@ -399,7 +450,8 @@ unsigned http_port(const struct http_server *server) {
 /* libmicrohttpd closes the listening socket. */
 void http_stop(struct http_server *server) {
     if (server) {
+        web_stop(server->web);
         MHD_stop_daemon(server->daemon);
-        free(server);
+        free_server(server);
     }
 }

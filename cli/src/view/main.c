@@ -33,6 +33,10 @@ static int view(int argc, char **argv) {
         {"count", 'n', PROGRAM_NUMBER, "N", &options.count, 1, MOST_COUNT, "exit after N traces"},
         {"quiet", 0, PROGRAM_DURATION, "TIME", &quiet, 0, hour,
          "how long to wait for missing spans of a trace (2s)"},
+        {"web", 'w', PROGRAM_FLAG, NULL, &options.has_page, 0, 0,
+         "display traces in a browser: prints the address of the page"},
+        {"open", 0, PROGRAM_FLAG, NULL, &options.is_opened, 0, 0,
+         "--web, and open the page by xdg-open"},
     };
     const struct program_command command = {
         .name = "view",
@@ -61,8 +65,10 @@ static int view(int argc, char **argv) {
     if (!options.is_grpc_port_wanted) {
         options.grpc_port = options.port ? OTLP_GRPC_PORT : 0;
     }
-    return first < argc ? view_files(&options, argv + first, (size_t)(argc - first))
-                        : view_run(&options);
+    options.has_page |= options.is_opened;
+    return first < argc && !options.has_page
+               ? view_files(&options, argv + first, (size_t)(argc - first))
+               : view_run(&options, argv + first, (size_t)(argc - first));
 }
 
 int main(int argc, char **argv) {

@@ -13,9 +13,11 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "grpc.h"
 #include "http.h"
@@ -39,6 +41,9 @@ static uint64_t now_ms(void) {
 /* More is evicted, if it is drawn. If so much is not drawn, requests are refused. */
 static const struct model_limits limits = {
     .bytes = (size_t)256 << 20, .spans = 400000, .traces = 40000, .is_awaited = true};
+
+/* The page displays the newest traces: none is awaited, so the terminal displays none. */
+static const struct model_limits page_limits = {.is_awaited = false};
 
 /* A requests_take, for the servers' threads. */
 static struct receipt collect(void *arg, const uint8_t *bytes, size_t size) {
@@ -129,9 +134,30 @@ static struct grpc_server *start_grpc(const struct view_options *options) {
     return server;
 }
 
+/* Open the page in the browser of the desktop. It is not awaited, and is not a child for long. */
+static void open_page(unsigned port) {
+    char url[64];
+    char *arguments[] = {(char[]){"xdg-open"}, url, NULL};
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    pid_t child;
+
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
+    signal(SIGCHLD, SIG_IGN);
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int error = posix_spawnp(&child, arguments[0], NULL, &attributes, arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    if (error) {
+        fprintf(stderr, "tote: cannot run xdg-open: %s\n", strerror(error));
+    }
+}
+
 static bool start(struct receivers *receivers, const struct view_options *options) {
     errno = 0;
-    receivers->http = http_start(options->port, collect, note);
+    receivers->http = http_start(options->port, collect, note, plain.model, options->has_page);
     if (!receivers->http) {
         report_cannot_listen(options->port, "--port");
         return false;
@@ -145,7 +171,13 @@ static bool start(struct receivers *receivers, const struct view_options *option
     }
     printf("listening on http://127.0.0.1:%u\nlistening on grpc://127.0.0.1:%u\n",
            http_port(receivers->http), grpc_port(receivers->grpc));
+    if (options->has_page) {
+        printf("open http://127.0.0.1:%u/ in a browser\n", http_port(receivers->http));
+    }
     fflush(stdout);
+    if (options->is_opened) {
+        open_page(http_port(receivers->http));
+    }
     return true;
 }
 
@@ -166,8 +198,8 @@ static struct receipt collect_from_file(void *arg, const uint8_t *bytes, size_t 
 }
 
 /* Returns false if out of memory. */
-static bool start_plain(unsigned quiet_ms) {
-    plain = (struct plain){model_new(&limits), quiet_ms};
+static bool start_plain(unsigned quiet_ms, const struct model_limits *bounds) {
+    plain = (struct plain){model_new(bounds), quiet_ms};
     if (!plain.model) {
         fputs("tote: out of memory\n", stderr);
     }
@@ -178,7 +210,7 @@ int view_files(const struct view_options *options, char *const *files, size_t co
     struct drawing_files drawing = {options->count ? options->count : UINT_MAX};
     bool are_read = true;
 
-    if (!start_plain(UINT_MAX)) {
+    if (!start_plain(UINT_MAX, &limits)) {
         return 1;
     }
     for (size_t i = 0; i < count && drawing.left; i++) {
@@ -191,8 +223,9 @@ int view_files(const struct view_options *options, char *const *files, size_t co
     return are_read && !ferror(stdout) ? 0 : 1;
 }
 
-int view_run(const struct view_options *options) {
+int view_run(const struct view_options *options, char *const *files, size_t count) {
     struct receivers receivers = {NULL, NULL};
+    bool are_read = true;
     sigset_t signals;
 
     sigemptyset(&signals);
@@ -201,10 +234,13 @@ int view_run(const struct view_options *options) {
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for sigtimedwait() */
     signal(SIGPIPE, SIG_IGN);
 
-    if (!start_plain(options->quiet_ms)) {
+    if (!start_plain(options->quiet_ms, options->has_page ? &page_limits : &limits)) {
         return 1;
     }
-    if (!start(&receivers, options)) {
+    for (size_t i = 0; i < count; i++) {
+        are_read &= requests_from_file(files[i], collect, NULL, &counts);
+    }
+    if (!are_read || !start(&receivers, options)) {
         model_free(plain.model);
         return 1;
     }

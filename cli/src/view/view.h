@@ -14,10 +14,15 @@ struct view_options {
     bool is_grpc_port_wanted; /* false: use a free one if it is in use */
     unsigned count;           /* end after this many traces; 0: never */
     unsigned quiet_ms;
+    bool has_page;  /* serve the page, and draw nothing */
+    bool is_opened; /* open the page in a browser */
 };
 
-/* Receive and draw until a signal or the count. Returns the program's exit status. */
-int view_run(const struct view_options *options);
+/*
+ * Read the files, then receive and draw until a signal or the count. Returns the program's exit
+ * status.
+ */
+int view_run(const struct view_options *options, char *const *files, size_t count);
 
 /* Draw the traces of OTLP files: see requests_from_file(). Returns the exit status. */
 int view_files(const struct view_options *options, char *const *files, size_t count);
