@@ -860,14 +860,21 @@ struct trace *model_find_text(const struct model *model, const char *hex) {
     return found;
 }
 
+/* An awaited trace keeps its place, so that a caller may pin while it follows the list. */
+static void enlist_again(struct trace *trace) {
+    if (!trace->is_awaited) {
+        enlist(trace);
+    }
+}
+
 void model_pin(struct trace *trace) {
     trace->pin_count++;
-    enlist(trace);
+    enlist_again(trace);
 }
 
 void model_unpin(struct trace *trace) {
     trace->pin_count--;
-    enlist(trace);
+    enlist_again(trace);
 }
 
 void model_clear(struct model *model) {
