@@ -102,7 +102,7 @@ static void remove_queue(const struct run_view *view) {
 
 static bool start_servers(struct run_view *view) {
     errno = 0;
-    view->http = http_start(view->options->port, take, note, view->model, false);
+    view->http = http_start(view->options->port, take, note, view->model, view->options->is_web);
     view->grpc = view->http ? grpc_start(0, take, note) : NULL;
     if (!view->grpc) {
         program_report(view->command, "cannot listen on 127.0.0.1:%u: %s", view->options->port,
