@@ -454,8 +454,48 @@ static bool write_batch(struct tote__disk_queue *disk_queue,
                                        disk_queue->does_sync);
 }
 
-bool tote__disk_queue_put(struct tote__disk_queue *disk_queue, const struct tote__batch *batch) {
+/* Return the entry of a new file, after the others were made to fit. */
+static struct tote__disk_queue_entry next_entry(struct tote__disk_queue *disk_queue, size_t size,
+                                                uint32_t span_count, bool is_own) {
     uint64_t now = tote__clock_realtime();
+
+    look(disk_queue, STEP_FILES);
+    make_room(disk_queue, size);
+    return (struct tote__disk_queue_entry){
+        .time = now > disk_queue->last_time ? now : disk_queue->last_time + 1,
+        .tag = is_own ? disk_queue->tag : NOBODYS_TAG,
+        .sequence = disk_queue->sequence++,
+        .span_count = span_count,
+        .size = (uint32_t)size,
+    };
+}
+
+static void note_put(struct tote__disk_queue *disk_queue,
+                     const struct tote__disk_queue_entry *entry) {
+    disk_queue->last_time = entry->time;
+    disk_queue->last = *entry;
+    note_file(disk_queue, entry);
+}
+
+bool tote__disk_queue_adopt(struct tote__disk_queue *disk_queue, const char *name,
+                            uint32_t span_count) {
+    char made[TOTE__DISK_QUEUE_NAME_BYTES];
+    struct stat status;
+
+    if (!check_folder(disk_queue) || !tote__folder_has_file(&disk_queue->folder, name, &status)) {
+        return false;
+    }
+    const struct tote__disk_queue_entry entry =
+        next_entry(disk_queue, (size_t)status.st_size, span_count, true);
+    tote__disk_queue_entry_name(&entry, made);
+    if (!tote__folder_rename(&disk_queue->folder, name, made)) {
+        return false;
+    }
+    note_put(disk_queue, &entry);
+    return true;
+}
+
+bool tote__disk_queue_put(struct tote__disk_queue *disk_queue, const struct tote__batch *batch) {
     size_t size = TOTE__DISK_QUEUE_HEAD_BYTES + batch->message.size;
 
     if (size > disk_queue->limits.max_bytes || size > TOTE__DISK_QUEUE_MOST_FILE_BYTES) {
@@ -467,22 +507,13 @@ bool tote__disk_queue_put(struct tote__disk_queue *disk_queue, const struct tote
     if (!check_folder(disk_queue)) {
         return false;
     }
-    look(disk_queue, STEP_FILES);
-    make_room(disk_queue, size);
-    const struct tote__disk_queue_entry entry = {
-        .time = now > disk_queue->last_time ? now : disk_queue->last_time + 1,
-        .tag = batch->is_own ? disk_queue->tag : NOBODYS_TAG,
-        .sequence = disk_queue->sequence++,
-        .span_count = batch->span_count,
-        .size = (uint32_t)size,
-    };
+    const struct tote__disk_queue_entry entry =
+        next_entry(disk_queue, size, batch->span_count, batch->is_own);
     bool is_put = write_batch(disk_queue, &entry, batch) ||
                   (((errno == ENOENT && renew(disk_queue)) || follow_user(disk_queue)) &&
                    write_batch(disk_queue, &entry, batch));
     if (is_put) {
-        disk_queue->last_time = entry.time;
-        disk_queue->last = entry;
-        note_file(disk_queue, &entry);
+        note_put(disk_queue, &entry);
     } else {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, component,
                                 "a batch of %u spans cannot be written to the disk queue %s: %s",

@@ -41,7 +41,8 @@ static uint32_t checksum(const uint8_t *bytes, size_t size) {
     return (uint32_t)tote__checksum(bytes, size);
 }
 
-static void put_head(uint8_t *head, const struct tote__batch *batch, struct tote__boot_time now) {
+void tote__disk_queue_put_head(uint8_t *head, const struct tote__batch *batch,
+                               struct tote__boot_time now) {
     memcpy(head, magic, sizeof magic);
     put_number(head + 8, PROTOBUF, 4);
     put_number(head + 12, batch->span_count, 4);
@@ -56,26 +57,35 @@ static bool is_head_whole(const uint8_t *head) {
     return memcmp(head, magic, sizeof magic) == 0 && get_number(head + 36, 4) == checksum(head, 36);
 }
 
-bool tote__disk_queue_parse(struct tote__slice file, struct tote__batch *batch) {
-    const uint8_t *head = file.at;
+bool tote__disk_queue_parse_next(struct tote__slice *rest, struct tote__batch *batch) {
+    const uint8_t *head = rest->at;
 
-    if (file.size < TOTE__DISK_QUEUE_HEAD_BYTES || !is_head_whole(head) ||
-        get_number(head + 16, 8) != file.size - TOTE__DISK_QUEUE_HEAD_BYTES ||
+    if (rest->size < TOTE__DISK_QUEUE_HEAD_BYTES || !is_head_whole(head) ||
+        get_number(head + 16, 8) > rest->size - TOTE__DISK_QUEUE_HEAD_BYTES ||
         get_number(head + 8, 4) != PROTOBUF) {
         return false;
     }
-    *batch = (struct tote__batch){
-        .message = {file.at + TOTE__DISK_QUEUE_HEAD_BYTES, file.size - TOTE__DISK_QUEUE_HEAD_BYTES},
-        .span_count = (uint32_t)get_number(head + 12, 4),
-    };
-    return get_number(head + 24, 4) == checksum(batch->message.at, batch->message.size);
+    const struct tote__slice message = {head + TOTE__DISK_QUEUE_HEAD_BYTES,
+                                        (size_t)get_number(head + 16, 8)};
+    if (get_number(head + 24, 4) != checksum(message.at, message.size)) {
+        return false;
+    }
+    *batch =
+        (struct tote__batch){.message = message, .span_count = (uint32_t)get_number(head + 12, 4)};
+    rest->at += TOTE__DISK_QUEUE_HEAD_BYTES + message.size;
+    rest->size -= TOTE__DISK_QUEUE_HEAD_BYTES + message.size;
+    return true;
+}
+
+bool tote__disk_queue_parse(struct tote__slice file, struct tote__batch *batch) {
+    return tote__disk_queue_parse_next(&file, batch) && !file.size;
 }
 
 static bool write_all(int fd, const struct tote__batch *batch, struct tote__boot_time now,
                       bool does_sync) {
     uint8_t head[TOTE__DISK_QUEUE_HEAD_BYTES];
 
-    put_head(head, batch, now);
+    tote__disk_queue_put_head(head, batch, now);
     return tote__os_write(fd, head, sizeof head) == sizeof head &&
            tote__os_write(fd, batch->message.at, batch->message.size) == batch->message.size &&
            (!does_sync || tote__os_sync(fd));

@@ -30,6 +30,16 @@ bool tote__disk_queue_write_file(const struct tote__folder *folder, const char *
                                  const struct tote__batch *batch, struct tote__boot_time now,
                                  bool does_sync);
 
+/* Write the head of a batch: TOTE__DISK_QUEUE_HEAD_BYTES bytes. */
+void tote__disk_queue_put_head(uint8_t *head, const struct tote__batch *batch,
+                               struct tote__boot_time now);
+
+/*
+ * Parse the first of several batches that follow each other, and remove it from `rest`. Returns
+ * false, without changes, if it is incomplete or damaged.
+ */
+bool tote__disk_queue_parse_next(struct tote__slice *rest, struct tote__batch *batch);
+
 /* Read a file into the buffer. Returns 0 or an errno: EPERM if it is not a file of this queue. */
 int tote__disk_queue_read_file(const struct tote__folder *folder, const char *name,
                                struct tote__buffer *buffer);

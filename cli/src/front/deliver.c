@@ -83,7 +83,8 @@ static void close_on_exec(void) {
 }
 
 /* Start the helper program with the locked file. Returns its id, or -1 with errno set. */
-static pid_t start_sender(const struct deliver *deliver, int file, bool is_background) {
+static pid_t start_sender(const struct deliver *deliver, int file, uint32_t timeout_ms,
+                          bool is_background) {
     char path[PATH_MAX];
     char timeout[32];
     char *const arguments[] = {"tote",
@@ -101,7 +102,7 @@ static pid_t start_sender(const struct deliver *deliver, int file, bool is_backg
     sigset_t none;
     pid_t sender = -1;
 
-    snprintf(timeout, sizeof timeout, "%" PRIu32 "ms", deliver->timeout_ms);
+    snprintf(timeout, sizeof timeout, "%" PRIu32 "ms", timeout_ms);
     if (!helper_path("tote-send", path)) {
         errno = ENAMETOOLONG;
         return -1;
@@ -161,9 +162,9 @@ static void report_earlier(const struct deliver *deliver, int file) {
                  &local);
     }
     uint64_t count = count_spans(deliver);
-    report(deliver, "%" PRIu64 " %s in %s: %s (since %s); 'tote send %s' delivers them", count,
+    report(deliver, "%" PRIu64 " %s in %s: %s (since %s); 'tote send %s' delivers %s", count,
            count == 1 ? "span waits" : "spans wait", deliver->path, status.text, since,
-           deliver->path);
+           deliver->path, count == 1 ? "it" : "them");
     status.reported = now;
     sender_write(file, &status);
 }
@@ -173,7 +174,7 @@ void deliver_start(const struct deliver *deliver) {
 
     if (file >= 0 && sender_lock(file)) {
         report_earlier(deliver, file);
-        if (start_sender(deliver, file, true) < 0) {
+        if (start_sender(deliver, file, deliver->timeout_ms, true) < 0) {
             report(deliver, "spans stay in %s: cannot run the helper program tote-send: %s",
                    deliver->path, strerror(errno));
         }
@@ -184,8 +185,8 @@ void deliver_start(const struct deliver *deliver) {
 }
 
 /* Run a sender, and wait for its end. */
-static void run_sender(const struct deliver *deliver, int file) {
-    pid_t sender = start_sender(deliver, file, false);
+static void run_sender(const struct deliver *deliver, int file, uint64_t deadline) {
+    pid_t sender = start_sender(deliver, file, tote__ms_until(deadline, UINT32_MAX), false);
 
     if (sender < 0) {
         report(deliver, "cannot run the helper program tote-send: %s", strerror(errno));
@@ -211,7 +212,7 @@ bool deliver_wait(const struct deliver *deliver) {
            tote__clock_monotonic() < deadline) {
         has_run = sender_lock(file);
         if (has_run) {
-            run_sender(deliver, file);
+            run_sender(deliver, file, deadline);
         } else {
             pause_ms(POLL_MS);
         }

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "configuration.h"
@@ -18,6 +19,7 @@
 #include "tote/diagnostics.h"
 #include "tote/internal/disk_queue.h"
 #include "tote/internal/env.h"
+#include "tote/internal/folder.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/propagators.h"
 
@@ -42,13 +44,33 @@ static void report_diagnostic(tote_level level, const char *component, const cha
     }
 }
 
-static bool open_queue(struct emit *emit) {
+/* Store the absolute path of the queue. */
+static bool find_queue(struct emit *emit) {
+    char given[PATH_MAX];
+    const char *queue = emit->options.queue       ? emit->options.queue
+                        : queue_path(true, given) ? given
+                                                  : NULL;
+    char *path = queue ? tote__absolute_path(queue) : NULL;
+    size_t length = path ? strlen(path) : 0;
+    bool fits = path && length < sizeof emit->path;
+
+    if (fits) {
+        memcpy(emit->path, path, length + 1);
+    }
+    tote__release(path, length + 1);
+    return fits;
+}
+
+struct tote__disk_queue *emit_queue(struct emit *emit) {
     const struct tote__disk_queue_limits limits = {256 << 20, 4096, 86400};
 
-    if (!queue_path(true, emit->path)) {
+    if (!emit || emit->queue) {
+        return emit ? emit->queue : NULL;
+    }
+    if (!find_queue(emit)) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "disk queue",
                                 "the span is not saved: set OTEL_C_DISK_QUEUE_DIRECTORY or HOME");
-        return false;
+        return NULL;
     }
     emit->queue = tote__disk_queue_open(emit->path, &limits);
     if (emit->queue) { /* a script should not wait for the disk */
@@ -57,14 +79,33 @@ static bool open_queue(struct emit *emit) {
     return emit->queue;
 }
 
+const char *emit_queue_path(const struct emit *emit) {
+    return emit->path;
+}
+
+void emit_note(struct emit *emit, bool is_saved) {
+    if (emit) {
+        emit->saved += is_saved;
+        emit->has_failed |= !is_saved;
+    }
+}
+
 static bool save(void *self, struct tote__slice request) {
     struct emit *emit = self;
     const struct tote__batch batch = {.message = request, .span_count = 1, .is_own = true};
-    bool is_saved = (emit->queue || open_queue(emit)) && tote__disk_queue_put(emit->queue, &batch);
+    struct tote__disk_queue *queue = emit_queue(emit);
+    bool is_saved = queue && tote__disk_queue_put(queue, &batch);
 
-    emit->saved += is_saved;
-    emit->has_failed |= !is_saved;
+    emit_note(emit, is_saved);
     return is_saved;
+}
+
+void emit_divert(struct emit *emit, bool (*take)(void *self, struct tote__slice request),
+                 void *self) {
+    if (emit) {
+        emit->recorder.take = take;
+        emit->recorder.self = self;
+    }
 }
 
 static tote_sdk *start_sdk(struct recorder *recorder, const char *service) {
@@ -84,6 +125,7 @@ static tote_sdk *start_sdk(struct recorder *recorder, const char *service) {
 }
 
 struct emit *emit_begin(const struct emit_options *options) {
+    static const tote_trace_id none;
     tote_level level = TOTE_LEVEL_WARN;
     struct emit *emit = calloc(1, sizeof *emit);
 
@@ -92,7 +134,8 @@ struct emit *emit_begin(const struct emit_options *options) {
     }
     emit->options = *options;
     emit->options.waits |= getpid() == 1;
-    emit->recorder = (struct recorder){save, emit, options->trace_id, options->span_id};
+    emit->recorder = (struct recorder){save, emit, options->trace_id, options->span_id,
+                                       memcmp(&options->trace_id, &none, sizeof none) == 0};
     tote__environment_log_level(&level);
     tote_diagnostics_set_handler(report_diagnostic, level, emit);
     emit->sdk = start_sdk(&emit->recorder, options->service);

@@ -14,6 +14,7 @@
 #include "helper.h"
 #include "program.h"
 #include "run.h"
+#include "span.h"
 #include "tote/common.h"
 
 static const struct {
@@ -24,6 +25,7 @@ static const struct {
 } commands[] = {
     {"exec", "run a command in a span", NULL, exec_run},
     {"run", "run a command and draw its traces", NULL, run_command},
+    {"span", "create a span", NULL, span_run},
     {"view", "receive traces on this machine and display them", "tote-view", NULL},
     {"send", "deliver the spans of a disk queue", "tote-send", NULL},
     {"check", "print the configuration in effect, and send one span", "tote-send", NULL},

@@ -18,9 +18,8 @@ static tote_result export_spans(void *self, const tote_span_data *const *spans, 
     bool is_taken = tote__request_of_spans(&request, spans, count) &&
                     recorder->take(recorder->self, tote__buffer_slice(&request));
 
-    (void)timeout_ms;
+    (void)timeout_ms, (void)outcome;
     tote__buffer_clear(&request);
-    outcome->saved = is_taken ? count : 0;
     return is_taken ? TOTE_RESULT_SUCCESS : TOTE_RESULT_FAILURE;
 }
 
@@ -43,10 +42,9 @@ static void new_span_id(void *self, tote_span_id *id) {
 }
 
 static tote_id_generator *make_generator(struct recorder *recorder) {
-    static const tote_trace_id none;
     const tote_id_generator_ops ops = {
         .struct_size = sizeof ops,
-        .is_random = memcmp(&recorder->trace_id, &none, sizeof none) == 0,
+        .is_random = recorder->is_random,
         .new_trace_id = new_trace_id,
         .new_span_id = new_span_id,
     };

@@ -13,6 +13,7 @@ struct recorder {
     void *self;
     tote_trace_id trace_id; /* of root spans; zero: random */
     tote_span_id span_id;   /* of spans; zero: random */
+    bool is_random;         /* new trace ids are random: TOTE_TRACE_FLAG_RANDOM */
 };
 
 /*

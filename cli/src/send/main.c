@@ -4,35 +4,51 @@
  *
  * Tests: tests/cli/test_send.sh, tests/cli/test_check.sh
  */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "background.h"
 #include "check.h"
 #include "program.h"
-#include "send.h"
+#include "queue_path.h"
 
 static const uint64_t ms = 1000000;
 static const uint64_t default_send_timeout = 30000000000;
 static const uint64_t default_check_timeout = 10000000000;
+static const uint64_t default_linger = 2000000000;
 static const uint64_t day = 86400000000000;
 
-static int send_queue(int argc, char **argv) {
+static int send_command(int argc, char **argv) {
+    struct send_options options = {.directory = NULL};
     uint64_t timeout = default_send_timeout;
-    const char *crash_files = NULL;
+    uint64_t linger = default_linger;
+    bool is_background = false;
+    char path[PATH_MAX];
     int status;
     const struct program_option table[] = {
         {"timeout", 't', PROGRAM_DURATION, "TIME", &timeout, 0, day, "stop after this time (30s)"},
-        {"crash-safe-directory", 0, PROGRAM_TEXT, "DIRECTORY", &crash_files, 0, 0,
+        {"crash-safe-directory", 0, PROGRAM_TEXT, "DIRECTORY", &options.crash_files, 0, 0,
          "also deliver from the crash-safe files in DIRECTORY, for programs that set the option "
          "crash_safe_directory"},
+        {"background", 0, PROGRAM_FLAG, NULL, &is_background, 0, 0,
+         "print nothing, and wait for more spans; one sender runs for a queue"},
+        {"linger", 0, PROGRAM_DURATION, "TIME", &linger, 0, day,
+         "with --background: how long to wait for more spans (2s)"},
     };
     const struct program_command command = {
         .name = "send",
-        .arguments = "DIRECTORY",
+        .arguments = "[DIRECTORY]",
         .summary =
             "Deliver the spans in a disk queue (OTEL_C_DISK_QUEUE_DIRECTORY) to the endpoint that\n"
             "OTEL_EXPORTER_OTLP_ENDPOINT and the related variables set. Stop at the first "
             "response\n"
             "that shows that the endpoint does not accept requests (401, 403, 404, ...), and "
             "leave\n"
-            "the rest in the queue.",
+            "the rest in the queue.\n\n"
+            "DIRECTORY is by default the disk queue of tote exec and tote span:\n"
+            "OTEL_C_DISK_QUEUE_DIRECTORY, else tote/queue in XDG_STATE_HOME or ~/.local/state.",
         .help = "Exit status:\n"
                 "  0  the disk queue is empty\n"
                 "  1  batches are left in the disk queue, or the directory is not a disk queue\n"
@@ -47,14 +63,22 @@ static int send_queue(int argc, char **argv) {
     if (first < 0) {
         return status;
     }
-    if (first == argc) {
-        return program_usage_error(&command, "the directory of the disk queue is missing");
-    }
     if (first + 1 < argc) {
         return program_usage_error(&command, "only one directory is allowed; unexpected '%s'",
                                    argv[first + 1]);
     }
-    return send_run(argv[first], crash_files, (unsigned)(timeout / ms));
+    if (first < argc) {
+        options.directory = argv[first];
+    } else if (!queue_path(false, path)) {
+        return program_usage_error(&command, "the directory of the disk queue is missing");
+    } else if (access(path, F_OK) != 0) {
+        printf("nothing to deliver: %s does not exist\n", path);
+        return EXIT_SUCCESS;
+    } else {
+        options.directory = path;
+    }
+    options.timeout_ms = (unsigned)(timeout / ms);
+    return is_background ? background_run(&options, linger) : send_run(&options);
 }
 
 static int check(int argc, char **argv) {
@@ -100,7 +124,7 @@ static int check(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    static const struct program_entry entries[] = {{"send", send_queue}, {"check", check}};
+    static const struct program_entry entries[] = {{"send", send_command}, {"check", check}};
 
     return program_run(entries, sizeof entries / sizeof *entries, argc, argv);
 }

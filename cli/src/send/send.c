@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "background.h"
+#include "sender.h"
 #include "tote/exporters/otlp.h"
+#include "tote/internal/os.h"
 
 static bool is_directory(const char *path) {
     struct stat status;
@@ -23,25 +26,61 @@ static bool is_directory(const char *path) {
     return is_one;
 }
 
-int send_run(const char *directory, const char *crash_files, unsigned timeout_ms) {
-    tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
-    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
-    tote_disk_queue_report report = {.struct_size = sizeof report};
+/*
+ * Put the open records of dead processes into the queue. A directory with open records is a disk
+ * queue, and has the file of the sender.
+ */
+static struct open_record_counts recover(const char *directory) {
+    const struct tote__disk_queue_limits limits = {256 << 20, 4096, 86400};
+    struct open_record_counts counts = {0, 0, 0};
+    struct tote__disk_queue *queue = tote__disk_queue_open_existing(directory, &limits);
+    struct tote__folder folder;
 
-    options.delivery = &delivery;
-    if (!is_directory(directory) || (crash_files && !is_directory(crash_files))) {
+    if (queue && tote__folder_borrow(tote__disk_queue_descriptor(queue), &folder)) {
+        counts = open_record_recover(queue, &folder);
+        if (counts.unfinished || counts.open || counts.damaged) {
+            tote__os_close(sender_open(&folder));
+        }
+    }
+    tote__disk_queue_close(queue);
+    return counts;
+}
+
+struct send_outcome send_queue(const struct send_options *options) {
+    tote_otlp_options exporter = TOTE_OTLP_OPTIONS_INIT;
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+    struct send_outcome outcome = {.report = TOTE_DISK_QUEUE_REPORT_INIT};
+
+    exporter.delivery = &delivery;
+    delivery.disk_queue_directory = options->directory;
+    delivery.crash_safe_directory = options->crash_files;
+    outcome.records = recover(options->directory);
+    outcome.result = tote_otlp_disk_queue_send(&exporter, options->timeout_ms, &outcome.report);
+    return outcome;
+}
+
+int send_run(const struct send_options *options) {
+    if (!is_directory(options->directory) ||
+        (options->crash_files && !is_directory(options->crash_files))) {
         return EXIT_FAILURE;
     }
-    delivery.disk_queue_directory = directory;
-    delivery.crash_safe_directory = crash_files;
-    tote_result result = tote_otlp_disk_queue_send(&options, timeout_ms, &report);
-    bool is_unreadable = report.unreadable || report.damaged || report.unattached;
+    const struct send_outcome outcome = send_queue(options);
+    const tote_disk_queue_report report = outcome.report;
+    uint64_t damaged = report.damaged + outcome.records.damaged;
+    bool is_unreadable = report.unreadable || damaged || report.unattached;
     bool is_rejected = report.rejected || report.not_accepted;
-    if (result == TOTE_RESULT_FAILURE && !is_unreadable && !is_rejected) {
+    if (outcome.result == TOTE_RESULT_FAILURE && !is_unreadable && !is_rejected) {
         return EXIT_FAILURE; /* nothing was tried, and a diagnostic reported why */
     }
     printf("%" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64 " batches left\n",
            report.delivered, report.rejected, report.batches_pending);
+    if (outcome.records.unfinished) {
+        printf("%" PRIu64 " spans are unfinished: the process that began them has ended\n",
+               outcome.records.unfinished);
+    }
+    if (outcome.records.open) {
+        printf("%" PRIu64 " spans are still open\n", outcome.records.open);
+    }
     if (report.lost) {
         printf("%" PRIu64 " more spans ended in programs that were killed and are lost\n",
                report.lost);
@@ -63,9 +102,12 @@ int send_run(const char *directory, const char *crash_files, unsigned timeout_ms
     if (report.not_accepted) {
         puts("the receiver does not accept requests at this endpoint: the rest stays in the queue");
     }
-    if (report.unreadable || report.damaged) {
+    if (report.unreadable || damaged) {
         printf("%" PRIu64 " files cannot be opened, %" PRIu64 " files are damaged\n",
-               report.unreadable, report.damaged);
+               report.unreadable, damaged);
+    }
+    if (outcome.result == TOTE_RESULT_SUCCESS) {
+        background_forget(options->directory);
     }
     if (is_unreadable) {
         return EXIT_UNREADABLE;
@@ -73,5 +115,5 @@ int send_run(const char *directory, const char *crash_files, unsigned timeout_ms
     if (is_rejected) {
         return EXIT_REJECTED;
     }
-    return result == TOTE_RESULT_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
+    return outcome.result == TOTE_RESULT_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -78,6 +78,13 @@ void tote__disk_queue_set_sync(struct tote__disk_queue *disk_queue, bool does_sy
  */
 bool tote__disk_queue_put(struct tote__disk_queue *disk_queue, const struct tote__batch *batch);
 
+/*
+ * Put a batch that is a complete file of the directory, by renaming it. Returns false with errno
+ * set on failure: ENOENT if another process did it.
+ */
+bool tote__disk_queue_adopt(struct tote__disk_queue *disk_queue, const char *name,
+                            uint32_t span_count);
+
 /* Return whether the file of the last batch of this process that was put still exists. */
 bool tote__disk_queue_has_last(const struct tote__disk_queue *disk_queue);
 

@@ -10,7 +10,7 @@
 
 #include "tote/common.h"
 
-enum { TOTE__DISK_QUEUE_NAME_BYTES = 64 };
+enum { TOTE__DISK_QUEUE_NAME_BYTES = 80 };
 
 struct tote__disk_queue_entry {
     uint64_t time; /* in nanoseconds since the epoch */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * background.c - the background sender of a disk queue, which the program `tote` starts
+ *
+ * The protocol of its lock is in sender.h.
+ *
+ * Tests: tests/cli/test_span.sh
+ */
+#include "background.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sender.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/clock.h"
+#include "tote/internal/disk_queue_entry.h"
+#include "tote/internal/disk_queue_lock.h"
+#include "tote/internal/os.h"
+
+enum { LOOK_EVERY_MS = 50 };
+
+/* Keep the last failure, without what follows from it. */
+static void note_failure(tote_level level, const char *component, const char *message,
+                         void *user_data) {
+    char *text = user_data;
+
+    (void)level, (void)component;
+    snprintf(text, SENDER_TEXT_BYTES, "%s", message);
+    text[strcspn(text, ";\n")] = '\0';
+}
+
+/* Return the locked file, or -1 if another sender runs. The lock may be inherited. */
+static int take_lock(const struct tote__folder *folder) {
+    struct stat status;
+
+    if (tote__folder_has_file(folder, TOTE__DISK_QUEUE_SENDER_NAME, &status) &&
+        tote__os_is_same_file(SENDER_DESCRIPTOR, status.st_dev, status.st_ino)) {
+        return sender_lock(SENDER_DESCRIPTOR) ? SENDER_DESCRIPTOR : -1;
+    }
+    int file = sender_open(folder);
+    if (file >= 0 && !sender_lock(file)) {
+        close(file);
+        file = -1;
+    }
+    return file;
+}
+
+static bool has_batch(const struct tote__folder *folder) {
+    struct tote__disk_queue_entry entry;
+    struct tote__listing listing;
+    struct tote__folder opened;
+    bool has_one = false;
+
+    if (!tote__folder_reopen(folder, &opened) || !tote__listing_begin(&opened, &listing)) {
+        return false;
+    }
+    for (const char *name; !has_one && (name = tote__listing_next(&listing));) {
+        has_one = tote__disk_queue_entry_read(name, "", &entry);
+    }
+    tote__listing_close(&listing);
+    return has_one;
+}
+
+/* Wait for a batch. Returns false after the time. */
+static bool wait_for_batch(const struct tote__folder *folder, uint64_t linger_ns) {
+    uint64_t deadline = tote__clock_monotonic() + linger_ns;
+    bool has_one = has_batch(folder);
+
+    while (!has_one && tote__clock_monotonic() < deadline) {
+        tote__os_wait_readable(NULL, 0, LOOK_EVERY_MS);
+        has_one = has_batch(folder);
+    }
+    return has_one;
+}
+
+/*
+ * Release the lock, and look again: a program that could not get the lock has written its batch
+ * before. Returns whether this sender has the lock again, and a batch to send.
+ */
+static bool go_on(const struct tote__folder *folder, int file, uint64_t linger_ns) {
+    if (wait_for_batch(folder, linger_ns)) {
+        return true;
+    }
+    sender_unlock(file);
+    return has_batch(folder) && sender_lock(file);
+}
+
+/* Write what became of a delivery. */
+static void write_status(int file, const struct send_outcome *outcome, const char *cause) {
+    uint64_t now = (uint64_t)time(NULL);
+    struct sender_status status;
+
+    sender_read(file, &status);
+    if (outcome->report.rejected) {
+        status = (struct sender_status){.since = now};
+        snprintf(status.text, sizeof status.text, "the receiver rejected %" PRIu64 " spans: %.*s",
+                 outcome->report.rejected, SENDER_TEXT_BYTES - 64, cause);
+    } else if (outcome->result == TOTE_RESULT_SUCCESS) {
+        status = (struct sender_status){.since = 0};
+    } else if (*cause) { /* otherwise a service sends the queue */
+        status.since = status.since ? status.since : now;
+        snprintf(status.text, sizeof status.text, "%s", cause);
+    }
+    sender_write(file, &status);
+}
+
+int background_run(const struct send_options *options, uint64_t linger_ns) {
+    char problem[TOTE__FOLDER_PROBLEM_BYTES];
+    char cause[SENDER_TEXT_BYTES];
+    struct send_outcome outcome;
+    struct tote__folder folder;
+    int file = -1;
+
+    if (tote__folder_open(options->directory, tote__os_user_id(), false, &folder, problem)) {
+        file = take_lock(&folder);
+    }
+    if (file < 0) {
+        return EXIT_SUCCESS;
+    }
+    do {
+        cause[0] = '\0';
+        tote_diagnostics_set_handler(note_failure, TOTE_LEVEL_WARN, cause);
+        outcome = send_queue(options);
+        write_status(file, &outcome, cause);
+    } while (outcome.result == TOTE_RESULT_SUCCESS && go_on(&folder, file, linger_ns));
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
+    tote__folder_close(&folder);
+    return outcome.result == TOTE_RESULT_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void background_forget(const char *directory) {
+    const struct sender_status none = {.since = 0};
+    char problem[TOTE__FOLDER_PROBLEM_BYTES];
+    struct tote__folder folder;
+    struct stat status;
+
+    if (!tote__folder_open(directory, tote__os_user_id(), false, &folder, problem)) {
+        return;
+    }
+    if (tote__folder_has_file(&folder, TOTE__DISK_QUEUE_SENDER_NAME, &status) && status.st_size) {
+        int file = take_lock(&folder);
+        if (file >= 0) {
+            sender_write(file, &none);
+            close(file);
+        }
+    }
+    tote__folder_close(&folder);
+}
