@@ -10,27 +10,35 @@
 #include <string.h>
 
 #include "emit.h"
+#include "parent.h"
 #include "span_open.h"
 #include "span_values.h"
-#include "trace_options.h"
+
+struct settings {
+    struct program_command command;
+    struct span_values values;
+    struct parent_options parent;
+    struct emit_options options;
+    bool prints;  /* print the context */
+    bool exports; /* print it as shell code */
+};
 
 /* Returns the exit status. */
-static int make_span(const struct program_command *command, const struct span_values *values,
-                     struct trace_options *trace, struct emit_options *options) {
-    if (!trace_options_read_carrier(trace, command)) {
-        return EXIT_FAILURE;
-    }
-    options->trace_id = trace->trace_id;
-    options->span_id = trace->span_id;
-    struct emit *emit = emit_begin(options);
-    tote_context *parent = trace_options_parent(trace, command);
+static int make_span(struct settings *settings) {
+    settings->options.trace_id = settings->parent.trace_id;
+    settings->options.span_id = settings->parent.span_id;
+    struct emit *emit = emit_begin(&settings->options);
+    tote_context *parent = parent_read(&settings->command, &settings->parent);
     bool is_good = parent;
     if (parent) {
-        tote_span *span = span_values_start(values, emit_tracer(emit), parent);
+        tote_span *span = span_values_start(&settings->values, emit_tracer(emit), parent);
         tote_context *context = tote_context_with_span(parent, span);
-        span_values_finish(values, span);
-        tote_span_end(span, span_values_end(values));
-        is_good = trace_options_put(trace, command, context);
+        span_values_finish(&settings->values, span);
+        tote_span_end(span, span_values_end(&settings->values));
+        is_good = parent_write_carrier(&settings->command, &settings->parent, context);
+        if (settings->prints || settings->exports) {
+            parent_print(stdout, context, settings->exports);
+        }
         tote_context_unref(context);
         tote_span_unref(span);
         tote_context_unref(parent);
@@ -40,17 +48,31 @@ static int make_span(const struct program_command *command, const struct span_va
 }
 
 static int run_span(int argc, char **argv) {
-    struct emit_options options = {.command = "span"};
-    struct trace_options trace;
-    struct span_values values;
+    struct settings settings = {.options.command = "span"};
     int status;
     const struct program_option table[] = {
-        SPAN_VALUES_NAME(values),   SPAN_VALUES_KIND(values),      SPAN_VALUES_START(values),
-        SPAN_VALUES_END(values),    SPAN_VALUES_ATTRIBUTE(values), SPAN_VALUES_STATUS(values),
-        SPAN_VALUES_EVENT(values),  SPAN_VALUES_LINK(values),      TRACE_OPTIONS(trace),
-        TRACE_OPTIONS_PRINT(trace), EMIT_OPTIONS(options),         EMIT_TIMEOUT_OPTION(options),
+        SPAN_VALUES_NAME(settings.values),
+        SPAN_VALUES_KIND(settings.values),
+        SPAN_VALUES_START(settings.values),
+        SPAN_VALUES_END(settings.values),
+        SPAN_VALUES_ATTRIBUTE(settings.values),
+        SPAN_VALUES_STATUS(settings.values),
+        SPAN_VALUES_EVENT(settings.values),
+        SPAN_VALUES_LINK(settings.values),
+        PARENT_OPTIONS(settings.parent),
+        {.name = "print",
+         .kind = PROGRAM_FLAG,
+         .target = &settings.prints,
+         .help = "print the context of the span: TRACEPARENT=..."},
+        {.name = "export",
+         .kind = PROGRAM_FLAG,
+         .target = &settings.exports,
+         .help = "print the context as shell code: export TRACEPARENT=..."},
+
+        EMIT_OPTIONS(settings.options),
+        EMIT_TIMEOUT_OPTION(settings.options),
     };
-    const struct program_command command = {
+    settings.command = (struct program_command){
         .name = "span",
         .arguments = "",
         .summary = "Create a span, and deliver it in the background.\n\n"
@@ -60,17 +82,16 @@ static int run_span(int argc, char **argv) {
         .option_count = sizeof table / sizeof *table,
     };
 
-    span_values_begin(&values);
-    trace_options_begin(&trace);
-    int first = program_parse(&command, argc, argv, false, &status);
+    span_values_begin(&settings.values);
+    int first = program_parse(&settings.command, argc, argv, false, &status);
     if (first >= 0) {
-        status = first < argc ? program_usage_error(&command, "unexpected '%s'", argv[first])
-                 : !values.name || !*values.name
-                     ? program_usage_error(&command, "--name is missing")
-                     : make_span(&command, &values, &trace, &options);
+        status = first < argc
+                     ? program_usage_error(&settings.command, "unexpected '%s'", argv[first])
+                 : !settings.values.name || !*settings.values.name
+                     ? program_usage_error(&settings.command, "--name is missing")
+                     : make_span(&settings);
     }
-    trace_options_clear(&trace);
-    span_values_clear(&values);
+    span_values_clear(&settings.values);
     return status;
 }
 

@@ -13,15 +13,16 @@
 #include "emit.h"
 #include "handle.h"
 #include "open_record.h"
+#include "parent.h"
 #include "span_values.h"
 #include "tote/internal/os.h"
-#include "trace_options.h"
 
 /* A command, and what its options set. */
 struct call {
     struct program_command command;
     struct span_values values;
-    struct trace_options trace;
+    struct parent_options parent;
+    struct variables carrier; /* the content of --carrier */
     struct emit_options options;
     struct handle handle; /* of event, set and end */
     const char *event;    /* name */
@@ -49,13 +50,12 @@ static const char *set_owner(void *self, const char *text) {
 static void begin_call(struct call *call, const char *name) {
     *call = (struct call){.options.command = name};
     span_values_begin(&call->values);
-    trace_options_begin(&call->trace);
     call->set_owner = (struct program_call){set_owner, call};
 }
 
 static void end_call(struct call *call) {
     variables_clear(&call->handle.around);
-    trace_options_clear(&call->trace);
+    variables_clear(&call->carrier);
     span_values_clear(&call->values);
 }
 
@@ -67,12 +67,28 @@ static int fail(const struct call *call, const char *problem) {
     return call->options.is_strict ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Read the file of --carrier. Returns false, after a report, if it cannot be read. */
+static bool read_carrier(struct call *call) {
+    bool is_read = !call->parent.carrier || variables_read(&call->carrier, call->parent.carrier);
+
+    if (!is_read) {
+        program_report(&call->command, "cannot read %s: %s", call->parent.carrier, strerror(errno));
+    }
+    return is_read;
+}
+
+/* Return a variable of the carrier, or without --carrier of the environment. */
+static const char *get(const struct call *call, const char *name) {
+    return call->parent.carrier ? variables_get(&call->carrier, name) : getenv(name);
+}
+
 /* Write the variables to the carrier, or print shell code. Returns the exit status. */
 static int put_variables(const struct call *call, const struct variables *variables) {
-    if (!call->trace.carrier) {
+    if (!call->parent.carrier) {
         variables_print(variables, stdout, true);
-    } else if (!variables_write(variables, call->trace.carrier)) {
-        program_report(&call->command, "cannot write %s: %s", call->trace.carrier, strerror(errno));
+    } else if (!variables_write(variables, call->parent.carrier)) {
+        program_report(&call->command, "cannot write %s: %s", call->parent.carrier,
+                       strerror(errno));
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
@@ -87,7 +103,7 @@ static bool create_record(void *self, struct tote__slice request) {
     struct tote__batch batch = {.message = request};
     tote_span_id span_id;
     struct owner owner =
-        owner_of(call->has_owner || call->trace.carrier ? call->owner : owner_find_shell());
+        owner_of(call->has_owner || call->parent.carrier ? call->owner : owner_find_shell());
 
     if (!queue) {
         call->problem = "";
@@ -110,21 +126,21 @@ static bool create_record(void *self, struct tote__slice request) {
 }
 
 struct around {
-    const struct trace_options *trace;
+    const struct call *call;
     FILE *out;
 };
 
 static void write_around(void *arg, const char *name) {
     const struct around *around = arg;
-    const char *value = trace_options_get(around->trace, name);
+    const char *value = get(around->call, name);
 
     fprintf(around->out, value ? "%s=%s%c" : "%s%s%c", name, value ? value : "", '\0');
 }
 
 /* Set the variables of the context around the span. Returns false if out of memory. */
-static bool get_around(const struct trace_options *trace, struct variables *variables) {
+static bool get_around(const struct call *call, struct variables *variables) {
     size_t size = 0;
-    struct around around = {trace, NULL};
+    struct around around = {call, NULL};
 
     *variables = (struct variables){.count = 0};
     around.out = open_memstream(&variables->text, &size);
@@ -145,10 +161,9 @@ static bool get_around(const struct trace_options *trace, struct variables *vari
 static int put_begun(const struct call *call, const tote_context *context) {
     struct variables around;
     struct variables variables = {.count = 0};
-    char *handle =
-        get_around(&call->trace, &around)
-            ? handle_push(trace_options_get(&call->trace, HANDLE_VARIABLE), call->path, &around)
-            : NULL;
+    char *handle = get_around(call, &around)
+                       ? handle_push(get(call, HANDLE_VARIABLE), call->path, &around)
+                       : NULL;
     int status = EXIT_FAILURE;
 
     if (handle && variables_of_context(&variables, context)) {
@@ -166,14 +181,14 @@ static int put_begun(const struct call *call, const tote_context *context) {
 static int begin(struct call *call) {
     int status = EXIT_FAILURE;
 
-    if (!trace_options_read_carrier(&call->trace, &call->command)) {
+    if (!read_carrier(call)) {
         return EXIT_FAILURE;
     }
-    call->options.trace_id = call->trace.trace_id;
-    call->options.span_id = call->trace.span_id;
+    call->options.trace_id = call->parent.trace_id;
+    call->options.span_id = call->parent.span_id;
     call->emit = emit_begin(&call->options);
     emit_divert(call->emit, create_record, call);
-    tote_context *parent = trace_options_parent(&call->trace, &call->command);
+    tote_context *parent = parent_read(&call->command, &call->parent);
     if (parent) {
         tote_span *span = span_values_start(&call->values, emit_tracer(call->emit), parent);
         tote_context *context = tote_context_with_span(parent, span);
@@ -200,7 +215,7 @@ int span_begin(int argc, char **argv) {
         SPAN_VALUES_START(call.values),
         SPAN_VALUES_ATTRIBUTE(call.values),
         SPAN_VALUES_LINK(call.values),
-        TRACE_OPTIONS(call.trace),
+        PARENT_OPTIONS(call.parent),
         SPAN_VALUES_CALL("owner", 0, "PID", call.set_owner,
                          "process whose end leaves the span unfinished, or none (the shell; with "
                          "--carrier none)"),
@@ -233,11 +248,11 @@ int span_begin(int argc, char **argv) {
 
 /* Read the handle of the innermost span. Returns false, with the exit status, if there is none. */
 static bool find_span(struct call *call, int *status) {
-    if (!trace_options_read_carrier(&call->trace, &call->command)) {
+    if (!read_carrier(call)) {
         *status = EXIT_FAILURE;
         return false;
     }
-    const char *value = trace_options_get(&call->trace, HANDLE_VARIABLE);
+    const char *value = get(call, HANDLE_VARIABLE);
     if (!value || !*value) {
         *status = fail(call, "there is no open span: the variable " HANDLE_VARIABLE " is not set");
         return false;
@@ -269,8 +284,8 @@ static void fill_part(void *self, tote_span *span) {
                             values->start ? values->start : values->now);
     } else {
         tote_span_set_attributes(span, values->attributes.items, values->attributes.count);
-        for (size_t i = 0; i < values->link_count; i++) {
-            tote_span_add_link(span, values->links[i].context, NULL, 0);
+        for (size_t i = 0; i < values->links.count; i++) {
+            tote_span_add_link(span, values->links.items[i].context, NULL, 0);
         }
         span_values_finish(values, span);
     }
@@ -305,12 +320,25 @@ static int add_part(struct call *call) {
     return result == OPEN_RECORD_DONE ? EXIT_SUCCESS : fail(call, cause);
 }
 
+#define CARRIER_OPTION(call)                                                                       \
+    {                                                                                              \
+        .name = "carrier", .kind = PROGRAM_TEXT, .value = "FILE",                                  \
+        .target = &(call).parent.carrier,                                                          \
+        .help = "the file of 'tote span begin --carrier', instead of the environment"              \
+    }
+
 /* Options of event and set. */
 #define REPORT_OPTIONS(call)                                                                       \
-    TRACE_OPTIONS_CARRIER((call).trace),                                                           \
-        TRACE_OPTIONS_FLAG("quiet", 'q', (call).options.is_quiet, "do not report failures"),       \
-        TRACE_OPTIONS_FLAG("strict", 0, (call).options.is_strict,                                  \
-                           "exit with 1 if nothing was saved")
+    CARRIER_OPTION(call),                                                                          \
+        {.name = "quiet",                                                                          \
+         .letter = 'q',                                                                            \
+         .kind = PROGRAM_FLAG,                                                                     \
+         .target = &(call).options.is_quiet,                                                       \
+         .help = "do not report failures"},                                                        \
+    {                                                                                              \
+        .name = "strict", .kind = PROGRAM_FLAG, .target = &(call).options.is_strict,               \
+        .help = "exit with 1 if nothing was saved"                                                 \
+    }
 
 int span_event(int argc, char **argv) {
     struct call call;
@@ -423,7 +451,7 @@ int span_end(int argc, char **argv) {
     const struct program_option table[] = {
         SPAN_VALUES_END(call.values),        SPAN_VALUES_ATTRIBUTE(call.values),
         SPAN_VALUES_STATUS(call.values),     SPAN_VALUES_EVENT(call.values),
-        SPAN_VALUES_LINK(call.values),       TRACE_OPTIONS_CARRIER(call.trace),
+        SPAN_VALUES_LINK(call.values),       CARRIER_OPTION(call),
         EMIT_DELIVERY_OPTIONS(call.options), EMIT_TIMEOUT_OPTION(call.options),
     };
 

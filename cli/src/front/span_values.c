@@ -11,7 +11,6 @@
 
 #include "moment.h"
 #include "tote/internal/clock.h"
-#include "tote/propagators.h"
 
 static const char no_time[] = "is not a time, such as -5s, 1764363845.25 or 2026-11-28T21:04:05Z";
 static const char no_memory[] = "does not fit in memory";
@@ -95,43 +94,6 @@ static const char *add_event_attribute(void *self, const char *text) {
     return event ? attributes_add(&event->attributes, text) : "has no --event before it";
 }
 
-tote_span *span_values_read_traceparent(const char *text) {
-    tote_propagator *propagator = tote_propagator_tracecontext_new();
-    tote_header header = {"traceparent", 11, text, strlen(text)};
-    const struct tote_header_array carrier = {.headers = &header, .count = 1};
-    tote_context *context = tote_propagator_extract(propagator, tote_context_root(), &carrier,
-                                                    tote_header_array_getter());
-    tote_span *span = tote_span_ref(tote_context_get_span(context));
-
-    tote_context_unref(context);
-    tote_propagator_unref(propagator);
-    if (!tote_span_context_is_valid(tote_span_get_context(span))) {
-        tote_span_unref(span);
-        span = NULL;
-    }
-    return span;
-}
-
-static const char *add_link(void *self, const char *text) {
-    struct span_values *values = self;
-    tote_span *span = span_values_read_traceparent(text);
-    tote_link *links = realloc(values->links, (values->link_count + 1) * sizeof *links);
-
-    if (links) {
-        values->links = links;
-    }
-    if (links && span) {
-        links[values->link_count++] = (tote_link){
-            .context = tote_span_context_copy(tote_span_get_context(span)),
-        };
-    }
-    const char *problem = !span    ? "is not a traceparent (00-TRACE_ID-SPAN_ID-FLAGS)"
-                          : !links ? no_memory
-                                   : NULL;
-    tote_span_unref(span);
-    return problem;
-}
-
 void span_values_begin(struct span_values *values) {
     *values = (struct span_values){.now = tote__clock_realtime(), .status = -1};
     values->set_kind = (struct program_call){set_kind, values};
@@ -143,18 +105,15 @@ void span_values_begin(struct span_values *values) {
     values->add_event = (struct program_call){add_event, values};
     values->set_event_time = (struct program_call){set_event_time, values};
     values->add_event_attribute = (struct program_call){add_event_attribute, values};
-    values->add_link = (struct program_call){add_link, values};
+    values->add_link = (struct program_call){parent_add_link, &values->links};
 }
 
 void span_values_clear(struct span_values *values) {
     for (size_t i = 0; i < values->event_count; i++) {
         attributes_clear(&values->events[i].attributes);
     }
-    for (size_t i = 0; i < values->link_count; i++) {
-        tote_span_context_unref((tote_span_context *)values->links[i].context);
-    }
+    parent_clear_links(&values->links);
     free(values->events);
-    free(values->links);
     attributes_clear(&values->attributes);
 }
 
@@ -169,8 +128,8 @@ tote_span *span_values_start(const struct span_values *values, tote_tracer *trac
                                                                               : values->now;
     options.attributes = values->attributes.items;
     options.attribute_count = values->attributes.count;
-    options.links = values->links;
-    options.link_count = values->link_count;
+    options.links = values->links.items;
+    options.link_count = values->links.count;
     return tote_tracer_start_span(tracer, values->name, &options);
 }
 

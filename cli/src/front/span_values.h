@@ -6,6 +6,7 @@
 #define TOTE_CLI_SPAN_VALUES_H
 
 #include "attributes.h"
+#include "parent.h"
 #include "program.h"
 #include "tote/api.h"
 
@@ -27,8 +28,7 @@ struct span_values {
     struct attributes attributes;
     struct span_values_event *events;
     size_t event_count;
-    tote_link *links;
-    size_t link_count;
+    struct parent_links links;
     /* Targets of the options: */
     struct program_call set_kind, set_start, set_end, set_status, set_message, add_attribute,
         add_event, set_event_time, add_event_attribute, add_link;
@@ -85,9 +85,5 @@ uint64_t span_values_end(const struct span_values *values);
 
 /* Add the events, at the end of the span if they have no time, and the status. */
 void span_values_finish(const struct span_values *values, tote_span *span);
-
-/* Read a traceparent. Returns NULL if it is malformed or out of memory; the caller owns the span.
- */
-tote_span *span_values_read_traceparent(const char *text);
 
 #endif
