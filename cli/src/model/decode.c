@@ -393,13 +393,12 @@ bool decode_span(struct trace_span *span, struct decoded_span *parts) {
     return true;
 }
 
-struct tote__slice decode_resource_text(struct tote__slice resource, const char *key) {
+struct tote__slice decode_text(struct tote__slice message, uint32_t tag, const char *key) {
     const size_t length = strlen(key);
-    struct tote__slice text = {NULL, 0};
     struct tote__field field;
 
-    while (tote__next_field(&resource, &field)) {
-        if (tote__field_tag(&field) != TOTE__TAG_RESOURCE_ATTRIBUTE) {
+    while (tote__next_field(&message, &field)) {
+        if (tote__field_tag(&field) != tag) {
             continue;
         }
         struct tote__key_value parts = tote__read_key_value(field.content);
@@ -410,5 +409,5 @@ struct tote__slice decode_resource_text(struct tote__slice resource, const char 
             return value.content;
         }
     }
-    return text;
+    return (struct tote__slice){NULL, 0};
 }

@@ -36,7 +36,10 @@ struct decoded_span {
  */
 bool decode_span(struct trace_span *span, struct decoded_span *parts);
 
-/* Return the value of a text attribute of a Resource; size 0: it has none. */
-struct tote__slice decode_resource_text(struct tote__slice resource, const char *key);
+/*
+ * Return the value of the first attribute with this key that is a text. The tag is that of
+ * attributes in the message. Size 0: there is none.
+ */
+struct tote__slice decode_text(struct tote__slice message, uint32_t tag, const char *key);
 
 #endif

@@ -161,7 +161,8 @@ static struct tote__slice first_field(struct tote__slice message, uint32_t numbe
 }
 
 const struct trace_resource *intern_resource(struct intern *intern, struct tote__slice message) {
-    struct tote__slice service = decode_resource_text(first_field(message, 1), "service.name");
+    struct tote__slice service =
+        decode_text(first_field(message, 1), TOTE__TAG_RESOURCE_ATTRIBUTE, "service.name");
 
     if (!service.size) {
         service = (struct tote__slice){(const uint8_t *)"?", 1};
