@@ -6,6 +6,7 @@
  */
 #include "program.h"
 #include "run_viewer.h"
+#include "tui.h"
 #include "view.h"
 
 enum {
@@ -23,6 +24,7 @@ static int view(int argc, char **argv) {
     struct view_options options = {.port = OTLP_PORT, .grpc_port = NO_PORT};
     uint64_t quiet = default_quiet;
     bool is_once = false;
+    bool is_plain = false;
     int status;
     const struct program_option table[] = {
         {"port", 'p', PROGRAM_NUMBER, "N", &options.port, 0, MOST_PORT,
@@ -37,15 +39,18 @@ static int view(int argc, char **argv) {
          "display traces in a browser: prints the address of the page"},
         {"open", 0, PROGRAM_FLAG, NULL, &options.is_opened, 0, 0,
          "--web, and open the page by xdg-open"},
+        {"plain", 0, PROGRAM_FLAG, NULL, &is_plain, 0, 0,
+         "print each trace, also in a terminal; --once and --count do so, too"},
     };
     const struct program_command command = {
         .name = "view",
         .arguments = "[FILE]...",
         .summary =
             "Receive traces on 127.0.0.1 (OTLP over HTTP in protobuf or JSON, OTLP over gRPC),\n"
-            "and draw each trace when it is complete, or when none of its spans arrived for a\n"
-            "while. With files, draw the traces that they contain: OTLP/JSON, or one request in\n"
-            "protobuf, optionally compressed with gzip. The file - is standard input.",
+            "and show them. In a terminal the display is interactive: ? shows the keys.\n"
+            "Otherwise, print each trace when it is complete, or when none of its spans arrived\n"
+            "for a while. With files, show the traces that they contain: OTLP/JSON, or one\n"
+            "request in protobuf, optionally compressed with gzip. The file - is standard input.",
         .help =
             "An arrow before a service marks the kind of a span: in for a server, out for a "
             "client,\n"
@@ -66,6 +71,7 @@ static int view(int argc, char **argv) {
         options.grpc_port = options.port ? OTLP_GRPC_PORT : 0;
     }
     options.has_page |= options.is_opened;
+    options.is_interactive = !is_plain && !options.count && !options.has_page && tui_is_possible();
     return first < argc && !options.has_page
                ? view_files(&options, argv + first, (size_t)(argc - first))
                : view_run(&options, argv + first, (size_t)(argc - first));

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -23,13 +24,17 @@
 #include "http.h"
 #include "plain.h"
 #include "requests.h"
+#include "terminal.h"
+#include "tui.h"
 
 enum { TICK_MS = 50, MOST_AT_A_TIME = 1000, REPORT_MS = 1000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct plain plain;
-static struct receipt counts; /* since the last report */
-static size_t busy_count;     /* requests refused as BUSY since the last report */
+static struct receipt counts;    /* since the last report */
+static size_t busy_count;        /* requests refused as BUSY since the last report */
+static uint64_t reported_ms;     /* the last report */
+static bool is_reported_at_once; /* nothing else calls report() */
 
 static uint64_t now_ms(void) {
     struct timespec now;
@@ -38,27 +43,15 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* More is evicted, if it is drawn. If so much is not drawn, requests are refused. */
+/* For the plain display. More is evicted, if it is drawn. If so much is not drawn, requests are
+ * refused. */
 static const struct model_limits limits = {
     .bytes = (size_t)256 << 20, .spans = 400000, .traces = 40000, .is_awaited = true};
-
-/* The page displays the newest traces: none is awaited, so the terminal displays none. */
-static const struct model_limits page_limits = {.is_awaited = false};
 
 /* A requests_take, for the servers' threads. */
 static struct receipt collect(void *arg, const uint8_t *bytes, size_t size) {
     (void)arg;
     return model_take(plain.model, bytes, size, now_ms());
-}
-
-/* Count the response of a server. */
-static void note(const struct receipt *receipt) {
-    pthread_mutex_lock(&lock);
-    if (receipt->outcome == TAKEN) {
-        receipt_add(&counts, receipt);
-    }
-    busy_count += receipt->outcome == BUSY;
-    pthread_mutex_unlock(&lock);
 }
 
 /* Report what was rejected, left out or refused since the last report. */
@@ -81,6 +74,21 @@ static void report(void) {
     }
 }
 
+/* Count the response of a server. */
+static void note(const struct receipt *receipt) {
+    pthread_mutex_lock(&lock);
+    if (receipt->outcome == TAKEN) {
+        receipt_add(&counts, receipt);
+    }
+    busy_count += receipt->outcome == BUSY;
+    bool is_due = is_reported_at_once && now_ms() - reported_ms >= REPORT_MS;
+    reported_ms = is_due ? now_ms() : reported_ms;
+    pthread_mutex_unlock(&lock);
+    if (is_due) {
+        report();
+    }
+}
+
 /* Draw until a signal, the count, or a write error. Returns whether it was a signal. */
 static bool draw_until_end(const sigset_t *signals, unsigned count) {
     const struct timespec tick = {0, TICK_MS * 1000000L};
@@ -88,7 +96,6 @@ static bool draw_until_end(const sigset_t *signals, unsigned count) {
     unsigned left = count ? count : UINT_MAX;
     bool is_signalled = false;
     bool is_behind = false; /* more may be due */
-    uint64_t reported_ms = 0;
 
     while (!is_signalled && left && !ferror(stdout)) {
         is_signalled = sigtimedwait(signals, NULL, is_behind ? &none : &tick) > 0;
@@ -198,20 +205,78 @@ static struct receipt collect_from_file(void *arg, const uint8_t *bytes, size_t 
 }
 
 /* Returns false if out of memory. */
-static bool start_plain(unsigned quiet_ms, const struct model_limits *bounds) {
-    plain = (struct plain){model_new(bounds), quiet_ms};
+static bool start_plain(const struct view_options *options, unsigned quiet_ms) {
+    plain = (struct plain){model_new(options->is_interactive || options->has_page ? NULL : &limits),
+                           quiet_ms};
     if (!plain.model) {
         fputs("tote: out of memory\n", stderr);
     }
     return plain.model != NULL;
 }
 
+/* Files that are read while they are shown. */
+struct loading {
+    char *const *files;
+    size_t count;
+    bool are_read;
+    atomic_bool is_loading;
+};
+
+static void *load(void *arg) {
+    struct loading *loading = arg;
+
+    for (size_t i = 0; i < loading->count; i++) {
+        loading->are_read &= requests_from_file(loading->files[i], collect, NULL, &counts);
+    }
+    loading->are_read &= !counts.invalid_ids && !counts.left_out;
+    report();
+    atomic_store(&loading->is_loading, false);
+    return NULL;
+}
+
+/* Describe the files in one line. */
+static void describe_files(char *text, size_t size, char *const *files, size_t count) {
+    struct tote__arena arena = {0};
+
+    if (count > 1) {
+        snprintf(text, size, "%zu files", count);
+    } else {
+        snprintf(text, size, "%s", terminal_clean(&arena, files[0], strlen(files[0])));
+    }
+    tote__arena_clear(&arena);
+}
+
+static int show_files(char *const *files, size_t count) {
+    struct loading loading = {files, count, true, true};
+    char source[256];
+    pthread_t loader;
+
+    describe_files(source, sizeof source, files, count);
+    tui_block_signals();
+    if (pthread_create(&loader, NULL, load, &loading) != 0) {
+        fputs("tote: cannot start a thread\n", stderr);
+        return 1;
+    }
+    bool is_shown = tui_run(plain.model, source, &loading.is_loading);
+    if (atomic_load(&loading.is_loading)) { /* a large file: do not wait for its end */
+        fflush(NULL);
+        _exit(is_shown ? 0 : 1);
+    }
+    pthread_join(loader, NULL);
+    return is_shown && loading.are_read ? 0 : 1;
+}
+
 int view_files(const struct view_options *options, char *const *files, size_t count) {
     struct drawing_files drawing = {options->count ? options->count : UINT_MAX};
     bool are_read = true;
 
-    if (!start_plain(UINT_MAX, &limits)) {
+    if (!start_plain(options, UINT_MAX)) {
         return 1;
+    }
+    if (options->is_interactive) {
+        int status = show_files(files, count);
+        model_free(plain.model);
+        return status;
     }
     for (size_t i = 0; i < count && drawing.left; i++) {
         are_read &= requests_from_file(files[i], collect_from_file, &drawing, &counts);
@@ -221,6 +286,16 @@ int view_files(const struct view_options *options, char *const *files, size_t co
     report();
     model_free(plain.model);
     return are_read && !ferror(stdout) ? 0 : 1;
+}
+
+/* Show what the receivers receive. Returns false, after a message, if that is not possible. */
+static bool show_received(const struct receivers *receivers) {
+    char source[128];
+
+    snprintf(source, sizeof source, "http://127.0.0.1:%u  grpc://127.0.0.1:%u",
+             http_port(receivers->http), grpc_port(receivers->grpc));
+    is_reported_at_once = true;
+    return tui_run(plain.model, source, NULL);
 }
 
 int view_run(const struct view_options *options, char *const *files, size_t count) {
@@ -233,8 +308,11 @@ int view_run(const struct view_options *options, char *const *files, size_t coun
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for sigtimedwait() */
     signal(SIGPIPE, SIG_IGN);
+    if (options->is_interactive) {
+        tui_block_signals();
+    }
 
-    if (!start_plain(options->quiet_ms, options->has_page ? &page_limits : &limits)) {
+    if (!start_plain(options, options->quiet_ms)) {
         return 1;
     }
     for (size_t i = 0; i < count; i++) {
@@ -244,12 +322,18 @@ int view_run(const struct view_options *options, char *const *files, size_t coun
         model_free(plain.model);
         return 1;
     }
-    bool is_signalled = draw_until_end(&signals, options->count);
+    bool is_signalled = false;
+    bool has_failed = false;
+    if (options->is_interactive) {
+        has_failed = !show_received(&receivers);
+    } else {
+        is_signalled = draw_until_end(&signals, options->count);
+    }
     stop(&receivers);
     if (is_signalled) {
         plain_draw(&plain, now_ms(), true, UINT_MAX);
     }
     report();
     model_free(plain.model);
-    return ferror(stdout) ? 1 : 0;
+    return has_failed || ferror(stdout) ? 1 : 0;
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * possible.c - whether the interactive display can be used
+ *
+ * A file of its own, because <term.h> defines macros such as `columns`.
+ *
+ * Tests: tests/cli/test_tui.sh
+ */
+#include "tui.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curses.h>
+#include <term.h>
+
+bool tui_is_possible(void) {
+    const char *term = getenv("TERM");
+    int error;
+
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || !term || !*term ||
+        strcmp(term, "dumb") == 0) {
+        return false;
+    }
+    /* A terminfo entry that can move the cursor is needed. */
+    return setupterm(NULL, STDOUT_FILENO, &error) == OK && cursor_address != NULL;
+}
