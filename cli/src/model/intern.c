@@ -30,10 +30,26 @@ static size_t block_bytes(size_t size) {
     return sizeof(struct shared) + size + 1;
 }
 
+/* The seed prevents a sender from choosing texts that all have the same hash. */
+static uint64_t hash_bytes(uint64_t seed, const char *bytes, size_t size) {
+    uint64_t hash = tote__mix(seed, size);
+    uint64_t word = 0;
+
+    for (; size >= sizeof word; bytes += sizeof word, size -= sizeof word) {
+        memcpy(&word, bytes, sizeof word);
+        hash = tote__mix(hash, word);
+    }
+    word = 0;
+    if (size) {
+        memcpy(&word, bytes, size);
+    }
+    return tote__mix_last(hash, word);
+}
+
 /* Find a shared copy, or make one: then it has no reference. NULL: out of memory. */
 static struct shared *share(struct intern *intern, bool is_message, const void *bytes,
                             size_t size) {
-    uint64_t hash = tote__mix_last(intern->seed + is_message, tote__hash(bytes, size));
+    uint64_t hash = hash_bytes(intern->seed + is_message, bytes, size);
     struct shared *shared = TABLE_OF(table_find(&intern->table, hash), struct shared, entry);
 
     while (shared && (shared->size != size || shared->is_message != is_message ||

@@ -153,10 +153,12 @@ static void offer_string(struct match *match, const char *text) {
 }
 
 static void offer_id(struct match *match, const uint8_t *id, size_t size) {
-    char text[2 * LONGEST_ID + 1];
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * LONGEST_ID];
 
     for (size_t i = 0; i < size; i++) {
-        snprintf(text + 2 * i, 3, "%02x", id[i]);
+        text[2 * i] = digits[id[i] >> 4];
+        text[2 * i + 1] = digits[id[i] & 0xF];
     }
     offer_text(match, text, 2 * size);
 }
