@@ -13,7 +13,8 @@
 
 enum {
     ROWS = SCREEN_LIST | SCREEN_TRACE | SCREEN_DETAILS | SCREEN_MAP | SCREEN_HELP,
-    SPANS = SCREEN_TRACE | SCREEN_DETAILS
+    SPANS = SCREEN_TRACE | SCREEN_DETAILS,
+    VIEWS = SCREEN_LIST | SCREEN_TRACE | SCREEN_DETAILS | SCREEN_MAP
 };
 
 static const struct key_binding everywhere[] = {
@@ -53,6 +54,7 @@ static const struct key_binding in_list[] = {
     {SCREEN_LIST, {'f'}, 0, "f", overview_follow, 0, "follow the newest trace"},
     {SCREEN_LIST, {'p'}, 0, "p", overview_pause, 0, "pause: keep the list as it is"},
     {SCREEN_LIST, {'X'}, 0, "X", overview_clear, 0, "remove all traces"},
+    {VIEWS, {'m'}, 0, "m", map_show, 0, "service map"},
 };
 
 static const struct key_binding in_trace[] = {
@@ -81,6 +83,7 @@ static const struct key_binding in_trace[] = {
     {SPANS, {'N'}, 0, "N", trace_next_match, -1, "previous span that matches"},
     {SPANS, {'e'}, 0, "e", trace_next_error, 1, "next span with an error"},
     {SPANS, {'E'}, 0, "E", trace_next_error, -1, "previous span with an error"},
+    {SPANS, {'c'}, 0, "c", trace_toggle_critical, 0, "critical path on or off"},
     {SPANS, {'b', KEY_OF_BACKSPACE}, 0, "b Backspace", ui_back, 0, "back to before a link"},
 };
 
@@ -100,11 +103,16 @@ static const struct key_binding in_details[] = {
     {SCREEN_DETAILS, {'y'}, 0, "y", details_copy, 0, "copy the value to the clipboard (OSC 52)"},
 };
 
+static const struct key_binding in_map[] = {
+    {SCREEN_MAP, {KEY_OF_ENTER}, 0, "Enter", map_open, 0, "list the traces of the service"},
+};
+
 const struct key_group key_groups[] = {
     {"Everywhere", everywhere, COUNT(everywhere)},
     {"List of traces", in_list, COUNT(in_list)},
     {"Trace", in_trace, COUNT(in_trace)},
     {"Details of a span", in_details, COUNT(in_details)},
+    {"Service map", in_map, COUNT(in_map)},
 };
 const size_t key_group_count = COUNT(key_groups);
 

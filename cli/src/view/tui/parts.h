@@ -101,4 +101,11 @@ void details_copy(struct ui *ui, int argument);
 void details_draw(struct ui *ui, struct area area);
 void details_end(struct details_view *details);
 
+/* map.c */
+void map_show(struct ui *ui, int argument);
+void map_open(struct ui *ui, int argument);
+void map_refresh(struct ui *ui);
+void map_draw(struct ui *ui, struct area area);
+void map_end(struct map_view *map);
+
 #endif

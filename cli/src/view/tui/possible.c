@@ -19,7 +19,8 @@ bool tui_is_possible(void) {
     const char *term = getenv("TERM");
     int error;
 
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || !term || !*term ||
+    /* A background process must not change the terminal. */
+    if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() || !isatty(STDOUT_FILENO) || !term || !*term ||
         strcmp(term, "dumb") == 0) {
         return false;
     }

@@ -318,7 +318,7 @@ void trace_set_search(struct ui *ui, const char *text) {
 
 void trace_edit_search(struct ui *ui, int argument) {
     (void)argument;
-    prompt_open(ui, "search: ", trace_set_search, ui->trace.search);
+    prompt_open(ui, "search: ", trace_set_search, "");
 }
 
 /* Count the errors of each subtree, and find out what the rows have. */
@@ -333,6 +333,38 @@ static void fill_rows(struct trace_view *view) {
         }
         view->orphans += !node->parent && node->span->has_parent;
         view->has_kinds |= node->span->kind != TOTE_SPAN_KIND_INTERNAL;
+    }
+}
+
+/* A part of the critical path is found by its row. */
+static int compare_parts(const void *a, const void *b) {
+    const struct row_part *x = a;
+    const struct row_part *y = b;
+
+    if (x->row != y->row) {
+        return x->row < y->row ? -1 : 1;
+    }
+    return x->from < y->from ? -1 : x->from > y->from;
+}
+
+static void find_critical_path(struct trace_view *view) {
+    size_t count = 0;
+    const struct critical_part *parts = critical_path(&view->tree, &view->arena, &count);
+    struct row_part *sorted =
+        parts ? tote__arena_allocate(&view->arena, count * sizeof *sorted) : NULL;
+
+    view->part_count = sorted ? count : 0;
+    for (size_t i = 0; i < view->part_count; i++) {
+        sorted[i] = (struct row_part){(uint32_t)(parts[i].node - view->tree.nodes),
+                                      parts[i].from_unix_nano - view->start,
+                                      parts[i].to_unix_nano - view->start};
+    }
+    if (view->part_count) {
+        qsort(sorted, count, sizeof *sorted, compare_parts);
+    }
+    view->parts = sorted;
+    for (size_t i = view->part_count; i-- > 0;) {
+        view->rows[sorted[i].row].part = (uint32_t)i;
     }
 }
 
@@ -416,6 +448,7 @@ void trace_refresh(struct ui *ui) {
     memset(view->rows, 0, size);
     view->count = view->tree.count;
     fill_rows(view);
+    find_critical_path(view);
     restore(view, &kept);
     find_matches(view);
 }

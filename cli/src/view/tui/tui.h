@@ -10,7 +10,10 @@
 
 #include "model.h"
 
-/* Whether standard input and output are a terminal that can be controlled. */
+/*
+ * Whether standard input and output are a terminal that can be controlled, and the process is not
+ * in the background.
+ */
 bool tui_is_possible(void);
 
 /* Block the signals that tui_run() handles. Call it before threads are started. */

@@ -21,7 +21,7 @@ void ui_begin(struct ui *ui, struct model *model, const char *source) {
     *ui = (struct ui){.model = model,
                       .source = source,
                       .screen = SCREEN_LIST,
-                      .list = {.is_stale = true},
+                      .list = {.is_stale = true, .is_following = true},
                       .trace = {.has_critical = true}};
 }
 
@@ -29,6 +29,7 @@ void ui_end(struct ui *ui) {
     trace_close(ui);
     overview_end(&ui->list);
     details_end(&ui->trace.details);
+    map_end(&ui->map);
     surface_free(&ui->surface);
 }
 
@@ -133,6 +134,7 @@ void ui_move(struct ui *ui, int move) {
         scroll_move(&ui->trace.details.scroll, ui->trace.details.count, ui_page(ui), move);
         break;
     case SCREEN_MAP:
+        scroll_move(&ui->map.scroll, ui->map.count, ui_page(ui), move);
         break;
     case SCREEN_HELP:
         ui->help.top += move == MOVE_DOWN ? 1 : 0;
@@ -247,6 +249,8 @@ void ui_click(struct ui *ui, size_t row, size_t column) {
         if (is_open) {
             overview_open(ui, 0);
         }
+    } else if (ui->screen == SCREEN_MAP && ui->map.scroll.top + content < ui->map.count) {
+        ui->map.scroll.selected = ui->map.scroll.top + content;
     } else if (ui->screen == SCREEN_TRACE || ui->screen == SCREEN_DETAILS) {
         trace_click(ui, ui_area(ui), row, column);
     }
@@ -262,6 +266,7 @@ bool ui_is_behind(const struct ui *ui) {
     case SCREEN_DETAILS:
         return ui->trace.version != ui->trace.trace->version;
     case SCREEN_MAP:
+        return ui->map.version != version;
     case SCREEN_HELP:
         break;
     }
@@ -290,6 +295,7 @@ void ui_refresh(struct ui *ui) {
         trace_refresh(ui);
         break;
     case SCREEN_MAP:
+        map_refresh(ui);
         break;
     case SCREEN_HELP:
         break;
@@ -378,9 +384,11 @@ static bool draw_status(struct ui *ui, struct pen *pen) {
 /* Draw the message, or which keys are useful here. */
 static void draw_foot(struct ui *ui) {
     static const char *const hints[] = {
-        [SCREEN_LIST] = "Enter show  / filter  s sort  f follow  p pause  ? keys  q quit",
-        [SCREEN_TRACE] = "Enter details  / search  e error  Left Right fold  z zoom  "
-                         "? keys  q back",
+        [SCREEN_LIST] =
+            "Enter show  / filter  s sort  f follow  p pause  m services  ? keys  q quit",
+        [SCREEN_TRACE] =
+            "Enter details  / search  e error  Left Right fold  z zoom  c critical path  "
+            "? keys  q back",
         [SCREEN_DETAILS] = "Enter go to link  a sort  y copy  Tab spans  ? keys  q back",
         [SCREEN_MAP] = "Enter traces of the service  ? keys  q back",
         [SCREEN_HELP] = "? or q: back",
@@ -442,6 +450,7 @@ void ui_draw(struct ui *ui) {
         trace_draw(ui, area);
         break;
     case SCREEN_MAP:
+        map_draw(ui, area);
         break;
     case SCREEN_HELP:
         draw_help(ui, area);

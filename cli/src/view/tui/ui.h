@@ -9,6 +9,7 @@
 #ifndef TOTE_CLI_UI_H
 #define TOTE_CLI_UI_H
 
+#include "analysis.h"
 #include "cells.h"
 #include "details.h"
 #include "model.h"
@@ -170,6 +171,21 @@ struct trace_view {
     struct details_view details;
 };
 
+/* A row of the service map: a service, or one of its calls. */
+struct map_line {
+    const struct map_service *service;
+    const struct map_edge *edge; /* NULL: the service itself */
+};
+
+struct map_view {
+    struct tote__arena arena;
+    struct service_map map;
+    uint64_t version; /* of the model */
+    struct scroll scroll;
+    struct map_line *lines;
+    size_t count;
+};
+
 /* Where to return to. */
 struct position {
     uint8_t trace_id[16];
@@ -189,6 +205,7 @@ struct ui {
     struct scroll help;
     struct overview list;
     struct trace_view trace;
+    struct map_view map;
     struct prompt prompt;
     char message[MESSAGE_BYTES];
     bool is_message_bad;
