@@ -39,7 +39,7 @@ struct emit_options {
         EMIT_OPTION("quiet", 'q', PROGRAM_FLAG, NULL, (options).is_quiet,                          \
                     "do not report failures"),                                                     \
         EMIT_OPTION("strict", 0, PROGRAM_FLAG, NULL, (options).is_strict,                          \
-                    "exit with 1 if the span was not saved or, with --wait, not delivered")
+                    "fail if the span was not saved or, with --wait, not delivered")
 #define EMIT_OPTIONS(options)                                                                      \
     EMIT_OPTION("service", 's', PROGRAM_TEXT, "NAME", (options).service,                           \
                 "service.name of the span (OTEL_SERVICE_NAME)"),                                   \

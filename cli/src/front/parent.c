@@ -64,6 +64,14 @@ tote_span_context *parent_parse(const char *traceparent) {
     return result;
 }
 
+const char *parent_read_traceparent(void *traceparent, const char *text) {
+    tote_span_context *context = parent_parse(text);
+
+    tote_span_context_unref(context);
+    *(const char **)traceparent = text;
+    return context ? NULL : "is not a traceparent";
+}
+
 const char *parent_add_link(void *links, const char *traceparent) {
     struct parent_links *list = links;
     tote_span_context *context = list->count < PARENT_MOST_LINKS ? parent_parse(traceparent) : NULL;
@@ -195,14 +203,6 @@ tote_context *parent_read(const struct program_command *command,
     tote_context *context = read_context(options);
 
     if (options->traceparent) {
-        tote_span_context *parent = parent_parse(options->traceparent);
-        if (!parent) {
-            program_usage_error(command, "--parent: '%s' is not a traceparent",
-                                options->traceparent);
-            tote_context_unref(context);
-            return NULL;
-        }
-        tote_span_context_unref(parent);
         tote_context *given = with_traceparent(context, options->traceparent);
         tote_context_unref(context);
         context = given;
@@ -210,7 +210,7 @@ tote_context *parent_read(const struct program_command *command,
     bool has_parent = tote_span_context_is_valid(span_context_of(context)) ||
                       is_set(&options->trace_id, sizeof options->trace_id);
     if (is_set(&options->parent_id, sizeof options->parent_id) && !has_parent) {
-        program_usage_error(command, "--force-parent-span-id needs --force-trace-id or a parent");
+        program_report(command, "--force-parent-span-id needs --force-trace-id or a parent");
     } else {
         context = force_ids(options, context);
         if (!options->is_required || tote_span_context_is_valid(span_context_of(context))) {

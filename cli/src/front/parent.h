@@ -25,16 +25,17 @@ struct parent_options {
     tote_span_id parent_id;  /* replaces the id of the parent; zero: not */
 };
 
-/* Functions of a struct program_call, for the ids of the options and for struct links. */
+/* Functions of a struct program_call, for the fields above. */
 const char *parent_read_trace_id(void *trace_id, const char *text);
 const char *parent_read_span_id(void *span_id, const char *text);
+const char *parent_read_traceparent(void *traceparent, const char *text);
 
 /* The options that all such commands have, for their tables. `options` is an lvalue. */
 #define PARENT_OPTIONS(options)                                                                    \
     {.name = "parent",                                                                             \
-     .kind = PROGRAM_TEXT,                                                                         \
+     .kind = PROGRAM_CALL,                                                                         \
      .value = "TRACEPARENT",                                                                       \
-     .target = &(options).traceparent,                                                             \
+     .target = &(struct program_call){parent_read_traceparent, &(options).traceparent},            \
      .help = "the parent of the span, instead of the carrier and the environment"},                \
         {.name = "no-parent",                                                                      \
          .kind = PROGRAM_FLAG,                                                                     \

@@ -19,7 +19,6 @@ const char *receiver_add_header(void *name, const char *header);
 /* The options that all such commands have, for their tables. */
 #define RECEIVER_OPTIONS                                                                           \
     {.name = "endpoint",                                                                           \
-     .letter = 'e',                                                                                \
      .kind = PROGRAM_CALL,                                                                         \
      .value = "URL",                                                                               \
      .target = RECEIVER_CALL(receiver_set, "ENDPOINT"),                                            \

@@ -11,6 +11,7 @@
 
 #include "emit.h"
 #include "parent.h"
+#include "receiver.h"
 #include "span_open.h"
 #include "span_values.h"
 
@@ -71,6 +72,7 @@ static int run_span(int argc, char **argv) {
 
         EMIT_OPTIONS(settings.options),
         EMIT_TIMEOUT_OPTION(settings.options),
+        RECEIVER_OPTIONS,
     };
     settings.command = (struct program_command){
         .name = "span",

@@ -14,6 +14,7 @@
 #include "handle.h"
 #include "open_record.h"
 #include "parent.h"
+#include "receiver.h"
 #include "span_values.h"
 #include "tote/internal/os.h"
 
@@ -449,10 +450,15 @@ int span_end(int argc, char **argv) {
     struct call call;
     int status;
     const struct program_option table[] = {
-        SPAN_VALUES_END(call.values),        SPAN_VALUES_ATTRIBUTE(call.values),
-        SPAN_VALUES_STATUS(call.values),     SPAN_VALUES_EVENT(call.values),
-        SPAN_VALUES_LINK(call.values),       CARRIER_OPTION(call),
-        EMIT_DELIVERY_OPTIONS(call.options), EMIT_TIMEOUT_OPTION(call.options),
+        SPAN_VALUES_END(call.values),
+        SPAN_VALUES_ATTRIBUTE(call.values),
+        SPAN_VALUES_STATUS(call.values),
+        SPAN_VALUES_EVENT(call.values),
+        SPAN_VALUES_LINK(call.values),
+        CARRIER_OPTION(call),
+        EMIT_DELIVERY_OPTIONS(call.options),
+        EMIT_TIMEOUT_OPTION(call.options),
+        RECEIVER_OPTIONS,
     };
 
     begin_call(&call, "span end");

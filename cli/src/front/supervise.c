@@ -304,14 +304,45 @@ void supervise_wait(struct supervise *supervise, const struct supervise_options 
     end_signals();
 }
 
+/* Store the name of a signal, such as SIGTERM. */
+static void name_signal(int signal, char *text, size_t size) {
+    const char *name = sigabbrev_np(signal);
+
+    if (name) {
+        snprintf(text, size, "SIG%s", name);
+    } else {
+        snprintf(text, size, "SIGRTMIN+%d", signal - SIGRTMIN);
+    }
+}
+
+const char *supervise_error_type(const struct supervise *supervise, char *text, size_t size) {
+    if (supervise->error) {
+        const char *name = strerrorname_np(supervise->error);
+        snprintf(text, size, "%s", name ? name : "_OTHER");
+    } else if (supervise->is_timed_out) {
+        snprintf(text, size, "timeout");
+    } else if (supervise->signal) {
+        name_signal(supervise->signal, text, size);
+    } else if (supervise->exit_code) {
+        snprintf(text, size, "%d", supervise->exit_code);
+    } else {
+        return NULL;
+    }
+    return text;
+}
+
 const char *supervise_problem(const struct supervise *supervise, char *text, size_t size) {
+    char name[32];
+
     if (supervise->error) {
         snprintf(text, size, "%s", strerror(supervise->error));
     } else if (supervise->is_timed_out) {
         snprintf(text, size, "timed out");
     } else if (supervise->signal) {
-        const char *name = sigabbrev_np(supervise->signal);
-        snprintf(text, size, "killed by SIG%s", name ? name : "RT");
+        name_signal(supervise->signal, name, sizeof name);
+        snprintf(text, size, "killed by %s", name);
+    } else if (supervise->exit_code) {
+        snprintf(text, size, "exit status %d", supervise->exit_code);
     } else {
         return NULL;
     }

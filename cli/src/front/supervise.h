@@ -56,10 +56,11 @@ bool supervise_start(struct supervise *supervise, const struct supervise_options
 void supervise_wait(struct supervise *supervise, const struct supervise_options *options);
 
 /*
- * Describe in a few words what was wrong, for a report: the error of the start, the timeout or the
- * signal. Returns NULL if the command exited.
+ * Describe in a few words what was wrong, for a report, and as an `error.type`: the name of an
+ * error or signal, `timeout`, or the exit status. Return NULL if the command exited with 0.
  */
 const char *supervise_problem(const struct supervise *supervise, char *text, size_t size);
+const char *supervise_error_type(const struct supervise *supervise, char *text, size_t size);
 
 /*
  * Return the exit status. Does not return if a key of the terminal, such as Ctrl-C, killed the
