@@ -21,6 +21,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "analysis.h"
+#include "export.h"
 #include "json_writer.h"
 #include "list.h"
 #include "page.h"
@@ -236,11 +238,112 @@ static enum MHD_Result respond_list(struct web *web, struct MHD_Connection *conn
     (void)rest;
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, set_option, &query);
     if (*query.problem) {
+        list_options_clear(&query.options);
         return respond_problem(connection, MHD_HTTP_BAD_REQUEST, query.problem);
     }
     model_lock(web->model);
     bool is_done = export_list_json(web->model, &query.options, &buffer);
     model_unlock(web->model);
+    list_options_clear(&query.options);
+    return is_done ? respond_json(web, connection, &buffer, "")
+                   : respond_out_of_memory(connection, &buffer);
+}
+
+static bool is_current(struct MHD_Connection *connection, const char *tag) {
+    const char *known =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+    return known && strcmp(known, tag) == 0;
+}
+
+static enum MHD_Result respond_trace(struct web *web, struct MHD_Connection *connection,
+                                     const char *id) {
+    struct tote__buffer buffer = {NULL, 0, 0};
+    char tag[32] = "";
+    bool is_done = false;
+
+    model_lock(web->model);
+    struct trace *trace = model_find_text(web->model, id);
+    if (trace) {
+        snprintf(tag, sizeof tag, "\"%llu\"", (unsigned long long)trace->version);
+    }
+    bool is_known = trace && is_current(connection, tag);
+    if (trace && !is_known) {
+        is_done = export_otlp_json(trace, &buffer);
+    }
+    model_unlock(web->model);
+    if (is_known) {
+        return queue(connection, MHD_HTTP_NOT_MODIFIED, json_type, no_content,
+                     MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
+    }
+    if (!trace) {
+        return respond_problem(connection, MHD_HTTP_NOT_FOUND,
+                               "the viewer has no trace with this id");
+    }
+    return is_done ? respond_json(web, connection, &buffer, tag)
+                   : respond_out_of_memory(connection, &buffer);
+}
+
+static void put_count(struct tote__json *json, const char *key, size_t count) {
+    tote__json_put(json, key);
+    tote__json_number(json, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
+}
+
+static void put_name(struct tote__json *json, const char *key, const char *name) {
+    tote__json_put(json, key);
+    tote__json_text(json, (struct tote__slice){(const uint8_t *)name, strlen(name)});
+}
+
+static void put_times(struct tote__json *json, size_t calls, size_t errors, uint64_t p50_ns,
+                      uint64_t p99_ns) {
+    put_count(json, "\"calls\":", calls);
+    put_count(json, "\"errors\":", errors);
+    tote__json_put(json, "\"p50Nano\":");
+    tote__json_unsigned(json, p50_ns);
+    tote__json_put(json, "\"p99Nano\":");
+    tote__json_unsigned(json, p99_ns);
+}
+
+static void put_map(struct tote__json *json, const struct service_map *map) {
+    tote__json_put(json, "{\"services\":[");
+    for (size_t i = 0; i < map->service_count; i++) {
+        const struct map_service *service = &map->services[i];
+        put_name(json, "{\"name\":", service->name);
+        tote__json_put(json, service->is_peer ? "\"peer\":true," : "\"peer\":false,");
+        put_count(json, "\"spans\":", service->span_count);
+        tote__json_put(json, "\"rate\":");
+        tote__json_double(json, service->rate);
+        put_times(json, service->call_count, service->error_count, service->p50_ns,
+                  service->p99_ns);
+        tote__json_end(json, '}');
+    }
+    tote__json_end(json, ']');
+    tote__json_put(json, "\"calls\":[");
+    for (size_t i = 0; i < map->edge_count; i++) {
+        const struct map_edge *edge = &map->edges[i];
+        put_name(json, "{\"from\":", map->services[edge->from].name);
+        put_name(json, "\"to\":", map->services[edge->to].name);
+        put_times(json, edge->call_count, edge->error_count, edge->p50_ns, edge->p99_ns);
+        tote__json_end(json, '}');
+    }
+    tote__json_end(json, ']');
+    tote__json_put(json, map->is_cut ? "\"cut\":true," : "\"cut\":false,");
+    tote__json_end(json, '}');
+}
+
+static enum MHD_Result respond_map(struct web *web, struct MHD_Connection *connection,
+                                   const char *rest) {
+    struct tote__arena arena = {0};
+    struct tote__buffer buffer = {NULL, 0, 0};
+    struct tote__json json = tote__json_start(&buffer);
+
+    (void)rest;
+    model_lock(web->model);
+    struct service_map map = service_map(web->model, NULL, &arena);
+    put_map(&json, &map);
+    model_unlock(web->model);
+    bool is_done = tote__json_finish(&json);
+    tote__arena_clear(&arena);
     return is_done ? respond_json(web, connection, &buffer, "")
                    : respond_out_of_memory(connection, &buffer);
 }
@@ -415,7 +518,9 @@ static const struct {
 } paths[] = {
     {"/", false, true, respond_page},
     {"/api/events", false, false, respond_events},
+    {"/api/map", false, false, respond_map},
     {"/api/traces", false, false, respond_list},
+    {"/api/traces/", true, false, respond_trace},
 };
 
 enum MHD_Result web_respond(struct web *web, struct MHD_Connection *connection, const char *path,
