@@ -159,15 +159,24 @@ expect "and drawn" "$(tail -n +3 "$work/out")" "$picture"
 expect "lines of JSON in a file are drawn" "$("$tote" view "$work/lines.jsonl")" "$json_picture"
 expect "and lines of standard input" "$("$tote" view - <"$work/lines.jsonl")" "$json_picture"
 expect "and requests in protobuf, one per file" "$("$tote" view "$work/shop" "$work/store")" "$picture"
+expect "a file of Jaeger and one of Zipkin are drawn" "$(cd "${0%/*}/files" && \
+    "$tote" view jaeger.json zipkin.json | grep -v '^ \|^│')" '
+trace 00000000000000008a3c60f7d188f8fa · 2 spans · 2 services · 250.0 ms · 2023-11-14 22:13:20.000
+HTTP GET /dispatch  ← driver █████████████████████████████████████████████████████████████  250.0 ms
+└─ SQL SELECT       → mysql      ████████████████████████████████████████████████▊          200.0 ms
+
+trace 00000000000000005af7183fb1d4cf5f · 4 spans · 2 services · 100.0 ms · 2023-11-14 22:13:20.000
+get /              ← frontend ████████████████████████████████████████████████████████████  100.0 ms
+└─ get /api        → frontend       ████████████████████████████████████████████████         80.0 ms'
 "$tote" view "$work/garbage" >"$work/half" 2>"$work/half.err"
 expect "a file without a request is an error" "$?" 1
 expect "with a reason" "$(cat "$work/half.err")" \
-    "tote: $work/garbage contains no trace request, neither in OTLP/JSON nor protobuf"
+    "tote: $work/garbage contains no traces, neither in OTLP nor in Jaeger or Zipkin JSON"
 { cat "$work/json"; printf '\n{"resourceSpans":1}\n'; } >"$work/half.jsonl"
 "$tote" view "$work/half.jsonl" >"$work/half" 2>"$work/half.err"
 expect "a damaged line is an error" "$?" 1
 expect "that names the line" "$(cat "$work/half.err")" \
-    "tote: $work/half.jsonl: 1 line skipped, not a trace request in OTLP/JSON: line 2"
+    "tote: $work/half.jsonl: 1 line skipped, not a trace in JSON: line 2"
 expect "the lines before it are drawn" "$(cat "$work/half")" "$json_picture"
 { echo 'listening on 8080'; cat "$work/json"; printf '\nbye\n'; } >"$work/program.log"
 "$tote" view "$work/program.log" >"$work/half" 2>"$work/half.err"

@@ -487,22 +487,36 @@ static json_t *parse(const char *json, size_t size, bool is_alone, size_t *lengt
     return root;
 }
 
-struct json_request json_to_request(const char *json, size_t size, bool is_alone) {
-    struct json_request request = {.length = 0};
-    struct output output = {.receipt.outcome = TAKEN};
+struct json_text json_read(const char *json, size_t size, bool is_alone, size_t memory) {
+    struct json_text text = {.outcome = TAKEN};
 
-    memory_left = DECODED_MOST;
+    memory_left = memory;
     is_memory_short = false;
     json_set_alloc_funcs(allocate, release);
-    json_t *root = parse(json, size, is_alone, &request.length);
-    if (root) {
-        request.has_traces = json_object_get(root, "resourceSpans") != NULL;
-        put_message(&output, &tote__otlp__export_trace_service_request__descriptor, root, 0);
-    } else {
-        output.receipt.outcome = is_memory_short ? TOO_LARGE : MALFORMED;
+    text.root = parse(json, size, is_alone, &text.length);
+    if (!text.root) {
+        text.outcome = is_memory_short ? TOO_LARGE : MALFORMED;
     }
-    json_decref(root);
-    request.protobuf = output.bytes;
-    request.receipt = output.receipt;
+    return text;
+}
+
+void json_convert(struct json_request *request, const json_t *root) {
+    struct output output = {.receipt.outcome = TAKEN};
+
+    request->has_traces = json_object_get(root, "resourceSpans") != NULL;
+    put_message(&output, &tote__otlp__export_trace_service_request__descriptor, root, 0);
+    request->protobuf = output.bytes;
+    request->receipt = output.receipt;
+}
+
+struct json_request json_to_request(const char *json, size_t size, bool is_alone) {
+    struct json_text text = json_read(json, size, is_alone, DECODED_MOST);
+    struct json_request request = {.receipt.outcome = text.outcome};
+
+    if (text.root) {
+        json_convert(&request, text.root);
+    }
+    request.length = text.length;
+    json_decref(text.root);
     return request;
 }
