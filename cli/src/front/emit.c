@@ -33,13 +33,13 @@ struct emit {
     char path[PATH_MAX];
 };
 
-/* Report diagnostics of the SDK in one line each. */
+/* Report diagnostics of the SDK in one line each, up to the first failure. */
 static void report_diagnostic(tote_level level, const char *component, const char *message,
                               void *user_data) {
     const struct emit *emit = user_data;
 
     (void)level;
-    if (!emit->options.is_quiet) {
+    if (!emit->options.is_quiet && !emit->has_failed) {
         fprintf(stderr, "tote: %s: %s: %s\n", emit->options.command, component, message);
     }
 }
