@@ -60,7 +60,7 @@ class Terminal:
 def count_signals(key, name):
     """Return how often a command got the signal of a key."""
     terminal = Terminal(
-        tote, "exec", "--", sys.executable, "-c",
+        tote, "exec", "-q", "--", sys.executable, "-c",
         "import signal, time\n"
         "count = 0\n"
         "def handle(number, frame):\n"
@@ -81,7 +81,7 @@ def count_signals(key, name):
 expect("Ctrl-C reaches the command once", count_signals(b"\x03", "SIGINT"), ("1", 0))
 expect("Ctrl-\\ reaches the command once", count_signals(b"\x1c", "SIGQUIT"), ("1", 0))
 
-terminal = Terminal(tote, "exec", "--", "sh", "-c", "echo ready; exec sleep 60")
+terminal = Terminal(tote, "exec", "-q", "--", "sh", "-c", "echo ready; exec sleep 60")
 terminal.read_until(b"ready")
 terminal.press(b"\x03")
 expect("Ctrl-C ends tote as it ends the command, so that loops of shells end",
@@ -89,7 +89,7 @@ expect("Ctrl-C ends tote as it ends the command, so that loops of shells end",
 
 # Job control, by a shell: Ctrl-Z stops tote and the command, fg continues both.
 terminal = Terminal("bash", "--norc", "--noprofile", "-i")
-terminal.press(f"PS1='$ '; '{tote}' exec -- sh -c 'echo rea''dy; read x; echo got $x'\n".encode())
+terminal.press(f"PS1='$ '; '{tote}' exec -q -- sh -c 'echo rea''dy; read x; echo got $x'\n".encode())
 terminal.read_until(b"ready\r\n")
 terminal.press(b"\x1a")
 expect("Ctrl-Z returns to the shell", terminal.read_until(b"Stopped"), True)
@@ -100,13 +100,13 @@ expect("fg continues the command, which reads the terminal",
        terminal.read_until(b"got input") and terminal.read_until(b"status 0"), True)
 
 # A command that stops itself alone, as editors and `suspend` do.
-terminal.press(f"'{tote}' exec -- sh -c 'kill -STOP $$; echo resu''med'\n".encode())
+terminal.press(f"'{tote}' exec -q -- sh -c 'kill -STOP $$; echo resu''med'\n".encode())
 expect("a command that stops itself stops tote", terminal.read_until(b"Stopped"), True)
 terminal.press(b"fg\n")
 expect("and fg continues it", terminal.read_until(b"resumed"), True)
 
 # A command that ignores Ctrl-Z goes on, in the foreground.
-terminal.press(f"'{tote}' exec -- sh -c 'trap \"\" TSTP; echo rea''dy; read x; echo got $x'\n".encode())
+terminal.press(f"'{tote}' exec -q -- sh -c 'trap \"\" TSTP; echo rea''dy; read x; echo got $x'\n".encode())
 terminal.read_until(b"ready\r\n")
 terminal.press(b"\x1a")
 time.sleep(0.2)

@@ -129,6 +129,31 @@ static void print_help(const struct program_command *command) {
     }
 }
 
+/*
+ * Print the options for shell completions and manual pages, one a line: --NAME, -LETTER, the value
+ * and the help, separated by tabs. Subcommands have no dashes; `--` means that another program's
+ * command line follows.
+ */
+static void print_list(const struct program_command *command, bool stops_at_argument) {
+    const char *next = command->subcommands;
+
+    while (next && *next) {
+        size_t length = strcspn(next, " ");
+        printf("%.*s\t\t\t\n", (int)length, next);
+        next += length + (next[length] == ' ');
+    }
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct program_option *option = &command->options[i];
+        const char letter[] = {'-', option->letter, '\0'};
+        printf("--%s\t%s\t%s\t%s\n", option->name, option->letter ? letter : "",
+               option->value ? option->value : "", option->help);
+    }
+    puts("--help\t-h\t\tprint this text, and exit");
+    if (stops_at_argument) {
+        puts("--\t\t\t");
+    }
+}
+
 static int bad_value(const struct program_command *command, const struct program_option *option,
                      const char *value, const char *wanted) {
     return program_usage_error(command, "--%s needs %s, not '%s'", option->name, wanted, value);
@@ -247,6 +272,11 @@ int program_parse(const struct program_command *command, int argc, char **argv,
     struct tables tables;
     int value;
 
+    if (argc == 2 && strcmp(argv[1], "--list-options") == 0) {
+        print_list(command, stops_at_argument);
+        *status = 0;
+        return -1;
+    }
     make_tables(command, stops_at_argument, &tables);
     opterr = 0;
     optind = 0;

@@ -44,9 +44,10 @@ struct program_option {
 
 struct program_command {
     const char *name;
-    const char *arguments; /* in the usage line, such as "[FILE]..." */
-    const char *summary;   /* one line */
-    const char *help;      /* after the options: lines are printed as they are; NULL: none */
+    const char *arguments;   /* in the usage line, such as "[FILE]..." */
+    const char *summary;     /* one line */
+    const char *subcommands; /* their names, with blanks between them; NULL: none */
+    const char *help;        /* after the options: lines are printed as they are; NULL: none */
     const struct program_option *options;
     size_t option_count;
 };
@@ -57,7 +58,7 @@ struct program_command {
  *
  * Returns the index in argv of the first argument, and moves the arguments there. Returns -1 after
  * an error, which is reported on standard error, and after --help. The exit status is then stored
- * in `status`.
+ * in `status`. The only argument --list-options prints the options for shell completions.
  */
 int program_parse(const struct program_command *command, int argc, char **argv,
                   bool stops_at_argument, int *status);

@@ -77,6 +77,7 @@ static int run_span(int argc, char **argv) {
     settings.command = (struct program_command){
         .name = "span",
         .arguments = "",
+        .subcommands = "begin event set end",
         .summary = "Create a span, and deliver it in the background.\n\n"
                    "  tote span begin, event, set, end   a span of several commands; see their "
                    "--help",
