@@ -17,7 +17,8 @@ enum {
     BATCH = 256,
     MOST_TWINS = 16, /* different spans of a trace with the same id */
     FIRST_SERVICES = 4,
-    BUSY_PART = 2 /* awaited traces take this part of a limit: requests are BUSY */
+    OTHER_BYTES = 8192, /* at most for a name, a parent, a trace and its list of services */
+    BUSY_PART = 2       /* awaited traces take this part of a limit: requests are BUSY */
 };
 
 /* Whether two spans with the same id are the same span in different states. */
@@ -239,9 +240,8 @@ static enum placing place_in_trace(struct trace *trace, const struct arrival *ar
 /* Add a span. Returns false if it does not fit. */
 static bool add_arrival(struct model *model, struct arrival *arrival, uint64_t now_ms) {
     struct trace *trace = model_find(model, arrival->parts.trace_id);
-    /* The entry of a missing parent, and a new trace, may be needed too. */
-    size_t bytes =
-        store_block_cost(arrival->span) + sizeof(struct trace_span) + sizeof(struct trace);
+    size_t bytes = store_block_cost(arrival->span) + OTHER_BYTES + table_growth(&model->spans, 2) +
+                   table_growth(&model->traces, 1) + table_growth(&model->intern.table, 1);
 
     if (!store_make_room(model, trace, trace == NULL, bytes)) {
         return false;

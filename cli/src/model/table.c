@@ -10,8 +10,6 @@
 
 #include "tote/internal/memory.h"
 
-enum { FIRST_BUCKETS = 64 };
-
 static struct table_entry **bucket_of(const struct table *table, uint64_t hash) {
     return &table->buckets[hash & (table->bucket_count - 1)];
 }
@@ -34,7 +32,7 @@ struct table_entry *table_next(const struct table_entry *entry) {
 /* Double the buckets. If that fails, the table works on, but its chains get longer. */
 static bool grow(struct table *table) {
     struct table larger = {.bucket_count =
-                               table->bucket_count ? 2 * table->bucket_count : FIRST_BUCKETS};
+                               table->bucket_count ? 2 * table->bucket_count : TABLE_FIRST_BUCKETS};
 
     larger.buckets = tote__allocate_zeroed(larger.bucket_count * sizeof(struct table_entry *));
     if (!larger.buckets) {

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { TABLE_FIRST_BUCKETS = 64 };
+
 struct table_entry {
     struct table_entry *next;
     uint64_t hash;
@@ -32,6 +34,13 @@ struct table_entry *table_next(const struct table_entry *entry);
 
 /* Add an entry. Returns false if out of memory: nothing is added. */
 bool table_add(struct table *table, struct table_entry *entry, uint64_t hash);
+
+/* Return the memory that so many calls of table_add() take for buckets. */
+static inline size_t table_growth(const struct table *table, size_t entries) {
+    return table->count + entries > table->bucket_count
+               ? (table->bucket_count + TABLE_FIRST_BUCKETS) * sizeof(struct table_entry *)
+               : 0;
+}
 
 void table_remove(struct table *table, struct table_entry *entry);
 
