@@ -228,6 +228,23 @@ expect "streams do not delay the end" "$?" 0
 wait "$stream"
 expect "and end with it" "$?" 0
 
+mkdir "$work/bin"
+printf '#!/bin/sh\necho "$@" >"%s/opened"\n' "$work" >"$work/bin/xdg-open"
+chmod +x "$work/bin/xdg-open"
+PATH=$work/bin:$PATH start_viewer --open
+until_true test -s "$work/opened"
+expect "--open opens the page by xdg-open" "$(cat "$work/opened")" "http://127.0.0.1:$port/"
+expect "and includes --web" "$(status /)" 200
+kill -TERM "$viewer"
+wait "$viewer"
+
+trace $first 'from a file' 5 0 >"$work/file.json"
+start_viewer --web "$work/file.json"
+expect "files are displayed, too" "$(get /api/traces | json '[t["name"] for t in v["traces"]]')" \
+    "['from a file']"
+kill -TERM "$viewer"
+wait "$viewer"
+
 start_viewer
 expect "without --web there is no page" "$(status /)" 404
 expect_match "the response says so" "$(cat "$work/body")" '*tote view --web*'

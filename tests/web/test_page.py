@@ -294,10 +294,14 @@ def test_search_counts_matches_and_jumps(page, viewer):
     page.wait_selected("charge")
     for query, matches in (("error=1", 1), ("service=bank", 3), ("-service=bank", 2),
                            ("duration>=60ms", 3), ('"card declined"', 1), ("amount=42", 1),
-                           ("kind=internal root=1", 1), ("event=exception", 1)):
+                           ("kind=internal root=1", 1), ("event=exception", 1),
+                           ("user!=bob", 1), ("-user=ann", 4), ("link~0af7", 1)):
         page.find("#search").clear()
         page.keys(query, selector="#search")
         page.wait(query, lambda: page.text("#search-count").endswith(" of %d" % matches))
+    page.find("#search").clear()
+    page.keys("duration>x", selector="#search")
+    page.wait("the problem", lambda: "needs a duration" in page.text("#search-count"))
 
 
 def test_zoom_by_keys_wheel_and_drag(page, viewer):
@@ -454,6 +458,14 @@ def test_a_file_is_opened(page, viewer):
     page.wait("traces of the file", lambda: "from a file" in page.text("#list-card"))
     page.click("a[data-trace='%s']" % ("e" * 32))
     page.wait_names("from a file")
+    page.js("""
+        const data = new DataTransfer();
+        data.items.add(new File([arguments[0]], 'dropped.json'));
+        for (const type of ['dragover', 'drop']) {
+            document.body.dispatchEvent(new DragEvent(type,
+                {dataTransfer: data, bubbles: true, cancelable: true}));
+        }""", json.dumps(request({"file": [span(1, "dropped", 0, 3, trace="9" * 32)]})))
+    page.wait_names("dropped")
 
 
 def test_hostile_text_is_only_text(page, viewer):
