@@ -120,6 +120,8 @@ int run_options_parse(struct run_options *options, struct program_command *comma
         {"quiet", 'q', PROGRAM_FLAG, NULL, &options->is_quiet, 0, 0, "draw no traces"},
         {"limit", 'n', PROGRAM_NUMBER, "N", &options->limit, 0, UINT_MAX,
          "draw at most N traces (20); 0: all"},
+        {"output", 'o', PROGRAM_TEXT, "FILE", &options->output, 0, 0,
+         "write the traces to FILE as OTLP/JSON, one on a line"},
         {"no-preload", 0, PROGRAM_FLAG, NULL, &options->skips_preload, 0, 0,
          "do not preload the objects that trace libcurl and threads"},
         {"late", 0, PROGRAM_DURATION, "TIME", &options->late_ns, 0, day,

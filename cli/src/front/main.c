@@ -24,9 +24,12 @@ static const struct {
     int (*run)(int argc, char **argv); /* argv[0] is the command */
 } commands[] = {
     {"exec", "run a command in a span", NULL, exec_run},
-    {"run", "run a command and draw its traces", NULL, run_command},
     {"span", "create a span", NULL, span_run},
+    {"run", "run a command and draw its traces", NULL, run_command},
+    {"test", "run a command and check its spans", NULL, run_command},
     {"view", "receive traces on this machine and display them", "tote-view", NULL},
+    {"traces", "list the traces of a running viewer or of files", "tote-view", NULL},
+    {"trace", "draw one of them", "tote-view", NULL},
     {"send", "deliver the spans of a disk queue", "tote-send", NULL},
     {"check", "print the configuration in effect, and send one span", "tote-send", NULL},
 };

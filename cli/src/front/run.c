@@ -18,15 +18,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "helper.h"
 #include "run_environment.h"
 #include "run_options.h"
 #include "supervise.h"
+#include "tote/internal/disk_queue_entry.h"
 
-#define SEND_TIMEOUT "5s"
+enum { MOST_PAUSES = 200 };
 
 struct viewer {
     const struct program_command *command;
@@ -130,29 +133,34 @@ static bool read_viewer(struct viewer *viewer, struct run_viewer *result) {
     return *at == ' ' && *result->queue;
 }
 
-static bool is_empty(const char *directory) {
-    DIR *entries = opendir(directory);
-    const struct dirent *entry;
-    bool is_empty = true;
+static bool has_batch(const char *queue) {
+    struct tote__disk_queue_entry entry;
+    DIR *files = opendir(queue);
+    const struct dirent *file;
+    bool has_one = false;
 
-    while (entries && is_empty && (entry = readdir(entries))) {
-        is_empty = entry->d_name[0] == '.';
+    while (files && !has_one && (file = readdir(files))) {
+        has_one = tote__disk_queue_entry_read(file->d_name, "", &entry);
     }
-    if (entries) {
-        closedir(entries);
+    if (files) {
+        closedir(files);
     }
-    return is_empty;
+    return has_one;
 }
 
-/* Deliver what is left in the disk queue, such as spans that the command began and did not end. */
-static void send_queue(const char *queue) {
-    const char *const argv[] = {"tote", "send", "--timeout", SEND_TIMEOUT, queue, NULL};
+/* Whether the directory was used. */
+static bool has_file(const char *queue) {
+    return rmdir(queue) != 0 || mkdir(queue, 0700) != 0;
+}
+
+/* Run tote send on the queue, for spans that the command began and did not end, too. */
+static void run_sender(const char *queue) {
+    const char *const argv[] = {"tote", "send", "--timeout", "5s", queue, NULL};
     posix_spawn_file_actions_t actions;
     char path[PATH_MAX];
     pid_t process;
 
-    if (is_empty(queue) || !helper_path("tote-send", path) ||
-        posix_spawn_file_actions_init(&actions) != 0) {
+    if (!helper_path("tote-send", path) || posix_spawn_file_actions_init(&actions) != 0) {
         return;
     }
     if (posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
@@ -161,6 +169,19 @@ static void send_queue(const char *queue) {
         }
     }
     posix_spawn_file_actions_destroy(&actions);
+}
+
+/* Deliver what is in the disk queue, also by the background sender, which may have batches. */
+static void send_queue(const char *queue) {
+    const struct timespec pause = {0, 10000000};
+
+    if (!has_file(queue)) {
+        return;
+    }
+    run_sender(queue);
+    for (unsigned i = 0; i < MOST_PAUSES && has_batch(queue); i++) {
+        nanosleep(&pause, NULL);
+    }
 }
 
 /* Report the status of the command to the viewer, which then displays or checks the traces. */
@@ -220,20 +241,23 @@ static void run_supervised(struct supervise *supervise, const struct run_options
     if (start_command(supervise, &supervised, options)) {
         supervise_wait(supervise, &supervised);
     }
-    const char *problem = supervise_problem(supervise, text, sizeof text);
-    if (problem && !supervise->is_from_terminal) {
+    bool is_ended = supervise->error || supervise->signal || supervise->is_timed_out;
+    if (is_ended && !supervise->is_from_terminal) {
         program_report(command, supervise->error ? "cannot run '%s': %s" : "'%s': %s", argv[0],
-                       problem);
+                       supervise_problem(supervise, text, sizeof text));
     }
 }
 
 /* Return the exit status of tote, given that of the viewer. */
 static int exit_status(const struct run_options *options, const struct supervise *supervise,
                        int viewed) {
-    if (options->is_test && supervise->status == (int)options->exit_status) {
+    int wanted = (int)options->exit_status;
+
+    if (options->is_test && supervise->status == wanted) {
         return viewed;
     }
-    return supervise_end(supervise);
+    int status = supervise_end(supervise);
+    return options->is_test && !status ? EXIT_FAILURE : status;
 }
 
 static int run_under_viewer(const struct run_options *options,

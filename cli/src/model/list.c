@@ -11,13 +11,27 @@
 #include <string.h>
 #include <time.h>
 
-#include "json_writer.h"
+#include "otlp/encode/json_writer.h"
 #include "program.h"
 
 static uint64_t duration_of(const struct trace *trace) {
     return trace->end_unix_nano > trace->start_unix_nano
                ? trace->end_unix_nano - trace->start_unix_nano
                : 0;
+}
+
+static const char *set_filter(struct list_options *options, const char *value,
+                              char problem[LIST_PROBLEM_BYTES]) {
+    struct query_problem wrong;
+
+    query_free(options->query);
+    options->query = query_parse(value, &wrong);
+    if (options->query) {
+        return NULL;
+    }
+    snprintf(problem, LIST_PROBLEM_BYTES, "%s (column %zu of the filter)", wrong.text,
+             wrong.column);
+    return problem;
 }
 
 static const char *set_service(struct list_options *options, const char *value,
@@ -88,8 +102,8 @@ bool list_options_set(struct list_options *options, const char *name, const char
         const char *(*set)(struct list_options *options, const char *value,
                            char problem[LIST_PROBLEM_BYTES]);
     } setters[] = {
-        {"service", set_service}, {"since", set_since}, {"min", set_min},
-        {"errors", set_errors},   {"limit", set_limit}, {"sort", set_sort},
+        {"filter", set_filter}, {"service", set_service}, {"since", set_since}, {"min", set_min},
+        {"errors", set_errors}, {"limit", set_limit},     {"sort", set_sort},
     };
 
     for (size_t i = 0; i < TOTE_COUNT_OF(setters); i++) {
@@ -106,7 +120,8 @@ bool list_options_set(struct list_options *options, const char *name, const char
 }
 
 void list_options_clear(struct list_options *options) {
-    *options = LIST_OPTIONS_INIT;
+    query_free(options->query);
+    options->query = NULL;
 }
 
 static bool has_service(const struct trace *trace, const char *service) {
@@ -123,7 +138,8 @@ static bool matches(const struct trace *trace, const struct list_options *option
                     uint64_t since_unix_nano) {
     return trace->root && trace->end_unix_nano >= since_unix_nano &&
            duration_of(trace) >= options->min_ns && (trace->error_count || !options->errors_only) &&
-           (!*options->service || has_service(trace, options->service));
+           (!*options->service || has_service(trace, options->service)) &&
+           (!options->query || query_matches_trace(options->query, trace));
 }
 
 static int compare_numbers(uint64_t a, uint64_t b) {

@@ -23,6 +23,7 @@
 #define TOTE_CLI_LIST_H
 
 #include "model.h"
+#include "query.h"
 #include "tote/internal/buffer.h"
 
 enum list_sort {
@@ -39,6 +40,7 @@ enum { LIST_MOST = 100 }; /* the default limit */
 
 /* Begins as LIST_OPTIONS_INIT. */
 struct list_options {
+    struct query *query; /* NULL: none */
     const char *service; /* "": any; borrowed */
     uint64_t since_ns;   /* traces that ended at most so long ago; 0: any */
     uint64_t min_ns;     /* the least duration */

@@ -53,7 +53,8 @@ struct key {
 };
 
 struct term {
-    struct key key; /* of an attribute: its name is in the arena */
+    const char *source; /* as it was written */
+    struct key key;     /* of an attribute: its name is in the arena */
     enum operation operation;
     bool is_negated;
     const char *text; /* lower case for CONTAINS */
@@ -72,6 +73,8 @@ struct query {
 /* A term that is compared with the values of a subject. */
 struct match {
     const struct term *term;
+    char *shown; /* gets the first value, if it is not NULL */
+    size_t shown_size;
     bool has_value;
     bool is_found; /* a value for which the comparison is true */
 };
@@ -118,9 +121,32 @@ static bool read_number(const char *text, size_t length, double *number) {
     return end == copy + length;
 }
 
+/* Store the first value for query_term_value(). */
+static void show(struct match *match, const char *text, size_t length) {
+    struct tote__arena arena = {NULL, NULL, 0};
+
+    if (match->shown && !match->has_value) {
+        const char *clean = terminal_clean(&arena, text, length);
+        size_t size = tote__utf8_cut(clean, strlen(clean), match->shown_size - 1);
+        memcpy(match->shown, clean, size);
+        match->shown[size] = '\0';
+        tote__arena_clear(&arena);
+    }
+}
+
+static void show_number(struct match *match, double number) {
+    bool is_duration = match->term->key.type == DURATION;
+    char text[NUMBER_LENGTH];
+
+    int length = snprintf(text, sizeof text, is_duration ? "%.6gms" : "%.15g",
+                          is_duration ? number / 1e6 : number);
+    show(match, text, (size_t)length);
+}
+
 static void offer_number(struct match *match, double number) {
     const struct term *term = match->term;
 
+    show_number(match, number);
     match->has_value = true;
     match->is_found |= term->is_number && term->operation != CONTAINS &&
                        compare(term->operation, number, term->number);
@@ -130,6 +156,7 @@ static void offer_text(struct match *match, const char *text, size_t length) {
     const struct term *term = match->term;
     double number;
 
+    show(match, text, length);
     match->has_value = true;
     switch (term->operation) {
     case EQUAL:
@@ -271,6 +298,22 @@ static void offer_parent_id(struct match *match, const struct subject *subject) 
     }
 }
 
+static void offer_parent_name(struct match *match, const struct subject *subject) {
+    const struct trace_span *parent = subject->span->parent;
+
+    if (parent && !parent->is_missing) {
+        offer_string(match, parent->name);
+    }
+}
+
+static void offer_parent_service(struct match *match, const struct subject *subject) {
+    const struct trace_span *parent = subject->span->parent;
+
+    if (parent && !parent->is_missing) {
+        offer_string(match, parent->service);
+    }
+}
+
 static void offer_event(struct match *match, const struct subject *subject) {
     offer_parts(match, subject->span->message, TOTE__SPAN_EVENT, TOTE__EVENT_NAME);
 }
@@ -358,6 +401,8 @@ static const struct key keys[] = {
     {"trace", TEXT, offer_trace_id},
     {"span", TEXT, offer_span_id},
     {"parent", TEXT, offer_parent_id},
+    {"parent.name", TEXT, offer_parent_name},
+    {"parent.service", TEXT, offer_parent_service},
     {"event", TEXT, offer_event},
     {"link", TEXT, offer_links},
     {"scope", TEXT, offer_scope},
@@ -590,8 +635,9 @@ static bool read_term(struct parser *parser) {
     if (!is_read || (term->operation == CONTAINS && !lower(parser, term))) {
         return false;
     }
+    term->source = tote__arena_text(&parser->query->arena, start, (size_t)(parser->at - start));
     parser->query->count++;
-    return true;
+    return term->source || fail_for_memory(parser);
 }
 
 struct query *query_parse(const char *text, struct query_problem *problem) {
@@ -643,6 +689,27 @@ static bool matches_term(const struct term *term, const struct subject *subject)
     return is_true != term->is_negated;
 }
 
+size_t query_term_count(const struct query *query) {
+    return query->count;
+}
+
+const char *query_term_text(const struct query *query, size_t term) {
+    return query->terms[term].source;
+}
+
+bool query_term_matches(const struct query *query, size_t term, const struct trace_span *span) {
+    return matches_term(&query->terms[term], &(struct subject){span, NULL});
+}
+
+bool query_term_value(const struct query *query, size_t term, const struct trace_span *span,
+                      char *text, size_t size) {
+    struct match match = {.term = &query->terms[term], .shown = text, .shown_size = size};
+
+    *text = '\0';
+    match.term->key.offer(&match, &(struct subject){span, NULL});
+    return match.has_value;
+}
+
 static bool matches(const struct query *query, const struct subject *subject) {
     for (size_t i = 0; i < query->count; i++) {
         if (!matches_term(&query->terms[i], subject)) {
@@ -660,26 +727,35 @@ bool query_matches_node(const struct query *query, const struct tree_node *node)
     return matches(query, &(struct subject){node->span, node});
 }
 
-static bool matches_tree(const struct query *query, const struct trace *trace) {
+/* Count the spans that match, up to a limit. With the tree, for the key "self". */
+static size_t count_in_tree(const struct query *query, const struct trace *trace, size_t most) {
     struct tote__arena arena = {NULL, NULL, 0};
     struct tree tree = tree_make(trace, &arena);
-    bool is_found = false;
+    size_t found = 0;
 
-    for (size_t i = 0; i < tree.count && !is_found; i++) {
-        is_found = query_matches_node(query, &tree.nodes[i]);
+    for (size_t i = 0; i < tree.count && found < most; i++) {
+        found += query_matches_node(query, &tree.nodes[i]);
     }
     tote__arena_clear(&arena);
-    return is_found;
+    return found;
+}
+
+static size_t count_up_to(const struct query *query, const struct trace *trace, size_t most) {
+    size_t found = 0;
+
+    if (query->has_self) {
+        return count_in_tree(query, trace, most);
+    }
+    for (const struct trace_span *span = trace->spans; span && found < most; span = span->next) {
+        found += query_matches_span(query, span);
+    }
+    return found;
 }
 
 bool query_matches_trace(const struct query *query, const struct trace *trace) {
-    bool is_found = query->count == 0;
+    return query->count == 0 || count_up_to(query, trace, 1) > 0;
+}
 
-    if (query->has_self) {
-        return matches_tree(query, trace);
-    }
-    for (const struct trace_span *span = trace->spans; span && !is_found; span = span->next) {
-        is_found = query_matches_span(query, span);
-    }
-    return is_found;
+size_t query_count(const struct query *query, const struct trace *trace) {
+    return count_up_to(query, trace, SIZE_MAX);
 }

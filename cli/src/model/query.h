@@ -10,10 +10,10 @@
  *               contains it, ignoring the case of ASCII letters
  *   key=value   also !=, ~ (contains, ignoring case), and > >= < <= for numbers and durations
  *
- * Keys: name service kind status error unfinished duration self trace span parent root event link
- * scope trace.duration trace.spans trace.errors trace.services. Any other key is an attribute of
- * the span, or else of its resource. A term does not match a span without that attribute, unless
- * it is negated by "-".
+ * Keys: name service kind status error unfinished duration self trace span parent parent.name
+ * parent.service root event link scope trace.duration trace.spans trace.errors trace.services. Any
+ * other key is an attribute of the span, or else of its resource. A term does not match a span
+ * without that attribute, unless it is negated by "-".
  */
 #ifndef TOTE_CLI_QUERY_H
 #define TOTE_CLI_QUERY_H
@@ -47,5 +47,20 @@ bool query_matches_node(const struct query *query, const struct tree_node *node)
 
 /* Whether one span of the trace matches all terms. */
 bool query_matches_trace(const struct query *query, const struct trace *trace);
+
+/* Return how many spans of the trace match all terms. */
+size_t query_count(const struct query *query, const struct trace *trace);
+
+/* To explain a mismatch: the terms as they were written, and whether each of them matches. */
+size_t query_term_count(const struct query *query);
+const char *query_term_text(const struct query *query, size_t term);
+bool query_term_matches(const struct query *query, size_t term, const struct trace_span *span);
+
+/*
+ * Store the first value of the span that a term compares, safe to display. Returns false if the
+ * span has none.
+ */
+bool query_term_value(const struct query *query, size_t term, const struct trace_span *span,
+                      char *text, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "program.h"
 #include "run_viewer.h"
+#include "traces.h"
 #include "tui.h"
 #include "view.h"
 
@@ -78,7 +79,10 @@ static int view(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    static const struct program_entry entries[] = {{"run", run_viewer}, {"view", view}};
+    static const struct program_entry entries[] = {
+        {"run", run_viewer},        {"test", run_viewer}, {"trace", trace_command},
+        {"traces", traces_command}, {"view", view},
+    };
 
     return program_run(entries, sizeof entries / sizeof *entries, argc, argv);
 }

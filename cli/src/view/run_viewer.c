@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "expect.h"
+#include "export.h"
 #include "grpc.h"
 #include "http.h"
 #include "list.h"
@@ -43,6 +46,9 @@ struct run_view {
     struct model *model;
     struct http_server *http;
     struct grpc_server *grpc;
+    FILE *output; /* NULL: none */
+    FILE *junit;
+    struct expect_result *results;
     char queue[PATH_MAX]; /* "": not created */
     int status;           /* of the command */
     uint64_t duration_ns;
@@ -100,6 +106,25 @@ static void remove_queue(const struct run_view *view) {
 
 /* --- start --- */
 
+static bool open_output(const struct run_view *view, const char *path, FILE **out) {
+    *out = path ? fopen(path, "we") : NULL;
+    if (path && !*out) {
+        program_report(view->command, "cannot write %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool close_output(const struct run_view *view, const char *path, FILE *out) {
+    bool is_written = out && !ferror(out);
+
+    if (out && (fclose(out) != 0 || !is_written)) {
+        program_report(view->command, "cannot write %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 static bool start_servers(struct run_view *view) {
     errno = 0;
     view->http = http_start(view->options->port, take, note, view->model, view->options->is_web);
@@ -118,7 +143,9 @@ static bool start(struct run_view *view) {
         program_report(view->command, "out of memory");
         return false;
     }
-    return make_queue(view) && start_servers(view) &&
+    return open_output(view, view->options->output, &view->output) &&
+           open_output(view, view->options->junit, &view->junit) && make_queue(view) &&
+           start_servers(view) &&
            dprintf(RUN_CONTROL, "%u %u %s\n", http_port(view->http), grpc_port(view->grpc),
                    view->queue) > 0;
 }
@@ -159,6 +186,11 @@ static bool await_command(struct run_view *view) {
     return true;
 }
 
+static bool are_expectations_met(const struct run_view *view) {
+    return !view->results ||
+           expect_check(view->results, view->options->expectation_count, view->model) == 0;
+}
+
 /* Whether nothing is missing that is certain to come. */
 static bool is_complete(const struct run_view *view) {
     const struct trace *trace = model_newest(view->model);
@@ -171,7 +203,7 @@ static bool is_complete(const struct run_view *view) {
             return false;
         }
     }
-    return true;
+    return are_expectations_met(view);
 }
 
 /* Wait until no span arrived for a moment and the traces are complete, or until the time is over.
@@ -228,19 +260,37 @@ static void unpin_drawn(const struct drawn *drawn) {
     }
 }
 
+static bool write_traces(const struct run_view *view, const struct list *list) {
+    struct tote__buffer json = {NULL};
+    bool is_exported = true;
+
+    for (size_t i = list->count; i && is_exported && !ferror(view->output); i--) {
+        json.size = 0;
+        is_exported = export_otlp_json(list->traces[i - 1], &json);
+        if (is_exported) {
+            fwrite(json.bytes, 1, json.size, view->output);
+            fputc('\n', view->output);
+        }
+    }
+    tote__buffer_clear(&json);
+    if (!is_exported) {
+        program_report(view->command, "out of memory");
+    }
+    return is_exported;
+}
+
 /* Report spans that are not in the model, and a reason for an empty one. */
 static void report_counts(const struct run_view *view) {
     const struct model_counts counts = model_counts(view->model);
     const char *disabled = getenv("OTEL_SDK_DISABLED");
     const char *file = getenv("OTEL_CONFIG_FILE");
 
-    if (counts.evicted_spans || counts.left_out_spans || counts.invalid_spans) {
+    uint64_t over = counts.evicted_spans + counts.left_out_spans;
+    if (over || counts.invalid_spans) {
         program_report(view->command,
-                       "%llu spans are not shown: %llu over the memory limit, %llu invalid",
-                       (unsigned long long)(counts.evicted_spans + counts.left_out_spans +
-                                            counts.invalid_spans),
-                       (unsigned long long)(counts.evicted_spans + counts.left_out_spans),
-                       (unsigned long long)counts.invalid_spans);
+                       "%" PRIu64 " spans are over the memory limit, %" PRIu64
+                       " are invalid: they are not shown",
+                       over, counts.invalid_spans);
     }
     if (!counts.traces && !counts.evicted_traces) {
         program_report(view->command, "no span arrived%s",
@@ -251,7 +301,33 @@ static void report_counts(const struct run_view *view) {
     }
 }
 
-/* Draw what was received. Returns the exit status. */
+/* Write and check what was received; needs the lock. Returns whether everything is as wanted. */
+static bool check(struct run_view *view, const struct list *list, bool *is_drawn) {
+    const struct run_options *options = view->options;
+    const struct expect_command command = {view->argv, view->status, (int)options->exit_status,
+                                           view->duration_ns};
+    size_t failed = 0;
+    bool is_written = !view->output || write_traces(view, list);
+
+    if (view->argv && options->is_test && view->status != command.wanted_status) {
+        program_report(view->command, "the exit status is %d, not %d", view->status,
+                       command.wanted_status);
+    }
+    if (view->results) {
+        failed = expect_check(view->results, options->expectation_count, view->model);
+        expect_print(stderr, view->results, options->expectation_count, view->model);
+    }
+    if (view->junit) {
+        is_written &= expect_write_junit(view->junit, view->results, options->expectation_count,
+                                         &command, view->model);
+    }
+    *is_drawn =
+        !options->is_quiet && !options->is_web &&
+        (!options->is_test || failed || (view->argv && view->status != command.wanted_status));
+    return is_written && !failed;
+}
+
+/* Draw, write and check what was received. Returns the exit status. */
 static int show(struct run_view *view) {
     const struct list_options options = {.service = "", .sort = LIST_START};
     struct drawn drawn = {NULL, 0};
@@ -261,7 +337,7 @@ static int show(struct run_view *view) {
     model_lock(view->model);
     bool is_listed = list_select(&list, view->model, &options, 0);
     report_counts(view);
-    is_drawn = !view->options->is_quiet && !view->options->is_web;
+    bool is_good = check(view, &list, &is_drawn) && is_listed;
     if (is_drawn) {
         drawn = pin_drawn(view, &list);
     }
@@ -275,7 +351,9 @@ static int show(struct run_view *view) {
     unpin_drawn(&drawn);
     model_unlock(view->model);
     list_clear(&list);
-    return is_listed ? 0 : 1;
+    bool is_closed = close_output(view, view->options->output, view->output) &
+                     close_output(view, view->options->junit, view->junit);
+    return is_good && is_closed ? 0 : 1;
 }
 
 /* Receive until the command has ended. Returns the exit status. */
@@ -291,6 +369,23 @@ static int serve(struct run_view *view) {
         read_control(rest, sizeof rest);
     }
     return status;
+}
+
+static struct receipt take_from_file(void *arg, const uint8_t *bytes, size_t size) {
+    return model_take(arg, bytes, size, 0);
+}
+
+/* Check the traces of a file. Returns the exit status. */
+static int check_file(struct run_view *view) {
+    struct receipt receipt = {.outcome = TAKEN};
+
+    view->model = model_new(NULL);
+    if (!view->model || !open_output(view, view->options->output, &view->output) ||
+        !open_output(view, view->options->junit, &view->junit) ||
+        !requests_from_file(view->options->file, take_from_file, view->model, &receipt)) {
+        return 1;
+    }
+    return show(view);
 }
 
 static void ignore_signals(void) {
@@ -311,8 +406,13 @@ int run_viewer(int argc, char **argv) {
     if (first < 0) {
         return status;
     }
-    view.argv = argv + first;
-    if (fcntl(RUN_CONTROL, F_SETFD, FD_CLOEXEC) != 0) {
+    view.argv = options.file ? NULL : argv + first;
+    if (options.is_test && !(view.results = expect_parse(&command, &options))) {
+        return PROGRAM_USAGE;
+    }
+    if (options.file) {
+        status = check_file(&view);
+    } else if (fcntl(RUN_CONTROL, F_SETFD, FD_CLOEXEC) != 0) {
         program_report(&command, "this program is started by 'tote %s'", command.name);
         status = PROGRAM_USAGE;
     } else {
@@ -320,5 +420,6 @@ int run_viewer(int argc, char **argv) {
         status = start(&view) ? serve(&view) : EXIT_OWN_FAILURE;
     }
     stop(&view);
+    expect_free(view.results, options.expectation_count);
     return status;
 }
