@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# page.sh - write the manual page of a command: its options are those of its help
+#
+# page.sh TOTE COMMAND TEXT: COMMAND is empty for the program. TEXT has sections in mdoc: those from
+# DESCRIPTION on; a line `.\" OPTIONS` is where the options go.
+set -eu
+
+tote=$1 command=$2 text=$3
+title=tote${command:+-$command}
+
+# Escape text for mdoc: a line that begins with a dot or an apostrophe would be a macro.
+escape() {
+    sed -e 's/\\/\\e/g' -e "s/^[.']/\\\\\&&/" -e 's/-/\\-/g'
+}
+
+list() {
+    if [ -z "$command" ]; then
+        "$tote" --list-commands | escape | awk -F '\t' '{ printf ".It Cm %s\n%s\n", $1, $2 }'
+        return
+    fi
+    # shellcheck disable=SC2086
+    "$tote" $1 --list-options | escape | awk -F '\t' '
+        $1 !~ /^\\-\\-./ { next }
+        {
+            name = substr($1, 5)
+            value = $3 == "" ? "" : " Ar " $3
+            letter = $2 == "" ? "" : "Fl " substr($2, 3) " , "
+            printf ".It %sFl \\-%s%s\n%s\n", letter, name, value, $4
+        }'
+}
+
+sections() {
+    echo '.Bl -tag -width Ds'
+    list "$command"
+    echo '.El'
+    [ -n "$command" ] || return 0
+    # shellcheck disable=SC2086
+    "$tote" $command --list-options | awk -F '\t' '/^[a-z]/ { print $1 }' | while read -r sub; do
+        printf '.Ss tote %s %s\n.Bl -tag -width Ds\n' "$command" "$sub"
+        list "$command $sub"
+        echo '.El'
+    done
+}
+
+cat <<END
+.\\" SPDX-License-Identifier: MIT
+.\\" Written by cli/man/page.sh.
+.Dd November 28, 2026
+.Dt $(echo "$title" | tr '[:lower:]' '[:upper:]') 1
+.Os
+.Sh NAME
+.Nm $title
+.Nd $(if [ -n "$command" ]; then "$tote" --list-commands | sed -n "s/^$command	//p"; else
+    echo 'tracing for programs, scripts and terminals'; fi)
+.Sh SYNOPSIS
+.Nm tote${command:+ $command}
+END
+if [ -n "$command" ]; then
+    "$tote" "$command" --help | sed -n '1s/^usage: tote [a-z]* *//p' | escape | sed 's/ *$//'
+else
+    echo '.Ar command Op Ar option ... Op Ar argument ...'
+fi
+while IFS= read -r line; do
+    case $line in
+    '.\" OPTIONS') sections ;;
+    *) printf '%s\n' "$line" ;;
+    esac
+done <"$text"
+cat <<END
+.Sh SEE ALSO
+END
+"$tote" --list-commands | cut -f 1 | sed '/^help$/d; s/^/tote-/' | {
+    [ -z "$command" ] || { echo tote; grep -vx "$title"; exit; }
+    cat
+} | sort | sed 's/.*/.Xr & 1/; $!s/$/ ,/'
