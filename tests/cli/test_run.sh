@@ -105,7 +105,7 @@ expect "curl is traced without a change" \
     '0 "name":"GET" 1'
 if [ -n "$hello" ]; then
     "$tote" run "$hello" >"$work/out" 2>"$work/err"
-    expect_match "a C program on Tote is drawn" "$(cat "$work/err")" "*hello*ms*"
+    expect_match "a C program on Tote is drawn" "$(cat "$work/err")" "*hello*answer=42*"
 fi
 cat >"$work/script" <<'END'
 #!/bin/sh
