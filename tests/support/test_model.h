@@ -6,12 +6,12 @@
 #include "model.h"
 #include "test_spans.h"
 
-static int set_up_model(void **state) {
+static inline int set_up_model(void **state) {
     *state = model_new(NULL);
     return *state ? 0 : -1;
 }
 
-static int tear_down_model(void **state) {
+static inline int tear_down_model(void **state) {
     model_free(*state);
     return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * plain.c - the plain display: draws each trace when it is complete or quiet
  *
- * Tests: tests/cli/test_view.sh
+ * Tests: tests/unit/test_plain.c, tests/cli/test_view.sh
  */
 #include "plain.h"
 
