@@ -171,6 +171,7 @@ static bool read_number(const char *text, uint64_t *number) {
 static int set_option(const struct program_command *command, const struct program_option *option,
                       const char *value) {
     const struct program_call *call = option->target;
+    const char *text = value ? value : "";
     const char *problem;
     char wanted[96];
     uint64_t number;
@@ -183,7 +184,7 @@ static int set_option(const struct program_command *command, const struct progra
         *(const char **)option->target = value;
         return 0;
     case PROGRAM_NUMBER:
-        if (!read_number(value, &number) || number < option->least || number > option->most) {
+        if (!read_number(text, &number) || number < option->least || number > option->most) {
             snprintf(wanted, sizeof wanted, "a number from %llu to %llu",
                      (unsigned long long)option->least, (unsigned long long)option->most);
             return bad_value(command, option, value, wanted);
@@ -191,7 +192,7 @@ static int set_option(const struct program_command *command, const struct progra
         *(unsigned *)option->target = (unsigned)number;
         return 0;
     case PROGRAM_DURATION:
-        if (!program_read_duration(value, &number) || number < option->least ||
+        if (!program_read_duration(text, &number) || number < option->least ||
             number > option->most) {
             snprintf(wanted, sizeof wanted, "a duration such as 500ms or 30s, at most %llu s",
                      (unsigned long long)option->most / 1000000000);
@@ -201,8 +202,7 @@ static int set_option(const struct program_command *command, const struct progra
         return 0;
     case PROGRAM_CALL:
         problem = call->function(call->arg, value);
-        return problem ? program_usage_error(command, "--%s: '%s' %s", option->name,
-                                             value ? value : "", problem)
+        return problem ? program_usage_error(command, "--%s: '%s' %s", option->name, text, problem)
                        : 0;
     }
     return 0;

@@ -279,7 +279,9 @@ static int parse(struct run *run, int argc, char **argv) {
     }
     run->command = &command;
     run->argv = argv + first;
-    return run_all(run);
+    status = run_all(run);
+    run->command = NULL;
+    return status;
 }
 
 int exec_run(int argc, char **argv) {
