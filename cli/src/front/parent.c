@@ -7,23 +7,10 @@
 #include "parent.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "tote/environment.h"
 #include "tote/propagators.h"
-
-enum { MOST_VARIABLES = 256, CARRIER_BYTES = 1 << 16 };
-
-/* The variables of a context, and their text. */
-struct variables {
-    char *items[MOST_VARIABLES];
-    char text[CARRIER_BYTES];
-};
+#include "variables.h"
 
 const char *parent_read_trace_id(void *trace_id, const char *text) {
     return tote_trace_id_from_hex(trace_id, text)
@@ -89,65 +76,17 @@ void parent_clear_links(struct parent_links *links) {
     }
 }
 
-/* Remove the single quotes of a shell word, in place. */
-static void unquote(char *text) {
-    char *out = text;
-    bool is_quoted = false;
-
-    for (; *text; text++) {
-        if (*text == '\'') {
-            is_quoted = !is_quoted;
-        } else if (is_quoted || *text != '\\' || !text[1]) {
-            *out++ = *text;
-        } else {
-            *out++ = *++text;
-        }
-    }
-    *out = '\0';
-}
-
-/* Split a carrier into variables. Comments are ignored, and so is `export`. */
-static void split_carrier(struct variables *variables) {
-    static const char export[] = "export ";
-    size_t count = 0;
-    char *rest = variables->text;
-    char *line;
-
-    while ((line = strsep(&rest, "\r\n")) && count + 1 < MOST_VARIABLES) {
-        line += strspn(line, " \t");
-        line += strncmp(line, export, sizeof export - 1) == 0 ? sizeof export - 1 : 0;
-        char *value = strchr(line, '=');
-        if (*line != '#' && value) {
-            unquote(value + 1);
-            variables->items[count++] = line;
-        }
-    }
-    variables->items[count] = NULL;
-}
-
-/* Read a carrier. Returns false if there is none. */
-static bool read_carrier(const char *path, struct variables *variables) {
-    FILE *file = fopen(path, "re");
-    size_t size = 0;
-
-    if (file) {
-        size = fread(variables->text, 1, sizeof variables->text - 1, file);
-        fclose(file);
-    }
-    variables->text[size] = '\0';
-    split_carrier(variables);
-    return size;
-}
-
 static tote_context *read_context(const struct parent_options *options) {
-    struct variables variables;
     const tote_context *root = tote_context_root();
+    struct variables variables;
 
     if (options->is_root) {
         return tote_context_ref(root);
     }
-    if (options->carrier && read_carrier(options->carrier, &variables)) {
+    if (options->carrier) {
+        variables_read(&variables, options->carrier);
         tote_context *context = tote_extract_environment(root, variables.items);
+        variables_clear(&variables);
         if (tote_span_context_is_valid(span_context_of(context))) {
             return context;
         }
@@ -223,73 +162,30 @@ tote_context *parent_read(const struct program_command *command,
     return NULL;
 }
 
-/* Print a word that a shell reads as this text. */
-static void print_word(FILE *out, const char *text) {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "%+,-./:=@_";
-
-    if (!text[strspn(text, plain)]) {
-        fputs(text, out);
-        return;
-    }
-    putc('\'', out);
-    for (; *text; text++) {
-        if (*text == '\'') {
-            fputs("'\\''", out);
-        } else {
-            putc(*text, out);
-        }
-    }
-    putc('\'', out);
-}
-
 void parent_print(FILE *out, const tote_context *context, bool for_export) {
-    char *const none[] = {NULL};
     struct variables variables;
-    size_t count = tote_inject_environment(context, none, variables.items, MOST_VARIABLES,
-                                           variables.text, sizeof variables.text);
 
-    for (size_t i = 0; i < count; i++) {
-        char *value = strchr(variables.items[i], '=') + 1;
-        fprintf(out, "%s%.*s", for_export ? "export " : "", (int)(value - variables.items[i]),
-                variables.items[i]);
-        print_word(out, value);
-        putc('\n', out);
+    if (variables_of_context(&variables, context)) {
+        variables_print(&variables, out, for_export);
     }
-}
-
-/* Replace the file by a new one, which other processes see as a whole. */
-static bool write_carrier(const char *path, const tote_context *context) {
-    char temporary[PATH_MAX];
-    size_t length = (size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    int descriptor = length < sizeof temporary ? mkostemp(temporary, O_CLOEXEC) : -1;
-    FILE *file = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
-
-    if (!file) {
-        if (descriptor >= 0) {
-            close(descriptor);
-            unlink(temporary);
-        }
-        return false;
-    }
-    parent_print(file, context, false);
-    bool is_written = !ferror(file);
-    is_written &= fclose(file) == 0;
-    if (!is_written || rename(temporary, path) != 0) {
-        int error = errno;
-        unlink(temporary);
-        errno = error;
-        return false;
-    }
-    return true;
+    variables_clear(&variables);
 }
 
 bool parent_write_carrier(const struct program_command *command,
                           const struct parent_options *options, const tote_context *context) {
-    errno = ENAMETOOLONG;
-    if (!options->carrier || write_carrier(options->carrier, context)) {
+    struct variables variables;
+
+    if (!options->carrier) {
         return true;
     }
-    program_report(command, "cannot write the carrier %s: %s", options->carrier, strerror(errno));
-    return false;
+    errno = ENOMEM;
+    bool is_written =
+        variables_of_context(&variables, context) && variables_write(&variables, options->carrier);
+    int error = errno;
+    variables_clear(&variables);
+    if (!is_written) {
+        program_report(command, "cannot write the carrier %s: %s", options->carrier,
+                       strerror(error));
+    }
+    return is_written;
 }

@@ -96,6 +96,7 @@ static void read_lines(struct variables *variables) {
             *end++ = '\0';
         }
         line[strcspn(line, "\r")] = '\0';
+        line += strspn(line, " \t");
         line += strncmp(line, export, sizeof export - 1) == 0 ? sizeof export - 1 : 0;
         size_t length = name_length(line);
         if (line[length] && is_name(line, length)) {
@@ -249,7 +250,7 @@ void variables_print(const struct variables *variables, FILE *out, bool is_expor
             fprintf(out, "%s%.*s=", is_export ? "export " : "", (int)length, item);
             print_value(item + length + 1, out);
             putc('\n', out);
-        } else if (is_export) {
+        } else if (is_export && getenv(item)) {
             fprintf(out, "unset %s\n", item);
         }
     }

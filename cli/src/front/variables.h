@@ -40,7 +40,7 @@ bool variables_write(const struct variables *variables, const char *path);
 
 /*
  * Set the variables of a context by the global propagator. Those that it does not need get no
- * value: variables_get() is NULL, and variables_print() writes "unset". The text is owned. Returns
+ * value: variables_get() is NULL, and variables_print() unsets them. The text is owned. Returns
  * false if out of memory.
  */
 bool variables_of_context(struct variables *variables, const tote_context *context);
@@ -50,7 +50,7 @@ void variables_each_name(void (*function)(void *arg, const char *name), void *ar
 
 /*
  * Write "NAME=VALUE" lines that a shell can read, quoted if that is needed. With `is_export` they
- * begin with "export ", and variables without a value are unset.
+ * begin with "export ", and variables of the environment that have no value here are unset.
  */
 void variables_print(const struct variables *variables, FILE *out, bool is_export);
 
