@@ -53,7 +53,7 @@ static struct shared *share(struct intern *intern, bool is_message, const void *
     struct shared *shared = TABLE_OF(table_find(&intern->table, hash), struct shared, entry);
 
     while (shared && (shared->size != size || shared->is_message != is_message ||
-                      memcmp(shared->bytes, bytes, size) != 0)) {
+                      (size && memcmp(shared->bytes, bytes, size) != 0))) {
         shared = TABLE_OF(table_next(&shared->entry), struct shared, entry);
     }
     if (shared) {
@@ -108,6 +108,7 @@ static bool is_plain(const char *text, size_t length) {
 const char *intern_text(struct intern *intern, const char *text, size_t length) {
     struct tote__arena arena = {NULL, NULL, 0};
 
+    text = length ? text : "";
     length = tote__utf8_cut(text, length, LONGEST_NAME);
     if (!is_plain(text, length)) {
         text = terminal_clean(&arena, text, length);

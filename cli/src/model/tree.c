@@ -128,11 +128,11 @@ static void place_tree(struct placing *placing, uint32_t top) {
             node = node->first;
             continue;
         }
-        while (rank != top && drafts[rank].next == NONE) {
+        while (node->parent && drafts[rank].next == NONE) {
             rank = drafts[rank].parent;
             node = node->parent;
         }
-        if (rank == top) {
+        if (!node->parent) {
             return;
         }
         rank = drafts[rank].next;
