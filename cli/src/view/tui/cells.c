@@ -89,17 +89,23 @@ static bool is_joiner(const char *text, size_t size) {
             (memcmp(text, "\xEF\xB8", 2) == 0 && (unsigned char)text[2] <= 0x8F));
 }
 
+/* Add a combining mark to the previous character, if there is space in its cell. */
+static void join(struct pen *pen, const char *text, size_t size) {
+    struct cell *cell = surface_cell(pen->surface, pen->row, pen->column - 1);
+
+    cell -= !*cell->text && pen->column > 1; /* from the right half of a wide character */
+    size_t length = strlen(cell->text);
+    if (length + size < CELL_BYTES) {
+        memcpy(cell->text + length, text, size);
+    }
+}
+
 /* Put one code point. It fits: the caller has checked that. */
 static void put_code_point(struct pen *pen, unsigned style, const char *text, size_t size,
                            size_t columns) {
-    if (columns == 0) { /* joins the previous character */
-        struct cell *cell = pen->column ? surface_cell(pen->surface, pen->row, pen->column - 1) : 0;
-        if (cell && !*cell->text && pen->column > 1) {
-            cell--;
-        }
-        size_t length = cell ? strlen(cell->text) : CELL_BYTES;
-        if (length + size < CELL_BYTES && !is_joiner(text, size)) {
-            memcpy(cell->text + length, text, size);
+    if (columns == 0) {
+        if (pen->column && !is_joiner(text, size)) {
+            join(pen, text, size);
         }
         return;
     }

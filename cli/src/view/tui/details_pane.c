@@ -68,7 +68,6 @@ static void add_value(struct details_view *view, struct detail_line line) {
         line.length = 0;
         line.value = text;
         add_line(view, line);
-        left = 0;
     } else {
         line.value = text;
         line.length = fitting(text, left);

@@ -111,7 +111,8 @@ static void put_figures(struct ui *ui, struct pen *pen, const struct map_line *l
     pen_right(pen, STYLE_PLAIN, text, NUMBER_COLUMNS);
     snprintf(text, sizeof text, rate < 1e5 ? "%.1f/s" : "%.0e/s", rate);
     pen_right(pen, STYLE_PLAIN, text, NUMBER_COLUMNS);
-    snprintf(text, sizeof text, errors && calls ? "%.1f%%" : "", 100.0 * (double)errors / (double)calls);
+    snprintf(text, sizeof text, errors && calls ? "%.1f%%" : "",
+             100.0 * (double)errors / (double)calls);
     pen_right(pen, STYLE_ERROR | STYLE_BOLD, text, NUMBER_COLUMNS);
     for (size_t i = 0; i < TOTE_COUNT_OF(times); i++) {
         format_duration(text, sizeof text, times[i], ui->surface.is_utf8);

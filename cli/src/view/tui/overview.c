@@ -26,8 +26,8 @@ static const struct {
     [COLUMN_AGE] = {"Age", 5, 50, true, false},
     [COLUMN_ROOT] = {"Root span", 0, 0, false, false},
     [COLUMN_SERVICES] = {"Services", 20, 70, false, false},
-    [COLUMN_SPANS] = {"Spans", 7, 40, true, true},
-    [COLUMN_ERRORS] = {"Errors", 7, 30, true, true},
+    [COLUMN_SPANS] = {"Spans", 7, 50, true, true},
+    [COLUMN_ERRORS] = {"Errors", 7, 36, true, true},
     [COLUMN_DURATION] = {"Duration", 10, 0, true, true},
 };
 

@@ -20,8 +20,8 @@ bool tui_is_possible(void) {
     int error;
 
     /* A background process must not change the terminal. */
-    if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() || !isatty(STDOUT_FILENO) || !term || !*term ||
-        strcmp(term, "dumb") == 0) {
+    if (!isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() || !isatty(STDOUT_FILENO) ||
+        !term || !*term || strcmp(term, "dumb") == 0) {
         return false;
     }
     /* A terminfo entry that can move the cursor is needed. */

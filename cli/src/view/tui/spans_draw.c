@@ -25,7 +25,7 @@ enum {
     KIND_COLUMNS = 2,
     MOST_SERVICE = 16,
     TICK_COLUMNS = 13, /* at least, between two ticks */
-    BARS_FROM = 40,    /* columns of the area, to show bars */
+    BARS_FROM = 50,    /* columns of the area, to show bars */
     SERVICES_FROM = 70
 };
 

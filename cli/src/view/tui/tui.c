@@ -186,9 +186,9 @@ static void begin_colours(struct tui *tui) {
     }
     start_color();
     use_default_colors();
-    for (short i = 1; i <= STYLE_ACCENT; i++) {
+    for (int i = 1; i <= STYLE_ACCENT; i++) {
         short colour = colours[i];
-        init_pair(i, (short)(colour < COLORS ? colour : colour % 8), -1);
+        init_pair((short)i, (short)(colour < COLORS ? colour : colour % 8), -1);
     }
 }
 
@@ -255,8 +255,7 @@ static void paint_row(const struct tui *tui, size_t row) {
         for (to = from; to < surface->columns && surface_cell(surface, row, to)->style == style;
              to++) {
             const char *cell = surface_cell(surface, row, to)->text;
-            memcpy(text + length, cell, strlen(cell));
-            length += strlen(cell);
+            length = (size_t)(stpcpy(text + length, cell) - text);
         }
         set_style(tui, style);
         mvaddnstr((int)row, (int)from, text, (int)length);

@@ -302,57 +302,55 @@ void ui_refresh(struct ui *ui) {
     }
 }
 
-/* Draw the counts at the right edge of the first row. */
-static void draw_counts(struct ui *ui, size_t from) {
+/* Describe what the model has, as in "2 traces, 8 spans, 0.1 MB". */
+static void describe_counts(const struct ui *ui, char *text, size_t size) {
     struct model_counts counts = model_counts(ui->model);
     const char *dot = ui->surface.is_utf8 ? " \u00b7 " : ", ";
-    uint64_t evicted = counts.evicted_traces;
     uint64_t rejected = counts.left_out_spans + counts.invalid_spans;
-    char text[160];
-    size_t length = (size_t)snprintf(text, sizeof text, "%zu trace%s%s%zu span%s", counts.traces,
+    size_t length = (size_t)snprintf(text, size, "%zu trace%s%s%zu span%s", counts.traces,
                                      counts.traces == 1 ? "" : "s", dot, counts.spans,
                                      counts.spans == 1 ? "" : "s");
 
-    if (evicted) {
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%" PRIu64 " evicted",
-                                   dot, evicted);
+    if (counts.evicted_traces) {
+        length += (size_t)snprintf(text + length, size - length, "%s%" PRIu64 " evicted", dot,
+                                   counts.evicted_traces);
     }
     if (rejected) {
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%" PRIu64 " rejected",
-                                   dot, rejected);
+        length +=
+            (size_t)snprintf(text + length, size - length, "%s%" PRIu64 " rejected", dot, rejected);
     }
-    snprintf(text + length, sizeof text - length, "%s%.1f MB", dot, (double)counts.bytes / 1e6);
-    size_t columns = ui->surface.columns;
-    size_t width = columns > from ? columns - from : 0;
-    struct pen pen = pen_at(&ui->surface, 0, from, width);
-    pen_right(&pen, STYLE_PLAIN, text, width);
+    snprintf(text + length, size - length, "%s%.1f MB", dot, (double)counts.bytes / 1e6);
 }
 
+/* Draw the title, the source as far as it fits, and the counts at the right edge. */
 static void draw_head(struct ui *ui) {
     static const char *const titles[] = {
         [SCREEN_LIST] = "Traces",
         [SCREEN_MAP] = "Services",
         [SCREEN_HELP] = "Keys",
     };
+    const char *mode = ui->screen != SCREEN_LIST ? ""
+                       : ui->list.is_paused      ? "paused"
+                       : ui->list.is_following   ? "follow"
+                                                 : "";
+    const char *source = ui->is_loading ? "reading files" : ui->source;
     struct pen pen = pen_at(&ui->surface, 0, 0, ui->surface.columns);
+    char counts[160];
 
     if (ui->screen == SCREEN_TRACE || ui->screen == SCREEN_DETAILS) {
         trace_draw_head(ui, &pen);
         return;
     }
+    describe_counts(ui, counts, sizeof counts);
     pen_put(&pen, STYLE_BOLD, titles[ui->screen]);
-    if (ui->surface.columns >= 60) {
-        pen_skip(&pen, 2);
-        pen_put(&pen, STYLE_DIM, ui->is_loading ? "reading files" : ui->source);
-    }
-    if (ui->screen == SCREEN_LIST) {
-        pen_skip(&pen, 2);
-        pen_put(&pen, STYLE_ACCENT | STYLE_BOLD,
-                ui->list.is_paused      ? "paused"
-                : ui->list.is_following ? "follow"
-                                        : "");
-    }
-    draw_counts(ui, pen.column + 1);
+    pen_skip(&pen, 2);
+    pen_put(&pen, STYLE_ACCENT | STYLE_BOLD, mode);
+    pen_skip(&pen, *mode ? 2 : 0);
+    size_t needed = terminal_columns(counts) + 2;
+    size_t left = pen_left(&pen);
+    pen_field(&pen, STYLE_DIM, source, left > needed ? left - needed : 0);
+    pen_skip(&pen, left > needed ? 2 : 0);
+    pen_right(&pen, STYLE_PLAIN, counts, pen_left(&pen));
 }
 
 /* Draw the state of the filter or of the search. Returns false if there is none. */
@@ -387,8 +385,7 @@ static void draw_foot(struct ui *ui) {
         [SCREEN_LIST] =
             "Enter show  / filter  s sort  f follow  p pause  m services  ? keys  q quit",
         [SCREEN_TRACE] =
-            "Enter details  / search  e error  Left Right fold  z zoom  c critical path  "
-            "? keys  q back",
+            "Enter details  / search  e error  Space fold  z zoom  c critical path  ? keys  q back",
         [SCREEN_DETAILS] = "Enter go to link  a sort  y copy  Tab spans  ? keys  q back",
         [SCREEN_MAP] = "Enter traces of the service  ? keys  q back",
         [SCREEN_HELP] = "? or q: back",
