@@ -33,13 +33,17 @@ static bool take(void *self, struct tote__slice request) {
 static tote_sdk *start_sdk(struct recorder *recorder, const tote_resource *resource) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     struct tote__configuration configuration;
+    tote_resource *copy = tote_resource_new(resource->attributes, resource->attribute_count,
+                                            resource->schema_url); /* that of a part is freed */
 
     options.skip_global_registration = true;
-    options.resource = resource;
+    options.resource = copy;
     options.sampler = tote_sampler_always_on_new();
     tote__configuration_resolve(&options, NULL, &configuration);
     configuration.is_disabled = false;
-    return recorder_start(recorder, tote__sdk_settings_of(&options, &configuration));
+    tote_sdk *sdk = recorder_start(recorder, tote__sdk_settings_of(&options, &configuration));
+    tote_resource_unref(copy);
+    return sdk;
 }
 
 bool open_record_part(void (*fill)(void *self, tote_span *span), void *self,
