@@ -47,6 +47,11 @@ COMPUTED = {
     "configuration/src/settings.c": (None, 2),          # the table: see settings()
     "exporters/otlp/options.c": (otlp_variables, 4),
     "exporters/otlp/transport/proxy.c": (proxy_variables, 1),
+    "cli/src/front/parent.c": (None, 4),                # is_set() of its own: the propagators' names
+    "cli/src/front/run_environment.c": (None, 1),       # names of OpenTelemetry
+    "cli/src/front/span_open.c": (None, 1),             # is_set() of its own
+    "cli/src/front/variables.c": (None, 1),             # the propagators' names
+    "cli/src/view/tui/overview.c": (None, 1),           # is_set() of its own
 }
 
 
@@ -54,6 +59,7 @@ SETTINGS = ROOT / "configuration/src/settings.c"
 # Variables of programs and instrumentation, which the SDK does not read, and ignored ones: the
 # table has none of them.
 NO_SETTINGS = {"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "COLUMNS", "NO_COLOR", "TERM",
+               "HOME", "LD_PRELOAD", "PATH", "TMPDIR", "TOTE_VIEW_URL", "XDG_STATE_HOME",
                "OTEL_EXPORTER_ZIPKIN_ENDPOINT", "OTEL_EXPORTER_ZIPKIN_TIMEOUT"}
 
 
