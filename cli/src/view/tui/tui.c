@@ -376,12 +376,12 @@ static int key_of(int key, bool is_function) {
     return is_function ? 0 : key;
 }
 
-/* Handle all keys that have arrived. */
+/* Handle the keys that have arrived, up to one that copies text. */
 static void read_keys(struct tui *tui) {
     wint_t character;
     int result;
 
-    while (!tui->ui.is_done && (result = get_wch(&character)) != ERR) {
+    while (!tui->ui.is_done && !tui->ui.copied && (result = get_wch(&character)) != ERR) {
         bool is_function = result == KEY_CODE_YES;
         if (is_function && character == KEY_MOUSE) {
             read_mouse(tui);
@@ -392,6 +392,22 @@ static void read_keys(struct tui *tui) {
             ui_key(&tui->ui, key);
         }
     }
+}
+
+/* Handle all keys that have arrived. What is copied is valid until the next key. */
+static void handle_keys(struct tui *tui) {
+    const char *copied;
+
+    do {
+        model_lock(tui->model);
+        read_keys(tui);
+        model_unlock(tui->model);
+        copied = tui->ui.copied;
+        tui->ui.copied = NULL;
+        if (copied) {
+            copy(copied);
+        }
+    } while (copied);
 }
 
 /* Take over changes of the model, and draw. Returns after how many ms to do so again; -1: never. */
@@ -413,10 +429,6 @@ static int draw(struct tui *tui) {
     int tick = ui_tick_ms(ui);
     model_unlock(tui->model);
     paint(tui);
-    if (ui->copied) {
-        copy(ui->copied);
-        ui->copied = NULL;
-    }
     if (!is_behind) {
         return ui->is_loading ? LOADING_MS : tick;
     }
@@ -446,9 +458,7 @@ static void run(struct tui *tui) {
             read_errors(tui);
         }
         if (ready[0].revents & POLLIN) {
-            model_lock(tui->model);
-            read_keys(tui);
-            model_unlock(tui->model);
+            handle_keys(tui);
         } else if (ready[0].revents) {
             tui->is_terminated = true; /* the terminal is gone */
         }
