@@ -679,6 +679,26 @@ static void deep_and_cyclic_traces_are_shown(void **state) {
     assert_selected(f, "cycle");
 }
 
+static void a_click_selects_a_row_and_the_wheel_goes_on(void **state) {
+    struct fixture *f = *state;
+
+    add_checkout(f);
+    add(f, 2, "shop", (struct span){1, 0, "browse", 0, 10, NULL});
+    assert_selected(f, "browse");
+    model_lock(f->model);
+    ui_click(&f->ui, 3, 10);
+    model_unlock(f->model);
+    assert_selected(f, "checkout");
+    model_lock(f->model);
+    ui_click(&f->ui, 3, 10); /* the selected row is opened */
+    model_unlock(f->model);
+    assert_selected(f, "\u25be checkout");
+    model_lock(f->model);
+    ui_wheel(&f->ui, 2);
+    model_unlock(f->model);
+    assert_selected(f, "charge");
+}
+
 static unsigned next_random(unsigned *seed) {
     *seed = *seed * 1103515245 + 12345;
     return *seed >> 16;
@@ -806,6 +826,7 @@ int main(void) {
         SHOWING(without_utf8_the_picture_is_ascii),
         SHOWING(a_hundred_thousand_spans_are_folded_and_searched),
         SHOWING(deep_and_cyclic_traces_are_shown),
+        SHOWING(a_click_selects_a_row_and_the_wheel_goes_on),
         SHOWING(any_keys_in_any_order_leave_a_picture),
         cmocka_unit_test(a_key_has_one_function_on_a_screen),
         SHOWING(the_help_shows_every_key),
