@@ -11,7 +11,9 @@ tests=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_SERVICE_NAME=shop
-queue=$XDG_STATE_HOME/tote/queue
+# The default queue is another one for each receiver: see the end.
+queue=$work/queue
+export OTEL_C_DISK_QUEUE_DIRECTORY=$queue
 
 # senders: the ids of senders of this test
 senders() {
@@ -239,18 +241,17 @@ check_unusable() { # WHAT COMMAND...
 full_disk() { # files cannot grow; messages go through a pipe, which can
     { (ulimit -f 0; exec "$@") 2>&1 >&3 | cat >&2; return "${PIPESTATUS[0]}"; } 3>&1
 }
-check_unusable "an unwritable home" env -u XDG_STATE_HOME HOME=/proc/none
-check_unusable "no home" env -u XDG_STATE_HOME -u HOME
+check_unusable "an unwritable home" env -u OTEL_C_DISK_QUEUE_DIRECTORY -u XDG_STATE_HOME HOME=/proc/none
+check_unusable "no home" env -u OTEL_C_DISK_QUEUE_DIRECTORY -u XDG_STATE_HOME -u HOME
 check_unusable "a full disk" full_disk
-mkdir -p "$work/shared/tote/queue"
-chmod 777 "$work/shared/tote/queue"
-check_unusable "a shared directory" env XDG_STATE_HOME="$work/shared"
+mkdir "$work/shared"
+chmod 777 "$work/shared"
+check_unusable "a shared directory" env OTEL_C_DISK_QUEUE_DIRECTORY="$work/shared"
 if unshare -rm true 2>/dev/null; then
-    mkdir -p "$work/fixed/tote"
-    mkdir -m 700 "$work/fixed/tote/queue"
+    mkdir -m 700 "$work/fixed"
     read_only() {
         unshare -rm sh -c 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"' \
-            "$work/fixed" env XDG_STATE_HOME="$work/fixed" "$@"
+            "$work/fixed" env OTEL_C_DISK_QUEUE_DIRECTORY="$work/fixed" "$@"
     }
     check_unusable "a read-only queue" read_only
 fi
@@ -317,7 +318,7 @@ expect "and an end with --strict fails" "$?" 1
 # Steps that share a file only, as in CI.
 until_true no_batch
 rm -f "$work/spans"
-env -i HOME="$HOME" XDG_STATE_HOME="$XDG_STATE_HOME" "$tote" span begin --name job --carrier "$work/job"
+env -i HOME="$HOME" OTEL_C_DISK_QUEUE_DIRECTORY="$queue" "$tote" span begin --name job --carrier "$work/job"
 expect "a carrier gets the variables, and nothing is printed" \
     "$(sed 's/=.*//' "$work/job" | sort | tr '\n' ' ')" "TOTE_SPAN TRACEPARENT "
 "$tote" span event step --carrier "$work/job"
@@ -428,9 +429,22 @@ fi
 
 # tote send without a directory.
 expect "a default queue that does not exist has nothing to deliver" \
-    "$(XDG_STATE_HOME=$work/none "$tote" send; echo $?)" \
-    "nothing to deliver: $work/none/tote/queue does not exist
+    "$(env -u OTEL_C_DISK_QUEUE_DIRECTORY XDG_STATE_HOME="$work/none" "$tote" send |
+        sed 's|/[0-9a-f]\{8\} |/HASH |'; echo "${PIPESTATUS[0]}")" \
+    "nothing to deliver: $work/none/tote/queue/HASH does not exist
 0"
+
+# Two receivers, of which one is away.
+away=(env -u OTEL_C_DISK_QUEUE_DIRECTORY "$tote" span --wait --timeout 100ms --quiet)
+here=(env -u OTEL_C_DISK_QUEUE_DIRECTORY "$tote" span --wait --strict)
+"${away[@]}" --name away --endpoint http://127.0.0.1:1
+"${away[@]}" --name header --header tenant=two --endpoint http://127.0.0.1:1
+rm -f "$work/spans"
+"${here[@]}" --name here
+expect "a span for one receiver never reaches another" "$? $(spans '[s["name"] for s in S]')" \
+    "0 ['here']"
+expect "it stays in the queue of its receiver" \
+    "$(find "$XDG_STATE_HOME" -name '*.otlp' -printf '%h\n' | sort | uniq -c | grep -c ' 1 ')" 2
 
 # A receiver that rejects.
 kill "$receiver"

@@ -48,7 +48,7 @@ static int send_command(int argc, char **argv) {
             "leave\n"
             "the rest in the queue.\n\n"
             "DIRECTORY is by default the disk queue of tote exec and tote span:\n"
-            "OTEL_C_DISK_QUEUE_DIRECTORY, else tote/queue in XDG_STATE_HOME or ~/.local/state.",
+            "OTEL_C_DISK_QUEUE_DIRECTORY, else that of tote exec and tote span for this receiver.",
         .help = "Exit status:\n"
                 "  0  the disk queue is empty\n"
                 "  1  batches are left in the disk queue, or the directory is not a disk queue\n"
