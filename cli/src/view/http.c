@@ -4,7 +4,8 @@
  *
  * libmicrohttpd's thread calls everything here except http_start() and http_stop(). Connections are
  * in a list by their last activity. If there are too many, the one that was idle longest is closed,
- * so that idle connections cannot block others. Streams of events have a limit of their own.
+ * so that idle connections cannot block others. Streams of events are not in the list: they are
+ * idle most of the time, and have a limit of their own.
  *
  * Tests: tests/cli/test_view.sh, tests/cli/test_web.sh
  */
@@ -117,17 +118,30 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     }
 }
 
-static void note_activity(struct http_server *server, struct MHD_Connection *connection,
-                          const char *url) {
-    struct peer *peer =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+/* NULL: out of memory when the connection began. */
+static struct peer *peer_of(struct MHD_Connection *connection) {
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static void note_activity(struct http_server *server, struct MHD_Connection *connection) {
+    struct peer *peer = peer_of(connection);
 
     if (peer) {
         unlist(server, peer);
-        if (strcmp(url, "/api/events") != 0) { /* streams are idle most of the time */
-            list_newest(server, peer);
-        }
+        list_newest(server, peer);
     }
+}
+
+/* Respond to a request for a path of web.h. */
+static enum MHD_Result respond_web(struct http_server *server, struct MHD_Connection *connection,
+                                   const char *url, const char *method, bool is_from_foreign) {
+    struct peer *peer = peer_of(connection);
+    enum MHD_Result result = web_respond(server->web, connection, url, method, is_from_foreign);
+
+    if (peer && web_is_stream(server->web, connection)) {
+        unlist(server, peer);
+    }
+    return result;
 }
 
 /* Whether a header has this value, optionally followed by parameters. */
@@ -361,7 +375,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     struct request *request = *state;
 
     (void)version;
-    note_activity(server, connection, url);
+    note_activity(server, connection);
     if (!request) {
         request = calloc(1, sizeof *request);
         if (!request) {
@@ -379,7 +393,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         return result;
     }
     if (request->is_web && !request->status) {
-        return web_respond(server->web, connection, url, method, request->is_foreign);
+        return respond_web(server, connection, url, method, request->is_foreign);
     }
     if (!request->status && request->receipt.outcome == TAKEN) {
         request->receipt = take_body(server, connection, &request->body);
@@ -391,7 +405,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
                          enum MHD_RequestTerminationCode code) {
     struct request *request = *state;
 
-    (void)cls, (void)connection, (void)code;
+    (void)code;
+    note_activity(cls, connection);
     if (request) {
         bytes_clear(&request->body);
         free(request);

@@ -457,7 +457,7 @@ static struct stream *add_stream(struct web *web, struct MHD_Connection *connect
     uint64_t version = version_of(web->model);
 
     pthread_mutex_lock(&web->lock);
-    if (!web->has_thread) {
+    if (!web->has_thread && !web->is_stopping) {
         web->version = version;
         web->has_thread = pthread_create(&web->thread, NULL, wait_for_changes, web) == 0;
     }
@@ -478,6 +478,16 @@ static struct stream *add_stream(struct web *web, struct MHD_Connection *connect
     }
     pthread_mutex_unlock(&web->lock);
     return stream;
+}
+
+bool web_is_stream(struct web *web, const struct MHD_Connection *connection) {
+    pthread_mutex_lock(&web->lock);
+    const struct stream *stream = web->streams;
+    while (stream && stream->connection != connection) {
+        stream = stream->next;
+    }
+    pthread_mutex_unlock(&web->lock);
+    return stream != NULL;
 }
 
 static enum MHD_Result respond_events(struct web *web, struct MHD_Connection *connection,

@@ -44,6 +44,9 @@ bool web_has_path(const char *path);
 enum MHD_Result web_respond(struct web *web, struct MHD_Connection *connection, const char *path,
                             const char *method, bool is_foreign);
 
+/* Whether this connection receives events. On the daemon's thread. */
+bool web_is_stream(struct web *web, const struct MHD_Connection *connection);
+
 /* Add the headers that every response has. */
 void web_add_headers(struct MHD_Response *response);
 
