@@ -10,8 +10,10 @@ static const uint64_t ms = 1000000;
 
 /* A span with a value for each key. */
 static void send_example(struct model *model) {
-    static const struct test_attribute attributes[] = {
-        {"http.response.status_code", "#503"}, {"url.path", "/Cart"}, {"empty", ""}};
+    static const struct test_attribute attributes[] = {{"http.response.status_code", "#503"},
+                                                       {"url.path", "/Cart"},
+                                                       {"empty", ""},
+                                                       {"user.id", "#9007199254740993"}};
     static const struct test_event events[] = {{.name = "exception"}, {.name = "retry"}};
     static const struct test_link links[] = {{0xABCD, 0xEF}};
     const struct test_span spans[] = {
@@ -26,7 +28,7 @@ static void send_example(struct model *model) {
          .start_unix_nano = 1000 * ms,
          .end_unix_nano = 1100 * ms,
          .attributes = attributes,
-         .attribute_count = 3,
+         .attribute_count = TOTE_COUNT_OF(attributes),
          .events = events,
          .event_count = 2,
          .links = links,
@@ -120,6 +122,10 @@ static void terms_that_are_true_match(void **state) {
         "http.response.status_code=503",
         "http.response.status_code>=500",
         "http.response.status_code!=200",
+        "http.response.status_code=5.03e2",
+        "http.response.status_code!=503.5",
+        "user.id=9007199254740993",
+        "user.id!=9007199254740992",
         "url.path=/Cart",
         "url.path~cart",
         "empty=\"\"",
@@ -155,6 +161,8 @@ static void terms_that_are_false_do_not_match(void **state) {
         "trace.spans>3",
         "http.response.status_code<500",
         "http.response.status_code=50",
+        "http.response.status_code!=503.0",
+        "user.id=9007199254740992",
         "url.path>5",
         "url.path=/cart",
         "missing=1",

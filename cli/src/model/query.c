@@ -9,6 +9,7 @@
  */
 #include "query.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,18 +108,39 @@ static bool compare(enum operation operation, double a, double b) {
     }
 }
 
+/* Copy a text that may be a number, with a NUL. */
+static bool copy_number(char copy[NUMBER_LENGTH], const char *text, size_t length) {
+    if (length == 0 || length >= NUMBER_LENGTH || !strchr("+-.0123456789", *text)) {
+        return false;
+    }
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return true;
+}
+
 /* Read a text that is a number as a whole. */
 static bool read_number(const char *text, size_t length, double *number) {
     char copy[NUMBER_LENGTH];
     char *end;
 
-    if (length == 0 || length >= sizeof copy || !strchr("+-.0123456789", *text)) {
+    if (!copy_number(copy, text, length)) {
         return false;
     }
-    memcpy(copy, text, length);
-    copy[length] = '\0';
     *number = strtod(copy, &end);
     return end == copy + length;
+}
+
+/* Read a text that is an integer as a whole: a double has only 53 bits for it. */
+static bool read_integer(const char *text, size_t length, long long *number) {
+    char copy[NUMBER_LENGTH];
+    char *end;
+
+    if (!copy_number(copy, text, length)) {
+        return false;
+    }
+    errno = 0;
+    *number = strtoll(copy, &end, 10);
+    return end == copy + length && errno == 0;
 }
 
 /* Store the first value for query_term_value(). */
@@ -190,12 +212,24 @@ static void offer_id(struct match *match, const uint8_t *id, size_t size) {
     offer_text(match, text, 2 * size);
 }
 
+/* Whether a value that is not a string is equal to the number of a term. */
+static bool is_equal_number(const struct term *term, const char *text, size_t length) {
+    long long a;
+    long long b;
+    double number;
+
+    if (read_integer(text, length, &a) && read_integer(term->text, term->length, &b)) {
+        return a == b;
+    }
+    return term->is_number && read_number(text, length, &number) && number == term->number;
+}
+
 /* Offer the value of an attribute: as a number too, if it is one. */
 static void offer_any_value(struct match *match, struct tote__slice any_value) {
     char text[TERMINAL_LONGEST];
     struct tote__slice rest = any_value;
     struct tote__field field;
-    double number;
+    const struct term *term = match->term;
 
     if (tote__next_field(&rest, &field) && tote__field_tag(&field) == TOTE__ANY_STRING) {
         offer_text(match, (const char *)field.content.at, field.content.size);
@@ -203,9 +237,8 @@ static void offer_any_value(struct match *match, struct tote__slice any_value) {
     }
     size_t length = trace_value_text(any_value, text);
     offer_text(match, text, length);
-    if (match->term->is_number && match->term->operation == EQUAL &&
-        read_number(text, length, &number)) {
-        offer_number(match, number);
+    if (term->operation == EQUAL || term->operation == NOT_EQUAL) {
+        match->is_found |= is_equal_number(term, text, length);
     }
 }
 
