@@ -41,7 +41,8 @@ expect "--exit-status makes that status a success" $? 0
 "$tote" test --forbid 'name=x' --exit-status 7 -- true 2>/dev/null
 expect "another status, also 0, is then a failure" $? 1
 for wrong in "" "--expect name=" "--expect a=1 --times x" "--times 2" '--expect "a' \
-    "--expect a=1 --times 3..2" "--expect a=1 --times .." "--expect a=1 --exit-status 256"; do
+    "--expect a=1 --times 3..2" "--expect a=1 --times .." "--expect a=1 --exit-status 256" \
+    "--expect a=1 --times 0.." "--expect a=1 --forbid b=1 --times 2" "--expect= --expect a=1"; do
     # shellcheck disable=SC2086
     "$tote" test $wrong -- touch "$work/ran" 2>"$work/err"
     expect "wrong usage has status 2, and the command is not run: $wrong" \
@@ -86,6 +87,9 @@ checked "$shop" --expect 'name=PUT'
 expect "and the waterfall" "$(grep -c '  *python3.*ms' "$work/err")" 3
 checked "$shop" --expect 'name~GET'
 expect "a success draws nothing" "$(grep -c ' ms' "$work/err")" 0
+checked "$shop, span(0, 9, 'lost')" --forbid 'name=lost'
+expect "a span that cannot be checked is a failure" "$code $(head -1 "$work/err")" \
+    "1 tote: test: 0 spans are over the memory limit, 1 are invalid: they are not checked"
 checked '' --expect 'name~GET'
 expect "no span at all is reported" "$(head -1 "$work/err")" "tote: test: no span arrived"
 # shellcheck disable=SC2016

@@ -46,10 +46,11 @@ static const char *on_times(void *arg, const char *value) {
     static const char bad[] = "is not a count such as 3, 2..5, 2.. or ..5";
     struct run_options *options = arg;
 
-    if (!options->expectation_count) {
+    struct run_expectation *wanted =
+        options->expectation_count ? &options->expectations[options->expectation_count - 1] : NULL;
+    if (!wanted || wanted->most == 0) {
         return "has no --expect before it";
     }
-    struct run_expectation *wanted = &options->expectations[options->expectation_count - 1];
     unsigned least = 0;
     unsigned most = UINT_MAX;
     const char *dots = read_count(value, &least);
@@ -59,6 +60,9 @@ static const char *on_times(void *arg, const char *value) {
     } else if (strncmp(dots, "..", 2) != 0 || (!dots[2] && !has_least) ||
                *read_count(dots + 2, &most) || least > most) {
         return bad;
+    }
+    if (least == 0 && most == UINT_MAX) {
+        return "is met by any number of spans";
     }
     wanted->least = least;
     wanted->most = most;

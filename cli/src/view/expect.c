@@ -27,6 +27,11 @@ struct expect_result *expect_parse(const struct program_command *command,
     for (size_t i = 0; i < options->expectation_count && results; i++) {
         results[i].wanted = &options->expectations[i];
         results[i].query = query_parse(results[i].wanted->query, &problem);
+        if (results[i].query && query_is_empty(results[i].query)) {
+            program_usage_error(command, "the query of an expectation is empty");
+            expect_free(results, i + 1);
+            return NULL;
+        }
         if (!results[i].query) {
             program_usage_error(command, "'%s': %s (column %zu)", results[i].wanted->query,
                                 problem.text, problem.column);
