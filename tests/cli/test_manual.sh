@@ -33,4 +33,20 @@ while IFS=$'\t' read -r command _; do
                 "$tote" "$command" "$sub" --help
             done; } | sed -nE 's/^  (-.,|   ) (--[a-z-]+).*/\2/p' | sort -u)"
 done < <("$tote" --list-commands)
+# Options of the same name are the same in all commands: one letter, one name of the value.
+list() {
+    "$tote" --list-commands | cut -f 1 | grep -vx help
+    printf 'span %s\n' begin event set end
+}
+options=$(list | while read -r command; do
+    # shellcheck disable=SC2086
+    "$tote" $command --list-options | awk -F '\t' '/^--./ { print $1, $2, $3 }'
+done | sort -u)
+expect "an option has the same letter and value in all commands" \
+    "$(cut -d ' ' -f 1 <<<"$options" | uniq -d)" ""
+expect "no usage line ends in a blank" \
+    "$(list | while read -r command; do
+        # shellcheck disable=SC2086
+        "$tote" $command --help | grep -n ' $'
+    done)" ""
 exit "$failed"

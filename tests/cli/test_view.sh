@@ -107,7 +107,7 @@ root               shop  ██████████████████�
    └─ remote �[2J  store              ███████████████████▌                                   30.0 ms'
 
 # The child is first: without its parent the trace is not complete.
-start --once --quiet 600s
+start --once --late 600s
 expect "a compressed body is accepted" \
     "$(post "$work/store.gz" -H 'Content-Encoding: gzip')" 200
 expect "a plain body is accepted" "$(post "$work/shop")" 200
@@ -145,7 +145,7 @@ frame() {
 service=opentelemetry.proto.collector.trace.v1.TraceService
 frame 0 "$work/shop" >"$work/shop.grpc"
 frame 1 "$work/store.gz" >"$work/store.grpc"
-start --once --quiet 600s
+start --once --late 600s
 expect "a body that is not a gRPC message is refused" "$(grpc $service/Export "$work/shop")" 3
 expect "a message that is not a request is refused" "$(frame 0 "$work/garbage" >"$work/x"; grpc $service/Export "$work/x")" 3
 expect "a compressed message without grpc-encoding is refused" "$(grpc $service/Export "$work/store.grpc")" 3
@@ -190,7 +190,7 @@ expect "with a message" "$(cat "$work/half.err")" \
 expect "a missing file is reported" "$("$tote" view "$work/nowhere" 2>&1)" \
     "tote: $work/nowhere cannot be read: No such file or directory"
 
-start --quiet 1h
+start --late 1h
 expect "another path is not found" "$("$curl" -s --noproxy '*' -o /dev/null \
     -w '%{http_code}' "http://127.0.0.1:$port/")" 404
 expect "another method is not allowed" "$("$curl" -s --noproxy '*' -o /dev/null \
@@ -273,7 +273,7 @@ open_connections() {
     done
 }
 
-start --quiet 1h
+start --late 1h
 connections=()
 open_connections "$port"
 expect "idle connections do not block others" "$(post /dev/null --max-time 20)" 200
@@ -313,7 +313,7 @@ await
 exec 4>&-
 
 for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'view --port -1' \
-    'view --port --count 3' 'view --count' 'view --count 0' 'view --quiet 1x' 'view --colour' 'send a b' \
+    'view --port --count 3' 'view --count' 'view --count 0' 'view --late 1x' 'view --colour' 'send a b' \
     'send -- a b'; do
     command=${arguments%% *}
     case $command in

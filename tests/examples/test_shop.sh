@@ -58,7 +58,7 @@ await() {
     unset "pids[$1]"
 }
 
-start viewer "$bin/tote" view --port 0 --count 3 --quiet 60s
+start viewer "$bin/tote" view --port 0 --count 3 --late 60s
 export OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:$port" OTEL_BSP_SCHEDULE_DELAY=60000
 start inventory "$bin/shop" inventory --port 0
 start checkout "$bin/shop" checkout --port 0 --next "http://127.0.0.1:$port"

@@ -118,8 +118,8 @@ static void print_help(const struct program_command *command) {
     static const struct program_option help = {
         .name = "help", .letter = 'h', .help = "print this text, and exit"};
 
-    printf("usage: tote %s [OPTION]... %s\n\n%s\n\n", command->name, command->arguments,
-           command->summary);
+    printf("usage: tote %s [OPTION]...%s%s\n\n%s\n\n", command->name,
+           *command->arguments ? " " : "", command->arguments, command->summary);
     for (size_t i = 0; i < command->option_count; i++) {
         print_option(&command->options[i]);
     }

@@ -74,15 +74,20 @@ static const char run_help[] =
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT always; OTEL_EXPORTER_OTLP_ENDPOINT, the protocol and\n"
     "OTEL_SERVICE_NAME unless they are set. TRACEPARENT is removed. TOTE_VIEW_URL is the address\n"
     "for tote traces and tote trace.\n\n"
-    "Exit status: that of the command; 128 + N if signal N ended it, 126 or 127 if it cannot be\n"
-    "run, 124 after --timeout. 125: the viewer does not start; 2: wrong usage.\n";
+    "Exit status: that of the command, or\n"
+    "  2      wrong usage\n"
+    "  124    the command timed out\n"
+    "  125    the viewer does not start\n"
+    "  126    the command is not executable\n"
+    "  127    the command was not found\n"
+    "  128+n  signal n killed the command\n";
 
 static const char test_help[] = "Exit status:\n"
-                                "  0    the command succeeded, and every expectation is met\n"
-                                "  1    an expectation is not met\n"
-                                "  2    wrong usage\n"
-                                "  N    the command failed with this status; as in tote run\n"
-                                "  125  the viewer does not start\n";
+                                "  0      the command succeeded, and every expectation is met\n"
+                                "  1      an expectation is not met\n"
+                                "  2      wrong usage\n"
+                                "  125    the viewer does not start\n"
+                                "  other  that of the command, which failed, as in tote run\n";
 
 static void describe(struct program_command *command, bool is_test) {
     if (is_test) {
@@ -128,12 +133,12 @@ int run_options_parse(struct run_options *options, struct program_command *comma
          "write the traces to FILE as OTLP/JSON, one on a line"},
         {"no-preload", 0, PROGRAM_FLAG, NULL, &options->skips_preload, 0, 0,
          "do not preload the objects that trace libcurl and threads"},
-        {"late", 0, PROGRAM_DURATION, "TIME", &options->late_ns, 0, day,
+        {"late", 0, PROGRAM_DURATION, "DURATION", &options->late_ns, 0, day,
          "how long to wait for missing spans at the end (1s)"},
-        {"timeout", 't', PROGRAM_DURATION, "TIME", &options->timeout_ns, 1, day,
-         "send TERM to the command after this time"},
-        {"kill-after", 'k', PROGRAM_DURATION, "TIME", &options->kill_after_ns, 1, day,
-         "send KILL this long after TERM"},
+        {"timeout", 't', PROGRAM_DURATION, "DURATION", &options->timeout_ns, 1, day,
+         "send SIGTERM to the command after this time"},
+        {"kill-after", 0, PROGRAM_DURATION, "DURATION", &options->kill_after_ns, 1, day,
+         "send SIGKILL this long after a SIGTERM"},
         /* tote run */
         {"web", 'w', PROGRAM_FLAG, NULL, &options->is_web, 0, 0,
          "print the address of a page with the traces, and keep it until Ctrl-C"},

@@ -47,7 +47,7 @@ struct emit_options {
 
 /* For the tables of commands that have no other --timeout. */
 #define EMIT_TIMEOUT_OPTION(options)                                                               \
-    EMIT_OPTION("timeout", 0, PROGRAM_DURATION, "TIME", (options).timeout,                         \
+    EMIT_OPTION("timeout", 't', PROGRAM_DURATION, "DURATION", (options).timeout,                   \
                 "of the delivery (OTEL_EXPORTER_OTLP_TIMEOUT, 10s)")
 #define EMIT_LONGEST UINT64_C(86400000000000)
 

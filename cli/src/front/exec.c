@@ -237,6 +237,7 @@ static int parse(struct run *run, int argc, char **argv) {
          .target = &run->exports,
          .help = "the same as shell code: export TRACEPARENT=..."},
         {.name = "timeout",
+         .letter = 't',
          .kind = PROGRAM_DURATION,
          .value = "DURATION",
          .target = &run->supervise.timeout_ns,
@@ -264,9 +265,13 @@ static int parse(struct run *run, int argc, char **argv) {
         .summary = "Run a command in a span. The command gets TRACEPARENT, TRACESTATE and BAGGAGE.",
         .options = options,
         .option_count = sizeof options / sizeof *options,
-        .help = "The exit status is that of the command; 124 after the timeout, 125 if tote\n"
-                "failed, 126 if the command is not executable, 127 if it is not found, 128+n if\n"
-                "signal n killed it.\n",
+        .help = "Exit status: that of the command, or\n"
+                "  2      wrong usage\n"
+                "  124    the command timed out\n"
+                "  125    tote failed\n"
+                "  126    the command is not executable\n"
+                "  127    the command was not found\n"
+                "  128+n  signal n killed the command\n",
     };
     int status;
     int first = program_parse(&command, argc, argv, true, &status);

@@ -346,7 +346,7 @@ int span_event(int argc, char **argv) {
     int status;
     const struct program_option table[] = {
         SPAN_VALUES_ATTRIBUTE(call.values),
-        SPAN_VALUES_CALL("time", 't', "TIME", call.values.set_start, "time of the event (now)"),
+        SPAN_VALUES_CALL("time", 0, "TIME", call.values.set_start, "time of the event (now)"),
         REPORT_OPTIONS(call),
     };
 

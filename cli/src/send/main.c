@@ -28,13 +28,14 @@ static int send_command(int argc, char **argv) {
     char path[PATH_MAX];
     int status;
     const struct program_option table[] = {
-        {"timeout", 't', PROGRAM_DURATION, "TIME", &timeout, 0, day, "stop after this time (30s)"},
+        {"timeout", 't', PROGRAM_DURATION, "DURATION", &timeout, 0, day,
+         "stop after this time (30s)"},
         {"crash-safe-directory", 0, PROGRAM_TEXT, "DIRECTORY", &options.crash_files, 0, 0,
          "also deliver from the crash-safe files in DIRECTORY, for programs that set the option "
          "crash_safe_directory"},
         {"background", 0, PROGRAM_FLAG, NULL, &is_background, 0, 0,
          "print nothing, and wait for more spans; one sender runs for a queue"},
-        {"linger", 0, PROGRAM_DURATION, "TIME", &linger, 0, day,
+        {"linger", 0, PROGRAM_DURATION, "DURATION", &linger, 0, day,
          "with --background: how long to wait for more spans (2s)"},
     };
     const struct program_command command = {
@@ -90,8 +91,9 @@ static int check(int argc, char **argv) {
         {"no-send", 0, PROGRAM_FLAG, NULL, &sends_nothing, 0, 0, "send nothing"},
         {"all", 'a', PROGRAM_FLAG, NULL, &options.shows_all, 0, 0,
          "also print the options of Tote that the file does not set"},
-        {"json", 0, PROGRAM_FLAG, NULL, &options.is_json, 0, 0, "print the result as JSON"},
-        {"timeout", 't', PROGRAM_DURATION, "TIME", &timeout, ms, day, "stop after this time (10s)"},
+        {"json", 'j', PROGRAM_FLAG, NULL, &options.is_json, 0, 0, "print the result as JSON"},
+        {"timeout", 't', PROGRAM_DURATION, "DURATION", &timeout, ms, day,
+         "stop after this time (10s)"},
     };
     const struct program_command command = {
         .name = "check",

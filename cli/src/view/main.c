@@ -18,12 +18,12 @@ enum {
     MOST_COUNT = 1000000
 };
 
-static const uint64_t default_quiet = 2000000000;
+static const uint64_t default_late = 2000000000;
 static const uint64_t hour = 3600000000000;
 
 static int view(int argc, char **argv) {
     struct view_options options = {.port = OTLP_PORT, .grpc_port = NO_PORT};
-    uint64_t quiet = default_quiet;
+    uint64_t late = default_late;
     bool is_once = false;
     bool is_plain = false;
     int status;
@@ -34,7 +34,7 @@ static int view(int argc, char **argv) {
          "gRPC port (4317, or a free one if that is in use); 0 selects a free one"},
         {"once", '1', PROGRAM_FLAG, NULL, &is_once, 0, 0, "exit after the first trace"},
         {"count", 'n', PROGRAM_NUMBER, "N", &options.count, 1, MOST_COUNT, "exit after N traces"},
-        {"quiet", 0, PROGRAM_DURATION, "TIME", &quiet, 0, hour,
+        {"late", 0, PROGRAM_DURATION, "DURATION", &late, 0, hour,
          "how long to wait for missing spans of a trace (2s)"},
         {"web", 'w', PROGRAM_FLAG, NULL, &options.has_page, 0, 0,
          "display traces in a browser: prints the address of the page"},
@@ -56,7 +56,11 @@ static int view(int argc, char **argv) {
             "An arrow before a service marks the kind of a span: in for a server, out for a "
             "client,\n"
             "dashed for messages. A number after an ellipsis is the depth of a span that is too\n"
-            "deep to be indented.\n",
+            "deep to be indented.\n\n"
+            "Exit status:\n"
+            "  0  success\n"
+            "  1  a file cannot be read, or a port is in use\n"
+            "  2  wrong usage\n",
         .options = table,
         .option_count = sizeof table / sizeof *table,
     };
@@ -66,7 +70,7 @@ static int view(int argc, char **argv) {
         return status;
     }
     options.count = is_once ? 1 : options.count;
-    options.quiet_ms = (unsigned)(quiet / 1000000);
+    options.quiet_ms = (unsigned)(late / 1000000);
     options.is_grpc_port_wanted = options.grpc_port != NO_PORT;
     if (!options.is_grpc_port_wanted) {
         options.grpc_port = options.port ? OTLP_GRPC_PORT : 0;

@@ -261,8 +261,8 @@ static const char files_help[] =
     "With files, read them instead of asking a viewer: OTLP in JSON or protobuf, as tote view\n"
     "does. The file - is standard input.\n\n"
     "Exit status:\n"
-    "  0  found\n"
-    "  1  nothing was found, or an error\n"
+    "  0  a trace was found\n"
+    "  1  no trace was found, or an error\n"
     "  2  wrong usage\n";
 
 int traces_command(int argc, char **argv) {
@@ -279,9 +279,9 @@ int traces_command(int argc, char **argv) {
          "with a span that matches, for example 'name~GET duration>100ms'"},
         {"service", 's', PROGRAM_TEXT, "NAME", &parameters[1].value, 0, 0,
          "with a span of this service"},
-        {"since", 0, PROGRAM_TEXT, "TIME", &parameters[2].value, 0, 0,
+        {"since", 0, PROGRAM_TEXT, "DURATION", &parameters[2].value, 0, 0,
          "that ended at most so long ago, for example 5m"},
-        {"min", 'm', PROGRAM_TEXT, "TIME", &parameters[3].value, 0, 0,
+        {"min", 'm', PROGRAM_TEXT, "DURATION", &parameters[3].value, 0, 0,
          "that took at least so long, for example 100ms"},
         {"errors", 'e', PROGRAM_FLAG, NULL, &errors, 0, 0, "with a failed span"},
         {"limit", 'n', PROGRAM_TEXT, "N", &parameters[5].value, 0, 0,
@@ -313,7 +313,7 @@ int traces_command(int argc, char **argv) {
         if (parameters[i].value &&
             !list_options_set(&options, parameters[i].name, parameters[i].value, problem)) {
             list_options_clear(&options);
-            return program_usage_error(&command, "%s", problem);
+            return program_usage_error(&command, "%s%s", i ? "--" : "", problem);
         }
     }
     status = first < argc
