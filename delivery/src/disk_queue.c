@@ -43,8 +43,7 @@ static const char corrupt_suffix[] = ".corrupt";
 struct scan {
     struct tote__listing listing;
     struct tote__disk_queue_index found;
-    uint32_t
-        first_sequence; /* own files from this one on are added to `found` when they are written */
+    uint32_t first_sequence; /* own files from this one on are added to `found` by put */
     uint64_t unreadable;
 };
 
@@ -90,14 +89,10 @@ static bool is_too_old(const struct tote__disk_queue *disk_queue,
            disk_queue->limits.max_age_s;
 }
 
-static bool is_same(const struct tote__disk_queue_entry *a,
-                    const struct tote__disk_queue_entry *b) {
-    return !tote__disk_queue_entry_is_older(a, b) && !tote__disk_queue_entry_is_older(b, a);
-}
-
 static bool is_taken(const struct tote__disk_queue *disk_queue,
                      const struct tote__disk_queue_entry *entry) {
-    return disk_queue->has_taken && is_same(entry, &disk_queue->taken);
+    return disk_queue->has_taken && !tote__disk_queue_entry_is_older(entry, &disk_queue->taken) &&
+           !tote__disk_queue_entry_is_older(&disk_queue->taken, entry);
 }
 
 static uint64_t total_bytes(const struct tote__disk_queue *disk_queue) {
@@ -174,8 +169,7 @@ static void enter_found(struct tote__disk_queue *disk_queue, const char *name,
     entry->size = (uint32_t)status->st_size;
     tote__disk_queue_index_add(&disk_queue->scan.found, entry);
     if (entry->time > disk_queue->last_time && entry->time < UINT64_MAX / 2) {
-        disk_queue->last_time =
-            entry->time; /* new files are newer, even if the clock was set back */
+        disk_queue->last_time = entry->time; /* new files are newer, whatever the clock is */
     }
 }
 
@@ -296,9 +290,7 @@ static bool follow_user(struct tote__disk_queue *disk_queue) {
     return has_followed;
 }
 
-/*
- * Create the directory again if it was removed. Returns false if it was not, or cannot be created.
- */
+/* Create the directory again if it was removed. Returns false if not, or if that fails. */
 static bool renew(struct tote__disk_queue *disk_queue) {
     uint64_t lost = disk_queue->lost;
 
@@ -433,6 +425,16 @@ static void make_room(struct tote__disk_queue *disk_queue, size_t size) {
     }
     report_evicted(&evicted,
                    "there are more than disk_queue_max_bytes or disk_queue_max_files allow");
+}
+
+void tote__disk_queue_trim(struct tote__disk_queue *disk_queue) {
+    while (disk_queue->scan.listing.directory) {
+        go_on_looking(disk_queue, STEP_FILES);
+    }
+    for (size_t count = 0; count != total_count(disk_queue);) {
+        count = total_count(disk_queue);
+        make_room(disk_queue, 0);
+    }
 }
 
 static void remove_batch(const struct tote__disk_queue *disk_queue,
@@ -596,13 +598,6 @@ static void put_back(struct tote__disk_queue *disk_queue) {
     }
 }
 
-static void take_up_skipped(struct tote__disk_queue *disk_queue) {
-    struct tote__disk_queue_index empty = disk_queue->known;
-
-    disk_queue->known = disk_queue->skipped;
-    disk_queue->skipped = empty;
-}
-
 bool tote__disk_queue_take(struct tote__disk_queue *disk_queue, struct tote__batch *batch) {
     bool has_found = false;
 
@@ -617,7 +612,9 @@ bool tote__disk_queue_take(struct tote__disk_queue *disk_queue, struct tote__bat
         disk_queue->has_more = disk_queue->scan.listing.directory != NULL;
     }
     if (!disk_queue->known.count && !disk_queue->has_more) {
-        take_up_skipped(disk_queue);
+        const struct tote__disk_queue_index empty = disk_queue->known;
+        disk_queue->known = disk_queue->skipped;
+        disk_queue->skipped = empty;
     }
     drop_old(disk_queue);
     if (disk_queue->known.count) {
@@ -750,7 +747,7 @@ static struct tote__disk_queue *make(const char *path,
 
 static struct tote__disk_queue *open_disk_queue(const char *path,
                                                 const struct tote__disk_queue_limits *limits,
-                                                uid_t owner, bool may_make) {
+                                                uid_t owner, bool may_make, uint64_t next_look) {
     struct tote__disk_queue *disk_queue = make(path, limits);
 
     if (disk_queue && !open_folder(disk_queue, owner, may_make)) {
@@ -758,6 +755,7 @@ static struct tote__disk_queue *open_disk_queue(const char *path,
         disk_queue = NULL;
     }
     if (disk_queue) {
+        disk_queue->next_look = next_look;
         look(disk_queue, OPEN_FILES);
     }
     return disk_queue;
@@ -765,14 +763,19 @@ static struct tote__disk_queue *open_disk_queue(const char *path,
 
 struct tote__disk_queue *tote__disk_queue_open(const char *path,
                                                const struct tote__disk_queue_limits *limits) {
-    return open_disk_queue(path, limits, tote__os_user_id(), true);
+    return open_disk_queue(path, limits, tote__os_user_id(), true, 0);
+}
+
+struct tote__disk_queue *
+tote__disk_queue_open_to_put(const char *path, const struct tote__disk_queue_limits *limits) {
+    return open_disk_queue(path, limits, tote__os_user_id(), true, TOTE__NEVER);
 }
 
 struct tote__disk_queue *
 tote__disk_queue_open_existing(const char *path, const struct tote__disk_queue_limits *limits) {
     uid_t user = tote__os_user_id();
 
-    return open_disk_queue(path, limits, user ? user : TOTE__ANY_OWNER, false);
+    return open_disk_queue(path, limits, user ? user : TOTE__ANY_OWNER, false, 0);
 }
 
 /* The descriptor may be reused: the host closes descriptors that it does not know. */

@@ -80,6 +80,10 @@ touch "$work/other.so"
 expect "other preload objects stay, and are first" \
     "$(environment LD_PRELOAD=libm.so.6 | grep LD_PRELOAD)" \
     "LD_PRELOAD=libm.so.6:tote-preload-threads.so:tote-preload-curl.so"
+nested() { LD_PRELOAD=$1 "$tote" run -q "$tote" run -q sh -c 'echo "$LD_PRELOAD"' 2>/dev/null |
+    sed 's/[^ :=]*\/tote-/tote-/g'; }
+expect "nested runs preload each object once" "$(nested libm.so.6)" \
+    "libm.so.6:tote-preload-threads.so:tote-preload-curl.so"
 expect "--no-preload adds none" \
     "$("$tote" run -q --no-preload sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)" ""
 # A program of a platform that the objects do not fit: 32 bits in the header
@@ -117,6 +121,8 @@ PATH=$(dirname "$tote"):$PATH "$tote" run -q -o "$work/traces" "$work/script"
 expect "spans of tote exec and tote span arrive" "$? $(grep -oE '"name":"(build|compile|link|never-ended)"' \
     "$work/traces" | sort | tr '\n' ' ')" \
     '0 "name":"build" "name":"compile" "name":"link" "name":"never-ended" '
+expect "requests of the senders of these spans are not traced" \
+    "$(grep -c '"name":"POST"' "$work/traces")" 0
 # shellcheck disable=SC2016
 "$tote" run -q -o "$work/traces" bash -c '
     (sleep 0.3; python "post([span(1, 1, \"late\")])") >/dev/null 2>&1 &

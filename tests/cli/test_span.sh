@@ -312,8 +312,11 @@ TOTE_SPAN="/etc/passwd,PATH=/x" "$tote" span event x 2>"$work/err"
 expect "a handle that is no record is refused" "$? $(wc -l <"$work/err")" "0 1"
 "$tote" span event x 2>"$work/err"
 expect "an event without a span is reported in one line" "$? $(wc -l <"$work/err")" "0 1"
-"$tote" span end --strict 2>"$work/err"
-expect "and an end with --strict fails" "$?" 1
+for command in "event x" set end; do
+    # shellcheck disable=SC2086
+    "$tote" span $command --strict 2>"$work/err"
+    expect "$command with --strict fails" "$?" 1
+done
 
 # Steps that share a file only, as in CI.
 until_true no_batch

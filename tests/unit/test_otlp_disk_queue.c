@@ -222,6 +222,30 @@ static void too_many_batches_evict_the_oldest(void **state) {
     assert_next("four", 4);
 }
 
+/* A queue that only puts does not read the directory; another process applies the limits. */
+static void limits_of_a_queue_that_only_puts_apply_when_it_is_trimmed(void **state) {
+    struct tote__disk_queue_limits limits = usual;
+    char name[512];
+
+    (void)state;
+    limits.max_files = 100;
+    for (unsigned i = 0; i < 250; i++) {
+        f.disk_queue = tote__disk_queue_open_to_put(f.directory, &limits);
+        assert_true(put(f.disk_queue, i < 151 ? "old" : "new", 1));
+        assert_int_equal(tote__disk_queue_count(f.disk_queue), 1);
+        tote__disk_queue_close(f.disk_queue);
+    }
+    open_with(limits);
+    assert_int_equal(tote__disk_queue_count(f.disk_queue), 250);
+    tote__disk_queue_trim(f.disk_queue);
+    assert_int_equal(tote__disk_queue_count(f.disk_queue), 99);
+    for (unsigned i = 0; i < 99; i++) {
+        assert_next("new", 1);
+        tote__disk_queue_remove(f.disk_queue);
+    }
+    assert_false(find_file(".otlp", name, sizeof name));
+}
+
 static void too_many_bytes_evict_the_oldest(void **state) {
     (void)state;
     open_with((struct tote__disk_queue_limits){2 * FILE_BYTES + 3, 100, 3600});
@@ -718,6 +742,7 @@ int main(int argc, char **argv) {
         FRESH_TEST(batches_survive_the_process_that_wrote_them),
         FRESH_TEST(files_are_readable_by_their_owner_only),
         FRESH_TEST(too_many_batches_evict_the_oldest),
+        FRESH_TEST(limits_of_a_queue_that_only_puts_apply_when_it_is_trimmed),
         FRESH_TEST(too_many_bytes_evict_the_oldest),
         FRESH_TEST(batches_over_the_age_limit_are_evicted_and_own_ones_are_counted),
         FRESH_TEST(a_file_that_was_changed_is_set_aside),

@@ -314,7 +314,6 @@ static void open_stdio(void) {
 
 void program_begin(void) {
     open_stdio();
-    setlocale(LC_CTYPE, "");
 }
 
 /* Output cannot be written if, for example, the disk is full. */
@@ -342,5 +341,6 @@ static int run(const struct program_entry *entries, size_t count, int argc, char
 
 int program_run(const struct program_entry *entries, size_t count, int argc, char **argv) {
     program_begin();
+    setlocale(LC_CTYPE, ""); /* widths of characters in a terminal */
     return program_end(run(entries, count, argc, argv));
 }

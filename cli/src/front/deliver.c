@@ -6,7 +6,6 @@
  */
 #include "deliver.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,7 +27,7 @@
 
 extern char **environ;
 
-enum { REPORT_EVERY_S = 60, POLL_MS = 10 };
+enum { REPORT_EVERY_S = 60, POLL_MS = 10, MOST_DESCRIPTORS = 1024 };
 
 static void report(const struct deliver *deliver, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -65,21 +64,12 @@ static int open_sender(const struct deliver *deliver) {
  * ends.
  */
 static void close_on_exec(void) {
-    DIR *list = opendir("/proc/self/fd");
-
-    if (!list) {
-        for (int i = STDERR_FILENO + 1; i < 1024; i++) {
-            fcntl(i, F_SETFD, FD_CLOEXEC);
-        }
+    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
         return;
     }
-    for (const struct dirent *item = readdir(list); item; item = readdir(list)) {
-        int descriptor = atoi(item->d_name);
-        if (descriptor > STDERR_FILENO) {
-            fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-        }
+    for (int i = STDERR_FILENO + 1; i < MOST_DESCRIPTORS; i++) { /* before Linux 5.11 */
+        fcntl(i, F_SETFD, FD_CLOEXEC);
     }
-    closedir(list);
 }
 
 /* Start the helper program with the locked file. Returns its id, or -1 with errno set. */
@@ -108,6 +98,7 @@ static pid_t start_sender(const struct deliver *deliver, int file, uint32_t time
         return -1;
     }
     close_on_exec();
+    helper_clear_preload();
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);

@@ -16,6 +16,7 @@
 #include "deliver.h"
 #include "queue_path.h"
 #include "recorder.h"
+#include "sender.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/disk_queue.h"
 #include "tote/internal/env.h"
@@ -62,7 +63,6 @@ static bool find_queue(struct emit *emit) {
 }
 
 struct tote__disk_queue *emit_queue(struct emit *emit) {
-    const struct tote__disk_queue_limits limits = {256 << 20, 4096, 86400};
 
     if (!emit || emit->queue) {
         return emit ? emit->queue : NULL;
@@ -72,7 +72,7 @@ struct tote__disk_queue *emit_queue(struct emit *emit) {
                                 "the span is not saved: set OTEL_C_DISK_QUEUE_DIRECTORY or HOME");
         return NULL;
     }
-    emit->queue = tote__disk_queue_open(emit->path, &limits);
+    emit->queue = tote__disk_queue_open_to_put(emit->path, &sender_limits); /* a sender trims it */
     if (emit->queue) { /* a script should not wait for the disk */
         tote__disk_queue_set_sync(emit->queue, false);
     }

@@ -2,12 +2,13 @@
 /*
  * helper.c - the helper programs
  *
- * Tests: tests/cli/test_view.sh, tests/cli/test_send.sh
+ * Tests: tests/cli/test_view.sh, tests/cli/test_send.sh, tests/cli/test_run.sh
  */
 #include "helper.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,9 +47,42 @@ bool helper_path(const char *name, char path[PATH_MAX]) {
            helper_beside(part, path);
 }
 
+static bool is_preload_object(const char *path, size_t length) {
+    static const char name[] = "tote-preload-";
+    const char *slash = memrchr(path, '/', length);
+    const char *base = slash ? slash + 1 : path;
+
+    return (size_t)(path + length - base) >= sizeof name - 1 &&
+           memcmp(base, name, sizeof name - 1) == 0;
+}
+
+/* In place, so that it cannot fail. */
+void helper_clear_preload(void) {
+    static const char separators[] = ": ";
+    char *list = getenv("LD_PRELOAD");
+    char *end = list;
+
+    for (const char *next = list; next && *next;) {
+        size_t length = strcspn(next, separators);
+        size_t size = length + (next[length] != '\0');
+        if (!is_preload_object(next, length)) {
+            memmove(end, next, size);
+            end += size;
+        }
+        next += size;
+    }
+    while (end > list && strchr(separators, end[-1])) {
+        end--;
+    }
+    if (end) {
+        *end = '\0';
+    }
+}
+
 int helper_run(const char *name, char **argv) {
     char path[PATH_MAX] = "";
 
+    helper_clear_preload();
     if (helper_path(name, path)) {
         execv(path, argv);
     } else {

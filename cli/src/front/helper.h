@@ -17,6 +17,12 @@ bool helper_beside(const char *part, char path[PATH_MAX]);
 /* Store the path of a helper program. Returns false if it is too long. */
 bool helper_path(const char *name, char path[PATH_MAX]);
 
+/*
+ * Remove the preload objects of Tote from LD_PRELOAD of this process: the requests of its helper
+ * programs are not part of a trace.
+ */
+void helper_clear_preload(void);
+
 /* Replace this process by a helper program. Returns the exit status if that fails. */
 int helper_run(const char *name, char **argv);
 

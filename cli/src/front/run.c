@@ -266,6 +266,8 @@ static int run_under_viewer(const struct run_options *options,
     struct viewer viewer = {.command = command};
     struct run_viewer listening;
     struct supervise supervise;
+
+    helper_clear_preload(); /* of a tote run around this one */
     int status = start_viewer(&viewer, viewer_argv);
 
     if (status) {

@@ -299,8 +299,11 @@ static int add_part(struct call *call) {
     struct tote__folder folder;
     int status;
 
-    if (!find_span(call, &status) || !*call->handle.path) {
-        return *call->handle.path ? status : EXIT_SUCCESS; /* it is not sampled */
+    if (!find_span(call, &status)) {
+        return status;
+    }
+    if (!*call->handle.path) {
+        return EXIT_SUCCESS; /* it is not sampled */
     }
     const char *name = split_path(call->handle.path);
     struct owner owner;

@@ -17,6 +17,8 @@
 #include "tote/internal/disk_queue_lock.h"
 #include "tote/internal/os.h"
 
+const struct tote__disk_queue_limits sender_limits = {256 << 20, 4096, 86400};
+
 int sender_open(const struct tote__folder *folder) {
     struct stat status;
     int file = tote__folder_open_file(folder, TOTE__DISK_QUEUE_SENDER_NAME, O_RDWR, &status);

@@ -13,9 +13,13 @@
 #ifndef TOTE_CLI_SENDER_H
 #define TOTE_CLI_SENDER_H
 
+#include "tote/internal/disk_queue.h"
 #include "tote/internal/folder.h"
 
 enum { SENDER_TEXT_BYTES = 512, SENDER_DESCRIPTOR = 3 /* of the lock in the sender */ };
+
+/* The limits of the queue. The program only puts batches; the sender applies the limits. */
+extern const struct tote__disk_queue_limits sender_limits;
 
 /* Times are seconds since the epoch. */
 struct sender_status {

@@ -90,8 +90,20 @@ static bool go_on(const struct tote__folder *folder, int file, uint64_t linger_n
     return has_batch(folder) && sender_lock(file);
 }
 
+/* Apply the limits of the queue. Stores what was evicted. */
+static void trim(const char *directory, char evicted[SENDER_TEXT_BYTES]) {
+    evicted[0] = '\0';
+    tote_diagnostics_set_handler(note_failure, TOTE_LEVEL_WARN, evicted);
+    struct tote__disk_queue *queue = tote__disk_queue_open_existing(directory, &sender_limits);
+    if (queue) {
+        tote__disk_queue_trim(queue);
+    }
+    tote__disk_queue_close(queue);
+}
+
 /* Write what became of a delivery. */
-static void write_status(int file, const struct send_outcome *outcome, const char *cause) {
+static void write_status(int file, const struct send_outcome *outcome, const char *cause,
+                         const char *evicted) {
     uint64_t now = (uint64_t)time(NULL);
     struct sender_status status;
 
@@ -104,7 +116,7 @@ static void write_status(int file, const struct send_outcome *outcome, const cha
         status = (struct sender_status){.since = 0};
     } else if (*cause) { /* otherwise a service sends the queue */
         status.since = status.since ? status.since : now;
-        snprintf(status.text, sizeof status.text, "%s", cause);
+        snprintf(status.text, sizeof status.text, "%s%s%s", cause, *evicted ? "; " : "", evicted);
     }
     sender_write(file, &status);
 }
@@ -112,6 +124,7 @@ static void write_status(int file, const struct send_outcome *outcome, const cha
 int background_run(const struct send_options *options, uint64_t linger_ns) {
     char problem[TOTE__FOLDER_PROBLEM_BYTES];
     char cause[SENDER_TEXT_BYTES];
+    char evicted[SENDER_TEXT_BYTES];
     struct send_outcome outcome;
     struct tote__folder folder;
     int file = -1;
@@ -123,10 +136,11 @@ int background_run(const struct send_options *options, uint64_t linger_ns) {
         return EXIT_SUCCESS;
     }
     do {
+        trim(options->directory, evicted);
         cause[0] = '\0';
         tote_diagnostics_set_handler(note_failure, TOTE_LEVEL_WARN, cause);
         outcome = send_queue(options);
-        write_status(file, &outcome, cause);
+        write_status(file, &outcome, cause, evicted);
     } while (outcome.result == TOTE_RESULT_SUCCESS && go_on(&folder, file, linger_ns));
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     tote__folder_close(&folder);

@@ -31,9 +31,8 @@ static bool is_directory(const char *path) {
  * queue, and has the file of the sender.
  */
 static struct open_record_counts recover(const char *directory) {
-    const struct tote__disk_queue_limits limits = {256 << 20, 4096, 86400};
     struct open_record_counts counts = {0, 0, 0};
-    struct tote__disk_queue *queue = tote__disk_queue_open_existing(directory, &limits);
+    struct tote__disk_queue *queue = tote__disk_queue_open_existing(directory, &sender_limits);
     struct tote__folder folder;
 
     if (queue && tote__folder_borrow(tote__disk_queue_descriptor(queue), &folder)) {

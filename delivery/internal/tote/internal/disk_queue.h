@@ -49,6 +49,16 @@ struct tote__disk_queue *
 tote__disk_queue_open_existing(const char *directory, const struct tote__disk_queue_limits *limits);
 
 /*
+ * The same as tote__disk_queue_open(), to put batches only. The directory is not read, so that
+ * opening takes the same time with any number of files; the limits apply to new batches only.
+ */
+struct tote__disk_queue *
+tote__disk_queue_open_to_put(const char *directory, const struct tote__disk_queue_limits *limits);
+
+/* Evict batches until the limits apply to the whole directory. Reads all of it. */
+void tote__disk_queue_trim(struct tote__disk_queue *disk_queue);
+
+/*
  * Return the descriptor of the directory, borrowed until the next put or take. Returns -1 if the
  * host has closed it: its number may be reused.
  */
