@@ -75,10 +75,11 @@ def shop(trace=TRACE, slow=1):
 class Viewer:
     """A viewer in the background."""
 
-    def __init__(self, tote, folder):
+    def __init__(self, tote, folder, port="0"):
+        self.tote, self.folder = tote, folder
         self.log = open(folder / "viewer.err", "w")
-        self.process = subprocess.Popen([tote, "view", "--web", "--port", "0"], text=True,
-                                        stdout=subprocess.PIPE, stderr=self.log)
+        self.process = subprocess.Popen([tote, "view", "--web", "--port", port, "--grpc-port", "0"],
+                                        text=True, stdout=subprocess.PIPE, stderr=self.log)
         self.url = ""
         for line in self.process.stdout:
             if line.startswith("listening on http:"):
@@ -543,6 +544,36 @@ def test_400_pixels_are_sufficient(page, viewer):
     page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_a_span_that_is_selected_is_visible_on_a_narrow_screen(page, viewer):
+    trace = "9" * 32
+    viewer.post(request({"shop": [span(i, "row %d" % i, 0, 10, i > 1 and 1, trace)
+                                  for i in range(1, 61)]}))
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False})
+    page.open_trace(viewer, trace)
+    page.keys(Keys.END, selector="#scroller")
+    page.wait_selected("row 60")
+    row = page.find("#rows [aria-selected=true]").rect
+    assert row["y"] + row["height"] <= page.find("#detail").rect["y"] + 1, row
+    page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_names_stay_in_their_boxes_on_the_map(page, viewer):
+    names = ["W" * 60, "i" * 60, "backend-with-a-long-name", "\U0001f600" * 40]
+    trace = "8" * 32
+    viewer.post(request({name: [span(i + 1, "call", 0, 10, i, trace)]
+                         for i, name in enumerate(names + ["s%d" % k for k in range(14)])}))
+    page.open(viewer.url + "/#/trace/" + trace + "?view=map")
+    page.wait("the map", lambda: len(page.all("#view-map .node")) == 18)
+    outside = page.js(
+        "return [...document.querySelectorAll('#view-map .node')].filter((node) => "
+        "node.querySelector('.title-text').getBoundingClientRect().right > "
+        "node.querySelector('.box').getBoundingClientRect().right).map((node) => node.textContent)")
+    assert not outside, outside
+    width = page.js("return document.querySelector('#view-map .box').getBoundingClientRect().width")
+    assert width > 140, "names are too small: %d" % width
+
+
 def test_help_lists_the_keys(page, viewer):
     page.open_trace(viewer)
     page.keys("?", selector="#scroller")
@@ -551,6 +582,38 @@ def test_help_lists_the_keys(page, viewer):
         assert part in page.text("#help")
     page.keys(Keys.ESCAPE)
     page.wait("it is closed", lambda: not page.find("#help").is_displayed())
+
+
+def test_the_list_is_drawn_while_traces_arrive_all_the_time(page, viewer):
+    page.open(viewer.url)
+    page.wait("the list", lambda: page.all("a[data-trace]"))
+    sent = []
+
+    def send_and_look():
+        sent.append("%032x" % (0xabc000 + len(sent)))
+        viewer.post(request({"busy": [span(1, "busy", 0, 1, trace=sent[-1])]}))
+        return any(page.all("a[data-trace='%s']" % trace) for trace in sent[-40:])
+    page.wait("one of them", send_and_look)
+
+
+def test_a_trace_that_loads_slowly_does_not_replace_another_one(page, viewer):
+    page.open_trace(viewer)
+    page.js("""
+        const original = window.fetch;
+        window.fetch = async (path, options) => {
+            if (String(path).includes(arguments[0])) {
+                await new Promise((resolve) => { window.release = resolve; });
+            }
+            return original(path, options);
+        };
+        location.hash = '#/trace/' + arguments[0];""", OTHER)
+    page.wait("it is loading", lambda: page.js("return Boolean(window.release)")
+              and "Loading" in page.text("#trace-title"))
+    page.js("location.hash = '#/trace/' + arguments[0]", TRACE)
+    page.wait("the trace is displayed", lambda: TRACE in page.text("#trace-title"))
+    page.js("window.release()")
+    time.sleep(0.5)
+    assert TRACE in page.text("#trace-title") and TRACE in page.js("return location.hash")
 
 
 def test_50000_spans_stay_fluent(page, viewer):
@@ -601,6 +664,24 @@ def test_50000_spans_stay_fluent(page, viewer):
     page.wait("the table", lambda: len(page.all("#view-table tbody tr")) == 41)
     print("# 50,000 spans: loaded in %.1f s, median frame %.1f ms, slowest %.1f ms" % (
         loaded, frames[len(frames) // 2], frames[-1]))
+
+
+def test_the_page_finds_a_viewer_that_starts_again(page, viewer):
+    page.open(viewer.url)
+    page.wait("it is live", lambda: page.text("#live") == "live")
+    viewer.stop()
+    page.wait("it reports that", lambda: page.text("#live") == "no connection")
+    page.problems()
+    again = Viewer(viewer.tote, viewer.folder, viewer.url.split(":")[-1])
+    try:
+        page.wait("it is live again", lambda: page.text("#live") == "live")
+        page.wait("the traces are gone", lambda: page.find("#list-empty").is_displayed())
+        again.post(shop())
+        page.wait("a new trace", lambda: len(page.all("a[data-trace]")) == 1)
+    finally:
+        again.stop()
+        page.driver.get("about:blank")
+        page.problems()
 
 
 def main(tote, words):
