@@ -538,10 +538,27 @@ static void the_map_shows_services_and_calls_and_filters_the_list(void **state) 
     assert_shows(f, "p50");
     assert_above(f, "shop", "\u2192 bank");
     assert_shows(f, "100.0%");
+    for (size_t columns = 20; columns <= 120; columns += 20) { /* no figure is cut */
+        resize(f, ROWS, columns);
+        assert_shows(f, "shop");
+        assert_hides(f, "0 m\u2026");
+        assert_true(columns < 80 || strstr(screen(f), "  100.0 ms  100.0 ms\n"));
+    }
     keys(f, "g\n"); /* bank is the first by name */
     assert_shows(f, "service=\"bank\"");
     assert_shows(f, "checkout");
     assert_hides(f, "alone");
+}
+
+static void a_span_without_a_name_can_be_seen(void **state) {
+    struct fixture *f = *state;
+
+    add(f, 1, "shop", (struct span){1, 0, "", 0, 10, NULL});
+    for (size_t i = 0; i < 2; i++) { /* in the list, and in the waterfall */
+        assert_shows(f, "(no name)  ");
+        keys(f, "\n");
+    }
+    assert_shows(f, "name         (no name)");
 }
 
 static void names_cannot_control_the_terminal(void **state) {
@@ -774,6 +791,7 @@ int main(void) {
         SHOWING(the_value_of_a_line_is_copied_if_asked),
         SHOWING(roots_orphans_and_unfinished_spans_are_marked),
         SHOWING(the_map_shows_services_and_calls_and_filters_the_list),
+        SHOWING(a_span_without_a_name_can_be_seen),
         SHOWING(names_cannot_control_the_terminal),
         SHOWING(every_screen_fits_every_size),
         SHOWING(without_utf8_the_picture_is_ascii),

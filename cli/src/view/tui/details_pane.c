@@ -249,7 +249,7 @@ static void add_span(struct details_view *view, const struct trace_view *trace) 
     bool is_missing =
         span->has_parent && trace->count && !trace->tree.nodes[trace->scroll.selected].parent;
 
-    add(view, "name       ", span->name, STYLE_BOLD);
+    add(view, "name       ", ui_span_name(span), STYLE_BOLD);
     add(view, "service    ", span->service, STYLE_PLAIN);
     add(view, "kind       ", kind_name(span->kind), STYLE_PLAIN);
     add(view, "status     ", statuses[span->status], span->is_error ? STYLE_ERROR : STYLE_PLAIN);

@@ -12,7 +12,7 @@
 #include "parts.h"
 #include "terminal.h"
 
-enum { NUMBER_COLUMNS = 9, NUMBERS_FROM = 40 };
+enum { NUMBER_COLUMNS = 9, LEAST_NAME = 20, FIGURES = 5, FIGURE_BYTES = 32 };
 
 void map_end(struct map_view *map) {
     tote__arena_clear(&map->arena);
@@ -97,7 +97,24 @@ void map_open(struct ui *ui, int argument) {
     overview_set_filter(ui, filter);
 }
 
-static void put_figures(struct ui *ui, struct pen *pen, const struct map_line *line) {
+/* The columns of a figure: times have a space before them. */
+static size_t figure_columns(size_t figure) {
+    return NUMBER_COLUMNS + (figure >= 3);
+}
+
+/* Return how many figures fit, and how many columns they leave for names. */
+static size_t count_figures(const struct area *area, size_t *names) {
+    size_t count = 0;
+    size_t left = area->columns;
+
+    while (count < FIGURES && left >= LEAST_NAME + figure_columns(count)) {
+        left -= figure_columns(count++);
+    }
+    *names = left;
+    return count;
+}
+
+static void put_figures(struct ui *ui, struct pen *pen, const struct map_line *line, size_t count) {
     const struct map_edge *edge = line->edge;
     size_t calls = edge ? edge->call_count : line->service->call_count;
     size_t errors = edge ? edge->error_count : line->service->error_count;
@@ -105,36 +122,29 @@ static void put_figures(struct ui *ui, struct pen *pen, const struct map_line *l
     double rate = edge ? (seconds > 0 ? (double)calls / seconds : 0) : line->service->rate;
     uint64_t times[] = {edge ? edge->p50_ns : line->service->p50_ns,
                         edge ? edge->p99_ns : line->service->p99_ns};
-    char text[32];
+    char texts[FIGURES][FIGURE_BYTES] = {""};
 
-    snprintf(text, sizeof text, "%zu", calls);
-    pen_right(pen, STYLE_PLAIN, text, NUMBER_COLUMNS);
-    snprintf(text, sizeof text, rate < 1e5 ? "%.1f/s" : "%.0e/s", rate);
-    pen_right(pen, STYLE_PLAIN, text, NUMBER_COLUMNS);
-    snprintf(text, sizeof text, errors && calls ? "%.1f%%" : "",
-             100.0 * (double)errors / (double)calls);
-    pen_right(pen, STYLE_ERROR | STYLE_BOLD, text, NUMBER_COLUMNS);
-    for (size_t i = 0; i < TOTE_COUNT_OF(times); i++) {
-        format_duration(text, sizeof text, times[i], ui->surface.is_utf8);
-        pen_right(pen, STYLE_PLAIN, calls ? text : "", NUMBER_COLUMNS + 1);
+    snprintf(texts[0], FIGURE_BYTES, "%zu", calls);
+    snprintf(texts[1], FIGURE_BYTES, rate < 1e5 ? "%.1f/s" : "%.0e/s", rate);
+    if (errors && calls) {
+        snprintf(texts[2], FIGURE_BYTES, "%.1f%%", 100.0 * (double)errors / (double)calls);
     }
-}
-
-/* Return the columns of names: what the figures leave. */
-static size_t name_columns(const struct area *area) {
-    size_t figures = 5 * NUMBER_COLUMNS + 2;
-
-    if (area->columns < NUMBERS_FROM) {
-        return area->columns;
+    for (size_t i = 0; calls && i < TOTE_COUNT_OF(times); i++) {
+        format_duration(texts[3 + i], FIGURE_BYTES, times[i], ui->surface.is_utf8);
     }
-    return area->columns > 2 * figures ? area->columns - figures - 1 : area->columns / 2;
+    for (size_t i = 0; i < count; i++) {
+        pen_right(pen, i == 2 ? STYLE_ERROR | STYLE_BOLD : STYLE_PLAIN, texts[i],
+                  figure_columns(i));
+    }
 }
 
 static void draw_line(struct ui *ui, struct area area, size_t row, size_t at) {
     const struct map_line *line = &ui->map.lines[at];
     bool is_selected = at == ui->map.scroll.selected;
     struct pen pen = pen_at(&ui->surface, row, area.column, area.columns);
-    size_t end = pen.column + name_columns(&area);
+    size_t names;
+    size_t count = count_figures(&area, &names);
+    size_t end = pen.column + names;
     unsigned style = ui_service_style(ui, line->service->name);
 
     pen_glyph(&pen, STYLE_BOLD, is_selected ? "\u203a" : " ", is_selected ? ">" : " ");
@@ -143,24 +153,26 @@ static void draw_line(struct ui *ui, struct area area, size_t row, size_t at) {
     }
     pen_field(&pen, line->edge ? style : style | STYLE_BOLD, line->service->name,
               end - tote__min(end, pen.column));
-    put_figures(ui, &pen, line);
+    put_figures(ui, &pen, line, count);
     if (is_selected) {
         surface_add_style(&ui->surface, row, area.column, area.columns, STYLE_REVERSE);
     }
 }
 
 void map_draw(struct ui *ui, struct area area) {
-    static const char *const titles[] = {"Calls", "Rate", "Errors", "p50", "p99"};
+    static const char *const titles[FIGURES] = {"Calls", "Rate", "Errors", "p50", "p99"};
     struct map_view *view = &ui->map;
     struct pen pen = pen_at(&ui->surface, area.row, area.column, area.columns);
 
     if (!area.rows) {
         return;
     }
+    size_t names;
+    size_t count = count_figures(&area, &names);
     pen_skip(&pen, 1);
-    pen_field(&pen, STYLE_UNDERLINE, "Service and what it calls", name_columns(&area) - 1);
-    for (size_t i = 0; i < TOTE_COUNT_OF(titles); i++) {
-        pen_right(&pen, STYLE_UNDERLINE, titles[i], NUMBER_COLUMNS + (i >= 3));
+    pen_field(&pen, STYLE_UNDERLINE, "Service and what it calls", names - (names > 0));
+    for (size_t i = 0; i < count; i++) {
+        pen_right(&pen, STYLE_UNDERLINE, titles[i], figure_columns(i));
     }
     size_t rows = area.rows - 1;
     scroll_show(&view->scroll, view->count, rows);

@@ -339,7 +339,7 @@ static void put_root(struct pen *pen, unsigned style, const struct trace *trace,
     if (is_marked) {
         pen_skip(pen, 1);
     }
-    pen_field(pen, style, trace->root->name, end > pen->column ? end - pen->column : 0);
+    pen_field(pen, style, ui_span_name(trace->root), end > pen->column ? end - pen->column : 0);
 }
 
 static void put_services(struct ui *ui, struct pen *pen, const struct trace *trace, size_t width) {

@@ -29,6 +29,7 @@ void ui_back(struct ui *ui, int argument);
 size_t ui_page(const struct ui *ui); /* rows of the content */
 struct area ui_area(const struct ui *ui);
 unsigned ui_service_style(struct ui *ui, const char *service);
+const char *ui_span_name(const struct trace_span *span); /* never empty */
 
 /* Move within `count` rows. */
 void scroll_move(struct scroll *scroll, size_t count, size_t page, int move);

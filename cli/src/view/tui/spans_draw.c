@@ -116,7 +116,7 @@ static void put_name(struct pen *pen, const struct trace_view *view, size_t inde
     if (view->has_critical && row->part != NO_ROW) {
         style |= STYLE_BOLD;
     }
-    pen_put(&name, style | (row->match ? STYLE_UNDERLINE : 0), span->name);
+    pen_put(&name, style | (row->match ? STYLE_UNDERLINE : 0), ui_span_name(span));
     if (row->is_folded) {
         pen_print(&name, STYLE_DIM, " +%zu", spans_last(view, index) - index);
     }
@@ -434,7 +434,7 @@ void trace_draw_head(struct ui *ui, struct pen *pen) {
     size_t width = terminal_columns(figures);
     size_t left = pen_left(pen);
     size_t name = left > width + 2 ? left - width - 2 : left / 2;
-    pen_field(pen, STYLE_BOLD, trace->root->name, tote__min(name, left));
+    pen_field(pen, STYLE_BOLD, ui_span_name(trace->root), tote__min(name, left));
     pen_skip(pen, 2);
     pen_right(pen, STYLE_PLAIN, figures, pen_left(pen));
 }

@@ -60,6 +60,10 @@ unsigned ui_service_style(struct ui *ui, const char *service) {
     return STYLE_SERVICE + (unsigned)(i < most ? i : hash % SERVICE_COLOURS) % SERVICE_COLOURS;
 }
 
+const char *ui_span_name(const struct trace_span *span) {
+    return *span->name ? span->name : "(no name)";
+}
+
 size_t ui_page(const struct ui *ui) {
     size_t frame = HEAD_ROWS + FOOT_ROWS + 1;
     return ui->surface.rows > frame ? ui->surface.rows - frame : 1;
