@@ -87,7 +87,7 @@ post() {
 
 # open_viewer [VARIABLES]: a viewer that receives, in the shell; sets port
 open_viewer() {
-    run_line "$* \$TOTE view --port 0"
+    run_line "$* \$TOTE view --port 0 ${open_viewer_with:-}"
     until_shown 'no traces were received yet' || exit 1
     port=$(screen | sed -n 's/.*http:..127.0.0.1:\([0-9]*\).*/\1/p' | head -n 1)
 }
@@ -197,6 +197,17 @@ shows "the map shows the services" '→ bank'
 terminal send-keys -l 'not a key'
 press C-c
 ends "Ctrl+C ends it" 0
+
+# Memory is limited: the oldest trace is evicted.
+open_viewer_with='--memory 1M'
+open_viewer
+for trace in $(seq 30); do
+    request shop "$(span "$trace" 1 '' "$(printf '%060000d' 0)" 0 100)" | post
+done
+shows "over the limit of --memory traces are evicted" ' evicted'
+press q
+until_shown 'ready>'
+open_viewer_with=
 
 # end_by SIGNAL: a signal from elsewhere restores the terminal.
 end_by() {

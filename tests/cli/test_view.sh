@@ -313,7 +313,8 @@ await
 exec 4>&-
 
 for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'view --port -1' \
-    'view --port --count 3' 'view --count' 'view --count 0' 'view --late 1x' 'view --colour' 'send a b' \
+    'view --port --count 3' 'view --count' 'view --count 0' 'view --late 1x' 'view --memory 1X' \
+    'view --memory 1K' 'view --memory 99999999999999G' 'view --colour' 'send a b' \
     'send -- a b'; do
     command=${arguments%% *}
     case $command in

@@ -167,6 +167,23 @@ static bool read_number(const char *text, uint64_t *number) {
     return *text >= '0' && *text <= '9' && !*end && errno == 0;
 }
 
+/* Read a number of bytes, such as 1048576, 64K, 512M or 2G: the units are powers of 1024. */
+static bool read_size(const char *text, uint64_t *bytes) {
+    static const char units[] = "KMG";
+    char *end;
+
+    errno = 0;
+    *bytes = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (*text < '0' || *text > '9' || errno || (*end && (!unit || end[1])) ||
+        *bytes > UINT64_MAX >> shift) {
+        return false;
+    }
+    *bytes <<= shift;
+    return true;
+}
+
 /* Store the value of an option. Returns 0, or the exit status after an error. */
 static int set_option(const struct program_command *command, const struct program_option *option,
                       const char *value) {
@@ -199,6 +216,15 @@ static int set_option(const struct program_command *command, const struct progra
             return bad_value(command, option, value, wanted);
         }
         *(uint64_t *)option->target = number;
+        return 0;
+    case PROGRAM_SIZE:
+        if (!read_size(text, &number) || number < option->least || number > option->most) {
+            snprintf(wanted, sizeof wanted, "a size such as 64M or 2G, from %lluM to %lluM",
+                     (unsigned long long)option->least >> 20,
+                     (unsigned long long)option->most >> 20);
+            return bad_value(command, option, value, wanted);
+        }
+        *(size_t *)option->target = (size_t)number;
         return 0;
     case PROGRAM_CALL:
         problem = call->function(call->arg, value);

@@ -18,6 +18,7 @@ enum program_kind {
     PROGRAM_FLAG,     /* target: bool; set to true */
     PROGRAM_NUMBER,   /* target: unsigned */
     PROGRAM_DURATION, /* target: uint64_t, in nanoseconds */
+    PROGRAM_SIZE,     /* target: size_t, in bytes */
     PROGRAM_TEXT,     /* target: const char *; borrowed from the command line */
     PROGRAM_CALL      /* target: struct program_call; called for each occurrence, in order */
 };
@@ -37,7 +38,7 @@ struct program_option {
     enum program_kind kind;
     const char *value; /* name of the value in the help, such as "FILE"; NULL: a flag */
     void *target;
-    uint64_t least; /* of a number or a duration */
+    uint64_t least; /* of a number, a duration or a size */
     uint64_t most;
     const char *help;
 };

@@ -19,6 +19,9 @@ enum {
 };
 
 static const uint64_t default_late = 2000000000;
+static const uint64_t least_memory = (uint64_t)1 << 20;
+static const uint64_t most_memory =
+    SIZE_MAX / 2 < (uint64_t)1 << 40 ? SIZE_MAX / 2 : (uint64_t)1 << 40;
 static const uint64_t hour = 3600000000000;
 
 static int view(int argc, char **argv) {
@@ -36,6 +39,9 @@ static int view(int argc, char **argv) {
         {"count", 'n', PROGRAM_NUMBER, "N", &options.count, 1, MOST_COUNT, "exit after N traces"},
         {"late", 0, PROGRAM_DURATION, "DURATION", &late, 0, hour,
          "how long to wait for missing spans of a trace (2s)"},
+        {"memory", 0, PROGRAM_SIZE, "SIZE", &options.memory, least_memory, most_memory,
+         "memory for traces, such as 64M or 2G (512M; 256M if they are printed); more evicts the "
+         "oldest"},
         {"web", 'w', PROGRAM_FLAG, NULL, &options.has_page, 0, 0,
          "display traces in a browser: prints the address of the page"},
         {"open", 0, PROGRAM_FLAG, NULL, &options.is_opened, 0, 0,

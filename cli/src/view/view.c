@@ -45,7 +45,7 @@ static uint64_t now_ms(void) {
 
 /* For the plain display. More is evicted, if it is drawn. If so much is not drawn, requests are
  * refused. */
-static const struct model_limits limits = {
+static const struct model_limits plain_limits = {
     .bytes = (size_t)256 << 20, .spans = 400000, .traces = 40000, .is_awaited = true};
 
 /* A requests_take, for the servers' threads. */
@@ -206,8 +206,11 @@ static struct receipt collect_from_file(void *arg, const uint8_t *bytes, size_t 
 
 /* Returns false if out of memory. */
 static bool start_plain(const struct view_options *options, unsigned quiet_ms) {
-    plain = (struct plain){model_new(options->is_interactive || options->has_page ? NULL : &limits),
-                           quiet_ms};
+    bool is_plain = !options->is_interactive && !options->has_page;
+    struct model_limits limits = is_plain ? plain_limits : (struct model_limits){0};
+
+    limits.bytes = options->memory ? options->memory : limits.bytes;
+    plain = (struct plain){model_new(&limits), quiet_ms};
     if (!plain.model) {
         fputs("tote: out of memory\n", stderr);
     }

@@ -14,6 +14,7 @@ struct view_options {
     bool is_grpc_port_wanted; /* false: use a free one if it is in use */
     unsigned count;           /* end after this many traces; 0: never */
     unsigned quiet_ms;
+    size_t memory;       /* bytes that traces may use; 0: the default */
     bool has_page;       /* serve the page, and draw nothing */
     bool is_opened;      /* open the page in a browser */
     bool is_interactive; /* show the traces by tui_run(): count and quiet_ms are not used */
