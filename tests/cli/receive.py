@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """receive.py - an OTLP/HTTP receiver (http/json) that appends each span to a file, one JSON a line
 
-receive.py FILE [PORT [STATUS]]: prints its port. A STATUS other than 200 accepts nothing.
+receive.py FILE [PORT [STATUS [DELAY]]]: prints its port. A STATUS other than 200 accepts nothing.
+DELAY: seconds before each response.
 """
-import http.server, json, sys
+import http.server, json, sys, time
 
 
 def value(item):
@@ -38,6 +39,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             with open(sys.argv[1], "a") as out:
                 for span in flatten(json.loads(body)):
                     out.write(json.dumps(span) + "\n")
+        time.sleep(delay)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", "2")
@@ -49,6 +51,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 
 status = int(sys.argv[3]) if len(sys.argv) > 3 else 200
+delay = float(sys.argv[4]) if len(sys.argv) > 4 else 0
 server = http.server.ThreadingHTTPServer(
     ("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Receiver)
 print(server.server_port, flush=True)

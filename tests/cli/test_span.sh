@@ -449,6 +449,21 @@ expect "a span for one receiver never reaches another" "$? $(spans '[s["name"] f
 expect "it stays in the queue of its receiver" \
     "$(find "$XDG_STATE_HOME" -name '*.otlp' -printf '%h\n' | sort | uniq -c | grep -c ' 1 ')" 2
 
+# A receiver that takes longer for all batches than the timeout.
+until_true no_batch
+end_senders
+kill "$receiver"
+await "$receiver"
+rm -f "$work/spans"
+for i in $(seq 5); do
+    OTEL_EXPORTER_OTLP_TIMEOUT=1 "$tote" span --name "waits $i" --quiet
+done
+until_true no_sender
+start_receiver "$work/spans" "$port" 200 0.5
+OTEL_EXPORTER_OTLP_TIMEOUT=2000 "$tote" span --name last --quiet
+until_true received 6
+expect "a slow receiver gets all spans" "$(spans 'len(set(s["spanId"] for s in S))')" 6
+
 # A receiver that rejects.
 kill "$receiver"
 await "$receiver"

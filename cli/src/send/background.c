@@ -121,6 +121,15 @@ static void write_status(int file, const struct send_outcome *outcome, const cha
     sender_write(file, &status);
 }
 
+/*
+ * Return whether to send again. The timeout ends a delivery that is slow, but makes progress: then
+ * the rest would be left, because programs start no sender beside this one.
+ */
+static bool is_useful(const struct send_outcome *outcome, uint64_t linger_ns) {
+    return outcome->result == TOTE_RESULT_SUCCESS ||
+           (linger_ns && outcome->result == TOTE_RESULT_TIMEOUT && outcome->report.delivered);
+}
+
 int background_run(const struct send_options *options, uint64_t linger_ns) {
     char problem[TOTE__FOLDER_PROBLEM_BYTES];
     char cause[SENDER_TEXT_BYTES];
@@ -141,7 +150,7 @@ int background_run(const struct send_options *options, uint64_t linger_ns) {
         tote_diagnostics_set_handler(note_failure, TOTE_LEVEL_WARN, cause);
         outcome = send_queue(options);
         write_status(file, &outcome, cause, evicted);
-    } while (outcome.result == TOTE_RESULT_SUCCESS && go_on(&folder, file, linger_ns));
+    } while (is_useful(&outcome, linger_ns) && go_on(&folder, file, linger_ns));
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     tote__folder_close(&folder);
     return outcome.result == TOTE_RESULT_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
