@@ -91,7 +91,8 @@ checked "$shop, span(0, 9, 'lost')" --forbid 'name=lost'
 expect "a span that cannot be checked is a failure" "$code $(head -1 "$work/err")" \
     "1 tote: test: 0 spans are over the memory limit, 1 are invalid: they are not checked"
 checked '' --expect 'name~GET'
-expect "no span at all is reported" "$(head -1 "$work/err")" "tote: test: no span arrived"
+expect "no span at all is reported" "$(head -1 "$work/err")" \
+    "tote: test: no span arrived: the command exports none, or not by OTLP to OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 # shellcheck disable=SC2016
 "$tote" test --expect 'name=late' -- bash -c '
     (sleep 0.3; python3 "$0" "post([span(1, 2, \"late\")])") >/dev/null 2>&1 &

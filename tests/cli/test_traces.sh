@@ -89,7 +89,7 @@ GET /stock"
         '0 "spans":3 1'
     "$tote" trace 3df7 "$@" >/dev/null 2>"$work/err"
     expect "$source: an ambiguous prefix has status 1" "$? $(cat "$work/err")" \
-        "1 tote: trace: no trace has the id 3df7, or several begin so"
+        "1 tote: trace: no trace, or more than one, has an id that begins with 3df7; 'tote traces' lists the ids"
     "$tote" trace 5555555555555555 "$@" >/dev/null 2>"$work/err"
     expect "$source: an unknown id has status 1" $? 1
     expect "$source: nothing is printed that a terminal executes" \

@@ -15,9 +15,9 @@ for file; do
             set -- $line
             ./dev | grep -q "^  $2 " || { echo "$file: ./dev has no command $2" >&2; failed=1; }
             ;;
-        *tote\ send\ * | *tote\ view\ *)
+        tote\ * | *\ tote\ [a-z]* | *\(tote\ [a-z]*)
             command=${line##*tote }
-            "$tote" --help 2>&1 | grep -q "tote ${command%% *}" ||
+            "$tote" --list-commands | cut -f 1 | grep -qx "${command%% *}" ||
                 { echo "$file: tote has no command ${command%% *}" >&2; failed=1; }
             ;;
         .ci/run*) [ -x .ci/run ] || { echo "$file: there is no .ci/run" >&2; failed=1; } ;;

@@ -280,7 +280,7 @@ static int parse(struct run *run, int argc, char **argv) {
         return status;
     }
     if (first == argc) {
-        return program_usage_error(&command, "a command is missing");
+        return program_usage_error(&command, "the command to run is missing");
     }
     run->command = &command;
     run->argv = argv + first;

@@ -298,7 +298,8 @@ static bool report_counts(const struct run_view *view) {
                        disabled && strcasecmp(disabled, "true") == 0 ? ": OTEL_SDK_DISABLED is true"
                        : file && *file
                            ? ": OTEL_CONFIG_FILE is set, and replaces the other variables"
-                           : "");
+                           : ": the command exports none, or not by OTLP to "
+                             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
     }
     return !over && !counts.invalid_spans;
 }

@@ -341,6 +341,15 @@ static bool print_otlp_json(const struct program_command *command, struct model 
     return is_exported;
 }
 
+/* Report that an id selects no trace, or more than one. Returns the exit status. */
+static int report_missing(const struct program_command *command, const char *id) {
+    program_report(command,
+                   "no trace, or more than one, has an id that begins with %s; 'tote traces' lists "
+                   "the ids",
+                   id);
+    return NOT_FOUND;
+}
+
 /* Print a trace. Returns the exit status. */
 static int print_trace(const struct program_command *command, struct model *model, const char *id,
                        bool is_json) {
@@ -354,8 +363,7 @@ static int print_trace(const struct program_command *command, struct model *mode
     }
     model_unlock(model);
     if (!trace) {
-        program_report(command, "no trace has the id %s, or several begin so", id);
-        return NOT_FOUND;
+        return report_missing(command, id);
     }
     if (is_json) {
         is_printed = print_otlp_json(command, model, trace);
@@ -386,7 +394,7 @@ static int print_trace_of_viewer(const struct program_command *command, const ch
         }
         model_free(model);
     } else if (code) {
-        program_report(command, "no trace has the id %s, or several begin so", id);
+        status = report_missing(command, id);
     }
     bytes_clear(&body);
     return status;
