@@ -3,7 +3,7 @@
  * view.c - tote view: receive on loopback, or read files, and draw
  *
  * The threads of the HTTP and gRPC servers receive requests, the main thread draws. `lock` guards
- * the counts.
+ * the counts and the time of the last report.
  *
  * Tests: tests/cli/test_view.sh
  */
@@ -74,6 +74,15 @@ static void report(void) {
     }
 }
 
+/* Whether the last report was long ago: then the caller reports. */
+static bool is_report_due(void) {
+    pthread_mutex_lock(&lock);
+    bool is_due = now_ms() - reported_ms >= REPORT_MS;
+    reported_ms = is_due ? now_ms() : reported_ms;
+    pthread_mutex_unlock(&lock);
+    return is_due;
+}
+
 /* Count the response of a server. */
 static void note(const struct receipt *receipt) {
     pthread_mutex_lock(&lock);
@@ -81,10 +90,8 @@ static void note(const struct receipt *receipt) {
         receipt_add(&counts, receipt);
     }
     busy_count += receipt->outcome == BUSY;
-    bool is_due = is_reported_at_once && now_ms() - reported_ms >= REPORT_MS;
-    reported_ms = is_due ? now_ms() : reported_ms;
     pthread_mutex_unlock(&lock);
-    if (is_due) {
+    if (is_reported_at_once && is_report_due()) {
         report();
     }
 }
@@ -103,9 +110,8 @@ static bool draw_until_end(const sigset_t *signals, unsigned count) {
         unsigned drawn = plain_draw(&plain, now_ms(), false, most);
         is_behind = drawn == most;
         left -= count ? drawn : 0;
-        if (now_ms() - reported_ms >= REPORT_MS) {
+        if (is_report_due()) {
             report();
-            reported_ms = now_ms();
         }
     }
     return is_signalled;
@@ -297,7 +303,6 @@ static bool show_received(const struct receivers *receivers) {
 
     snprintf(source, sizeof source, "http://127.0.0.1:%u  grpc://127.0.0.1:%u",
              http_port(receivers->http), grpc_port(receivers->grpc));
-    is_reported_at_once = true;
     return tui_run(plain.model, source, NULL);
 }
 
@@ -311,10 +316,10 @@ int view_run(const struct view_options *options, char *const *files, size_t coun
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for sigtimedwait() */
     signal(SIGPIPE, SIG_IGN);
+    is_reported_at_once = options->is_interactive;
     if (options->is_interactive) {
         tui_block_signals();
     }
-
     if (!start_plain(options, options->quiet_ms)) {
         return 1;
     }
