@@ -112,6 +112,21 @@ expect "without a viewer, the error says how to start one" "$? $(cat "$work/err"
     "1 tote: traces: no viewer is running at http://127.0.0.1:$free: start one with 'tote view'"
 "$tote" trace 0af7 --url "127.0.0.1:$port" >"$work/out"
 expect "a URL needs no scheme" "$? $(grep -c 'GET /cart' "$work/out")" "0 1"
+python3 - "$url" <<'END'
+import sys, urllib.request
+def part(number, content):
+    length, head = len(content), bytes([number << 3 | 2])
+    while length > 127:
+        head, length = head + bytes([length & 127 | 128]), length >> 7
+    return head + bytes([length]) + content
+value = part(2, part(5, part(1, b"\x18\x01") * 900000))
+span = part(1, b"big trace id 123") + part(2, b"big span") + part(9, part(1, b"k") + value)
+urllib.request.build_opener(urllib.request.ProxyHandler({})).open(urllib.request.Request(
+    sys.argv[1] + "/v1/traces", part(1, part(2, part(2, span))),
+    {"Content-Type": "application/x-protobuf"}))
+END
+"$tote" trace 62696720 >"$work/out"
+expect "a trace may be larger in memory than a request" "$? $(grep -c 'k=\[1,1' "$work/out")" "0 1"
 "$tote" traces --url "http://127.0.0.1 x" 2>/dev/null
 expect "an invalid URL has status 1" $? 1
 python3 -m http.server --bind 127.0.0.1 --directory "$work" 0 >"$work/server" 2>/dev/null &

@@ -387,7 +387,8 @@ static int print_trace_of_viewer(const struct program_command *command, const ch
         status = print_bytes(body.at, body.size) ? FOUND : NOT_FOUND;
     } else if (code == OK) {
         struct model *model = model_new(NULL);
-        if (model && requests_from_json(body.at, body.size, take, model).outcome == TAKEN) {
+        struct receipt receipt = {.outcome = TAKEN};
+        if (model && requests_from_content(NULL, body.at, body.size, take, model, &receipt)) {
             status = print_trace(command, model, id, false);
         } else {
             program_report(command, model ? "the response is not a trace" : "out of memory");

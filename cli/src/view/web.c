@@ -180,7 +180,8 @@ static enum MHD_Result respond_json(struct web *web, struct MHD_Connection *conn
         tote__buffer_clear(buffer);
         free(body);
         return respond_problem(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                               "too many responses are being sent");
+                               capacity > MOST_BYTES ? "the response is too large"
+                                                     : "too many responses are being sent");
     }
     *body = (struct body){web, *buffer};
     struct MHD_Response *response = MHD_create_response_from_callback(
