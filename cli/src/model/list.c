@@ -11,13 +11,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "details.h"
 #include "otlp/encode/json_writer.h"
 #include "program.h"
 
 static uint64_t duration_of(const struct trace *trace) {
-    return trace->end_unix_nano > trace->start_unix_nano
-               ? trace->end_unix_nano - trace->start_unix_nano
-               : 0;
+    return trace->end_unix_nano - trace->start_unix_nano;
 }
 
 static const char *set_filter(struct list_options *options, const char *value,
@@ -244,13 +243,11 @@ static void put_services(struct tote__json *json, const struct trace *trace) {
 }
 
 static void put_trace(struct tote__json *json, const struct trace *trace) {
-    static const char *const kinds[] = {"internal", "server", "client", "producer", "consumer"};
-
     tote__json_put(json, "{\"traceId\":");
     tote__json_hex(json, trace->id, sizeof trace->id);
     put_text(json, "\"name\":", trace->root->name);
     put_text(json, "\"service\":", trace->root->service);
-    put_text(json, "\"kind\":", kinds[trace->root->kind]);
+    put_text(json, "\"kind\":", trace_kind_name(trace->root->kind));
     put_services(json, trace);
     put_count(json, "\"spans\":", trace->span_count);
     put_count(json, "\"errors\":", trace->error_count);
