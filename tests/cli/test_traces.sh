@@ -104,6 +104,9 @@ for wrong in "traces --sort size" "traces --since soon" "traces --min -1" "trace
     "$tote" $wrong >/dev/null 2>&1
     expect "wrong usage has status 2: $wrong" $? 2
 done
+expect "a value that is not valid is reported with its option" \
+    "$("$tote" traces --since soon 2>&1 | head -1)" \
+    "tote: traces: --since: 'soon' is not a duration such as 500ms or 5m"
 
 # No viewer.
 free=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
