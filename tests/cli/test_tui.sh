@@ -188,6 +188,9 @@ hostile='\u001b[31mred\u001b]0;title\u0007 \u202eabc\r\n\u009b2J'
 attribute=',"attributes":[{"key":"'$hostile'","value":{"stringValue":"'$hostile'"}}]'
 request "$hostile" "$(span 7 3 1 "$hostile" 20 10 "$attribute")" | post
 shows "a hostile name is replaced" '�[31mred�]0;title� �abc���2J'
+"$curl" -s --noproxy '*' -o /dev/null -d '[' -H 'Content-Type: application/json' \
+    "http://127.0.0.1:$port/v1/traces"
+shows "a malformed request is reported" '1 request refused: '
 press j j Enter
 shows "and so are attributes" '�[31mred�]0;title� �abc���2J  �[31mred'
 expect "nothing of it reaches the terminal" \

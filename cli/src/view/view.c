@@ -33,6 +33,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct plain plain;
 static struct receipt counts;    /* since the last report */
 static size_t busy_count;        /* requests refused as BUSY since the last report */
+static size_t failed_count;      /* requests that can never succeed since the last report */
+static struct receipt failure;   /* of the last of them */
 static uint64_t reported_ms;     /* the last report */
 static bool is_reported_at_once; /* nothing else calls report() */
 
@@ -60,13 +62,20 @@ static void report(void) {
 
     pthread_mutex_lock(&lock);
     struct receipt receipt = counts;
+    struct receipt failed = failure;
     size_t busy = busy_count;
+    size_t failures = failed_count;
     counts = (struct receipt){.outcome = TAKEN};
-    busy_count = 0;
+    busy_count = failed_count = 0;
     pthread_mutex_unlock(&lock);
     receipt_describe(&receipt, text);
     if (*text) {
         fprintf(stderr, "tote: %s\n", text);
+    }
+    if (failures) {
+        receipt_describe(&failed, text);
+        fprintf(stderr, "tote: %zu request%s refused: %s\n", failures, failures == 1 ? "" : "s",
+                text);
     }
     if (busy) {
         fprintf(stderr, "tote: %zu request%s refused: too many spans are pending; senders retry\n",
@@ -90,8 +99,14 @@ static void note(const struct receipt *receipt) {
         receipt_add(&counts, receipt);
     }
     busy_count += receipt->outcome == BUSY;
+    if (receipt->outcome == MALFORMED || receipt->outcome == TOO_LARGE) {
+        failed_count++;
+        failure = *receipt;
+    }
+    bool has_news = failed_count || busy_count || counts.invalid_ids || counts.left_out ||
+                    counts.invalid_values;
     pthread_mutex_unlock(&lock);
-    if (is_reported_at_once && is_report_due()) {
+    if (is_reported_at_once && has_news && is_report_due()) {
         report();
     }
 }
