@@ -327,6 +327,8 @@ for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'vi
         "$? $(wc -c <"$work/out") $(wc -l <"$work/err") $(tail -n 1 "$work/err")" \
         "2 0 2 Try 'tote $hint' for more information."
 done
+expect "a terminal executes nothing of a wrong argument" \
+    "$("$tote" $'\e[31m\u202ered' 2>&1 | head -n 1)" "tote: unknown command '�[31m�red'"
 expect "an unknown option is named" \
     "$("$tote" view --colour 2>&1 | head -n 1)" "tote: view: unknown option '--colour'"
 expect "a wrong number is named" "$("$tote" view --port 65536 2>&1 | head -n 1)" \

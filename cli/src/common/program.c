@@ -16,6 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "terminal.h"
+#include "tote/internal/memory.h"
+#include "tote/internal/shared.h"
+
 enum {
     MOST_OPTIONS = 48,
     FIRST_LONG_VALUE = 256, /* values of getopt_long() above all letters */
@@ -54,13 +58,16 @@ bool program_read_duration(const char *text, uint64_t *ns) {
     return false;
 }
 
+/* Arguments of the command line are not to be executed by the terminal. */
 static void report(const struct program_command *command, const char *format, va_list arguments) {
-    fputs("tote: ", stderr);
-    if (command) {
-        fprintf(stderr, "%s: ", command->name);
-    }
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    struct tote__arena arena = {.chunks = NULL};
+    char text[TERMINAL_LONGEST];
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    size_t size = length < 0 ? 0 : tote__min((size_t)length, sizeof text - 1);
+
+    fprintf(stderr, "tote: %s%s%s\n", command ? command->name : "", command ? ": " : "",
+            terminal_clean(&arena, text, size));
+    tote__arena_clear(&arena);
 }
 
 void program_report(const struct program_command *command, const char *format, ...) {
