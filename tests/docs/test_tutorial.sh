@@ -21,8 +21,9 @@ done
 # The commands between the installation and the preload object. No compiler warning is accepted.
 sed -e '/^\.\/dev /d' -e '/^LD_PRELOAD=/d' -e 's/^cc /"$compiler" -std=gnu11 -Wall -Wextra -Werror /' \
     -e 's/ 8080 / "$stock_port" /' -e 's|\./shop$|./shop "http://127.0.0.1:$stock_port/stock/lamp"|' \
+    -e 's|^\(tote run .*\):8080/|\1:$stock_port/|' \
     "$blocks/getting-started.sh" >commands.sh
-[ "$(grep -c '"\$compiler"' commands.sh)" = 3 ] && [ "$(grep -c 'stock_port' commands.sh)" = 2 ] ||
+[ "$(grep -c '"\$compiler"' commands.sh)" = 3 ] && [ "$(grep -c 'stock_port' commands.sh)" = 3 ] ||
     { echo "the commands of the page are not those that this test knows:"; cat commands.sh; exit 1; }
 
 for variable in "${!OTEL_@}"; do
@@ -39,7 +40,7 @@ free_port() {
 # The page's commands, and the processes that they leave in the background.
 {
     echo 'trap "jobs -p >pids" EXIT'
-    echo 'tote() { exec "$tote" "$@" --port "$view_port" --grpc-port 0; }'
+    echo 'tote() { [ "$1" = view ] || { "$tote" "$@"; return; }; exec "$tote" "$@" --port "$view_port" --grpc-port 0; }'
     cat commands.sh
 } >run.sh
 export tote=$work/prefix/bin/tote compiler view_port stock_port
@@ -74,5 +75,6 @@ expect '^buy +shop '
 expect 'GET +→ shop '
 expect 'GET /stock/\{item\} +← stock '
 expect 'stock\.left=3'
+expect '^GET +→ curl '
 [ $failed = 0 ] || cat output
 exit $failed
