@@ -22,7 +22,7 @@ expect "the exit status is that of the command" "$? $(cat "$work/err")" \
 "$tote" run -- sh -c 'kill -TERM $$' 2>/dev/null
 expect "a command that is killed by a signal has status 128+n" $? 143
 "$tote" run "$work/nothing" 2>"$work/err"
-expect "a command that is not found has status 127" "$? $(head -1 "$work/err")" \
+expect "a command that is not found has status 127" "$? $(cat "$work/err")" \
     "127 tote: run: cannot run '$work/nothing': No such file or directory"
 "$tote" run /etc/passwd 2>/dev/null
 expect "a command that is not executable has status 126" $? 126

@@ -84,7 +84,7 @@ static const char run_help[] =
 
 static const char test_help[] = "Exit status:\n"
                                 "  0      the command succeeded, and every expectation is met\n"
-                                "  1      an expectation is not met\n"
+                                "  1      an expectation is not met, or spans could not be checked\n"
                                 "  2      wrong usage\n"
                                 "  125    the viewer does not start\n"
                                 "  other  that of the command, which failed, as in tote run\n";

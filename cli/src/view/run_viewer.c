@@ -37,7 +37,13 @@
 #include "terminal.h"
 #include "waterfall.h"
 
-enum { EXIT_OWN_FAILURE = 125, SETTLED_MS = 100, NS_PER_MS = 1000000 };
+enum {
+    EXIT_OWN_FAILURE = 125,
+    EXIT_NOT_EXECUTABLE = 126, /* of the command, as in shells */
+    EXIT_NOT_FOUND = 127,
+    SETTLED_MS = 100,
+    NS_PER_MS = 1000000
+};
 
 struct run_view {
     const struct run_options *options;
@@ -293,7 +299,9 @@ static bool report_counts(const struct run_view *view) {
                        " are invalid: they are not %s",
                        over, counts.invalid_spans, view->options->is_test ? "checked" : "shown");
     }
-    if (!counts.traces && !counts.evicted_traces) {
+    bool was_run =
+        view->argv && view->status != EXIT_NOT_FOUND && view->status != EXIT_NOT_EXECUTABLE;
+    if (was_run && !counts.traces && !counts.evicted_traces) {
         program_report(view->command, "no span arrived%s",
                        disabled && strcasecmp(disabled, "true") == 0 ? ": OTEL_SDK_DISABLED is true"
                        : file && *file
