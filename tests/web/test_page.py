@@ -198,8 +198,13 @@ def test_a_trace_appears_in_the_list_without_a_reload(page, viewer):
     page.wait("the page is live", lambda: page.text("#live") == "live")
     viewer.post(shop(OTHER, slow=3))
     page.wait("the first trace", lambda: len(page.all("a[data-trace]")) == 1)
+    first = page.find("a[data-trace]")
     viewer.post(shop())
     page.wait("the second trace", lambda: len(page.all("a[data-trace]")) == 2)
+    first.click() # it is still the same element: a click that has begun is not lost
+    page.wait("the trace", lambda: OTHER in page.driver.current_url)
+    page.open(viewer.url)
+    page.wait("both", lambda: len(page.all("a[data-trace]")) == 2)
     row = page.find("tbody tr").text
     for part in ("GET /buy", "shop", "bank", "5", "1 error", "100 ms"):
         assert part in row, (part, row)
