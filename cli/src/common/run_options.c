@@ -82,12 +82,13 @@ static const char run_help[] =
     "  127    the command was not found\n"
     "  128+n  signal n killed the command\n";
 
-static const char test_help[] = "Exit status:\n"
-                                "  0      the command succeeded, and every expectation is met\n"
-                                "  1      an expectation is not met, or spans could not be checked\n"
-                                "  2      wrong usage\n"
-                                "  125    the viewer does not start\n"
-                                "  other  that of the command, which failed, as in tote run\n";
+static const char test_help[] =
+    "Exit status:\n"
+    "  0      the command succeeded, and every expectation is met\n"
+    "  1      an expectation is not met, or spans could not be checked\n"
+    "  2      wrong usage\n"
+    "  125    the viewer does not start\n"
+    "  other  that of the command, which failed, as in tote run\n";
 
 static void describe(struct program_command *command, bool is_test) {
     if (is_test) {

@@ -33,7 +33,9 @@ enum {
     KEY_OF_ESCAPE
 };
 
-enum { NO_ROW = UINT32_MAX, PROMPT_BYTES = 512, MESSAGE_BYTES = 320, MOST_BACK = 32 };
+#define NO_ROW UINT32_MAX
+
+enum { PROMPT_BYTES = 512, MESSAGE_BYTES = 320, MOST_BACK = 32 };
 
 /* The screens; a bit each, for the table of keys. */
 enum ui_screen {

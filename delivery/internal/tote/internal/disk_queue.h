@@ -52,8 +52,8 @@ tote__disk_queue_open_existing(const char *directory, const struct tote__disk_qu
  * The same as tote__disk_queue_open(), to put batches only. The directory is not read, so that
  * opening takes the same time with any number of files; the limits apply to new batches only.
  */
-struct tote__disk_queue *
-tote__disk_queue_open_to_put(const char *directory, const struct tote__disk_queue_limits *limits);
+struct tote__disk_queue *tote__disk_queue_open_to_put(const char *directory,
+                                                      const struct tote__disk_queue_limits *limits);
 
 /* Evict batches until the limits apply to the whole directory. Reads all of it. */
 void tote__disk_queue_trim(struct tote__disk_queue *disk_queue);
