@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "support.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "keys.h"
-
-enum { TEXT_BYTES = 1 << 18 };
+#include "tui_fixture.h"
 
 static void a_key_has_one_function_on_a_screen(void **state) {
     (void)state;
@@ -22,6 +14,24 @@ static void a_key_has_one_function_on_a_screen(void **state) {
             }
         }
     }
+}
+
+static void the_help_shows_every_key(void **state) {
+    struct fixture *f = *state;
+
+    resize(f, 100, 100);
+    keys(f, "?");
+    for (size_t i = 0; i < key_group_count; i++) {
+        assert_shows(f, key_groups[i].title);
+        for (size_t j = 0; j < key_groups[i].count; j++) {
+            assert_shows(f, key_groups[i].bindings[j].help);
+        }
+    }
+    resize(f, 10, 40);
+    keys(f, "G");
+    assert_shows(f, key_groups[key_group_count - 1].title);
+    keys(f, "q");
+    assert_shows(f, "no traces");
 }
 
 /* Return the text of a file, to be freed. */
@@ -59,6 +69,7 @@ static void the_documentation_lists_every_key(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_has_one_function_on_a_screen),
+        SHOWING(the_help_shows_every_key),
         cmocka_unit_test(the_documentation_lists_every_key),
     };
 
