@@ -8,12 +8,12 @@ set -uo pipefail
 
 tote=$1 files=$2
 work=$(mktemp -d)
-viewer=
+viewers=()
 failed=0
 export LC_ALL=C.UTF-8 no_proxy='*'
 
 finish() {
-    [ -z "$viewer" ] || kill -KILL "$viewer" 2>/dev/null
+    kill -KILL "${viewers[@]}" 2>/dev/null
     rm -rf "$work"
 }
 trap finish EXIT
@@ -29,6 +29,7 @@ expect() {
 start_viewer() {
     "$tote" view --port 0 --count "$1" >"$work/view" 2>&1 &
     viewer=$!
+    viewers+=("$viewer")
     for _ in $(seq 500); do
         port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
         grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/view")
