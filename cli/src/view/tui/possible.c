@@ -25,5 +25,10 @@ bool tui_is_possible(void) {
         return false;
     }
     /* A terminfo entry that can move the cursor is needed. */
-    return setupterm(NULL, STDOUT_FILENO, &error) == OK && cursor_address != NULL;
+    bool has_entry = setupterm(NULL, STDOUT_FILENO, &error) == OK;
+    bool can_move = has_entry && cursor_address;
+    if (has_entry) {
+        del_curterm(cur_term);
+    }
+    return can_move;
 }
