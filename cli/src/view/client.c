@@ -53,7 +53,7 @@ static void report_status(const struct program_command *command, const char *bas
                           const struct bytes *body) {
     json_t *root = json_loadb((const char *)body->at, body->size, 0, NULL);
     const char *message = json_string_value(json_object_get(root, "message"));
-    struct tote__arena arena = {NULL};
+    struct tote__arena arena = {.chunks = NULL};
 
     if (message) {
         program_report(command, "%s", terminal_clean(&arena, message, strlen(message)));

@@ -173,7 +173,7 @@ static void explain(FILE *out, const struct expect_result *result, const struct 
 
 static void print_result(FILE *out, const struct expect_result *result, const struct model *model) {
     bool is_met = expect_is_met(result);
-    struct tote__arena arena = {NULL};
+    struct tote__arena arena = {.chunks = NULL};
     const char *query = result->wanted->query;
     char wanted[32];
 

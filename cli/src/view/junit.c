@@ -41,7 +41,7 @@ static void put_escaped(FILE *out, const char *text) {
 
 /* Write a line of any bytes. */
 static void put_line(FILE *out, const char *text, size_t length) {
-    struct tote__arena arena = {NULL};
+    struct tote__arena arena = {.chunks = NULL};
 
     put_escaped(out, terminal_clean(&arena, text, length));
     tote__arena_clear(&arena);

@@ -267,7 +267,7 @@ static void unpin_drawn(const struct drawn *drawn) {
 }
 
 static bool write_traces(const struct run_view *view, const struct list *list) {
-    struct tote__buffer json = {NULL};
+    struct tote__buffer json = {.bytes = NULL};
     bool is_exported = true;
 
     for (size_t i = list->count; i && is_exported && !ferror(view->output); i--) {
@@ -363,9 +363,9 @@ static int show(struct run_view *view) {
     unpin_drawn(&drawn);
     model_unlock(view->model);
     list_clear(&list);
-    bool is_closed = close_output(view, view->options->output, view->output) &
-                     close_output(view, view->options->junit, view->junit);
-    return is_good && is_closed ? 0 : 1;
+    bool is_output_closed = close_output(view, view->options->output, view->output);
+    bool is_junit_closed = close_output(view, view->options->junit, view->junit);
+    return is_good && is_output_closed && is_junit_closed ? 0 : 1;
 }
 
 /* Receive until the command has ended. Returns the exit status. */

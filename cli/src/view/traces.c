@@ -119,7 +119,7 @@ static struct columns lay_out(const struct terminal *terminal, const json_t *tra
     const size_t fixed = ID_COLUMNS + DURATION_COLUMNS + 2 * COUNT_COLUMNS + 5 * GAP +
                          (has_start ? START_COLUMNS + GAP : 0);
     struct columns columns = {has_start, sizeof "SERVICE" - 1, LEAST_NAME};
-    struct tote__arena arena = {NULL};
+    struct tote__arena arena = {.chunks = NULL};
     const json_t *trace;
     size_t i;
 
@@ -141,7 +141,7 @@ static void put_number(const struct terminal *terminal, uint64_t number) {
 
 static void put_row(const struct terminal *terminal, const json_t *trace,
                     const struct columns *columns) {
-    struct tote__arena arena = {NULL};
+    struct tote__arena arena = {.chunks = NULL};
     uint64_t errors = number_of(trace, "errors");
     bool is_open = number_of(trace, "unfinished");
     const char *name = text_of(&arena, trace, "name");
@@ -221,7 +221,7 @@ static int print_list(const struct program_command *command, const void *json, s
 static int list_files(const struct program_command *command, const struct list_options *options,
                       char *const *files, size_t count, bool is_json) {
     struct model *model = read_files(command, files, count);
-    struct tote__buffer json = {NULL};
+    struct tote__buffer json = {.bytes = NULL};
     int status = NOT_FOUND;
 
     if (!model) {
@@ -247,7 +247,7 @@ static int list_viewer(const struct program_command *command, const char *url,
                                            .path = "/api/traces",
                                            .parameters = parameters,
                                            .parameter_count = count};
-    struct bytes body = {NULL};
+    struct bytes body = {.at = NULL};
     int status = NOT_FOUND;
 
     if (client_get(&request, &body) == OK) {
@@ -327,7 +327,7 @@ int traces_command(int argc, char **argv) {
 
 static bool print_otlp_json(const struct program_command *command, struct model *model,
                             struct trace *trace) {
-    struct tote__buffer json = {NULL};
+    struct tote__buffer json = {.bytes = NULL};
 
     model_lock(model);
     bool is_exported = export_otlp_json(trace, &json);
@@ -378,7 +378,7 @@ static int print_trace_of_viewer(const struct program_command *command, const ch
     char path[64];
     const struct client_request request = {
         .command = command, .url = url, .path = path, .may_miss = true};
-    struct bytes body = {NULL};
+    struct bytes body = {.at = NULL};
     int status = NOT_FOUND;
 
     snprintf(path, sizeof path, "/api/traces/%s", id);

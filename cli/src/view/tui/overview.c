@@ -359,7 +359,7 @@ static void put_services(struct ui *ui, struct pen *pen, const struct trace *tra
 
 static void put_value(struct ui *ui, struct pen *pen, enum list_column column,
                       const struct trace *trace, size_t width) {
-    char text[32];
+    char text[32] = "";
     unsigned style = STYLE_PLAIN;
 
     switch (column) {
@@ -373,7 +373,9 @@ static void put_value(struct ui *ui, struct pen *pen, enum list_column column,
         snprintf(text, sizeof text, "%zu", trace->span_count);
         break;
     case COLUMN_ERRORS:
-        snprintf(text, sizeof text, trace->error_count ? "%zu" : "", trace->error_count);
+        if (trace->error_count) {
+            snprintf(text, sizeof text, "%zu", trace->error_count);
+        }
         style = STYLE_ERROR | STYLE_BOLD;
         break;
     case COLUMN_DURATION:
