@@ -90,22 +90,24 @@ static const char test_help[] =
     "  125    the viewer does not start\n"
     "  other  that of the command, which failed, as in tote run\n";
 
-static void describe(struct program_command *command, bool is_test) {
+static struct program_command describe(bool is_test) {
     if (is_test) {
-        command->name = "test";
-        command->arguments = "--expect QUERY... -- COMMAND [ARGUMENT]...";
-        command->summary =
-            "Run a command, receive its spans, and check them. Each --expect must match at least\n"
-            "one span; --times sets how many. No span may match a --forbid.";
-        command->help = test_help;
-        return;
+        return (struct program_command){
+            .name = "test",
+            .arguments = "--expect QUERY... -- COMMAND [ARGUMENT]...",
+            .summary = "Run a command, receive its spans, and check them. Each --expect must match "
+                       "at least\none span; --times sets how many. No span may match a --forbid.",
+            .help = test_help,
+        };
     }
-    command->name = "run";
-    command->arguments = "[--] COMMAND [ARGUMENT]...";
-    command->summary =
-        "Run a command, receive its spans, and draw its traces on standard error at the end.\n"
-        "With --web, print the address of a page instead, and keep it until Ctrl-C.";
-    command->help = run_help;
+    return (struct program_command){
+        .name = "run",
+        .arguments = "[--] COMMAND [ARGUMENT]...",
+        .summary = "Run a command, receive its spans, and draw its traces on standard error at the "
+                   "end.\nWith --web, print the address of a page instead, and keep it until "
+                   "Ctrl-C.",
+        .help = run_help,
+    };
 }
 
 int run_options_parse(struct run_options *options, struct program_command *command, int argc,
@@ -150,7 +152,7 @@ int run_options_parse(struct run_options *options, struct program_command *comma
     bool is_test = strcmp(argv[0], "test") == 0;
 
     *options = (struct run_options){.is_test = is_test, .limit = 20, .late_ns = second};
-    describe(command, is_test);
+    *command = describe(is_test);
     command->options = is_test ? table : table + TEST_ONLY;
     command->option_count = count - (is_test ? RUN_ONLY : TEST_ONLY);
     int first = program_parse(command, argc, argv, true, status);

@@ -22,7 +22,7 @@
 #include "tote/internal/disk_queue_lock.h"
 #include "tote/internal/os.h"
 
-enum { LOOK_EVERY_MS = 50 };
+enum { LOOK_EVERY_MS = 50, MOST_PART = SENDER_TEXT_BYTES / 2 - 2 };
 
 /* Keep the last failure, without what follows from it. */
 static void note_failure(tote_level level, const char *component, const char *message,
@@ -116,7 +116,8 @@ static void write_status(int file, const struct send_outcome *outcome, const cha
         status = (struct sender_status){.since = 0};
     } else if (*cause) { /* otherwise a service sends the queue */
         status.since = status.since ? status.since : now;
-        snprintf(status.text, sizeof status.text, "%s%s%s", cause, *evicted ? "; " : "", evicted);
+        snprintf(status.text, sizeof status.text, "%.*s%s%.*s", MOST_PART, cause,
+                 *evicted ? "; " : "", MOST_PART, evicted);
     }
     sender_write(file, &status);
 }
