@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "details.h"
 #include "otlp/encode/json_writer.h"
 #include "program.h"
+#include "tote/internal/clock.h"
 
 static uint64_t duration_of(const struct trace *trace) {
     return trace->end_unix_nano - trace->start_unix_nano;
@@ -276,13 +276,10 @@ static void put_counts(struct tote__json *json, const struct model *model, size_
 
 bool export_list_json(const struct model *model, const struct list_options *options,
                       struct tote__buffer *out) {
-    struct timespec now;
     struct list list;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    bool is_selected = list_select(&list, model, options,
-                                   (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec);
+    bool is_selected = list_select(&list, model, options, tote__clock_realtime());
     struct tote__json json = tote__json_start(out);
+
     tote__json_put(&json, "{\"traces\":[");
     for (size_t i = 0; i < list.count && is_selected; i++) {
         put_trace(&json, list.traces[i]);

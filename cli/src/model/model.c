@@ -14,9 +14,9 @@
 
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "store.h"
+#include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
@@ -70,16 +70,10 @@ void store_note_change(struct model *model) {
 }
 
 uint64_t model_wait(struct model *model, uint64_t seen, unsigned timeout_ms) {
-    struct timespec end;
+    const uint64_t deadline = tote__deadline_in(timeout_ms);
+    const struct timespec end = {(time_t)(deadline / 1000000000), (long)(deadline % 1000000000)};
     int error = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += timeout_ms / 1000;
-    end.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (end.tv_nsec >= 1000000000) {
-        end.tv_sec++;
-        end.tv_nsec -= 1000000000;
-    }
     model_lock(model);
     while (model->counts.version == seen && error == 0) {
         error = pthread_cond_timedwait(&model->changed, &model->lock, &end);

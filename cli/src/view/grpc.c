@@ -18,11 +18,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gunzip.h"
 #include "listen.h"
+#include "tote/internal/clock.h"
 #include "tote/internal/memory.h"
 
 enum {
@@ -87,10 +87,7 @@ struct grpc_server {
 };
 
 static uint64_t now_ms(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return tote__clock_monotonic() / 1000000;
 }
 
 static void free_stream(struct stream *stream) {

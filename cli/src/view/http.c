@@ -19,11 +19,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gunzip.h"
 #include "listen.h"
+#include "tote/internal/clock.h"
 #include "web.h"
 
 enum {
@@ -59,17 +59,14 @@ struct request {
     bool is_foreign; /* from a web page of another origin */
     bool is_web;     /* for a path of web.h; its body is ignored */
     struct receipt receipt;
-    time_t start;
+    uint64_t start; /* of now_seconds() */
 };
 
 static const char protobuf[] = "application/x-protobuf";
 static const char json[] = "application/json";
 
-static time_t now_seconds(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
+static uint64_t now_seconds(void) {
+    return tote__clock_monotonic() / 1000000000;
 }
 
 static void unlist(struct http_server *server, struct peer *peer) {

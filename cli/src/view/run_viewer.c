@@ -23,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "expect.h"
@@ -35,6 +34,7 @@
 #include "requests.h"
 #include "run_options.h"
 #include "terminal.h"
+#include "tote/internal/clock.h"
 #include "waterfall.h"
 
 enum {
@@ -62,17 +62,10 @@ struct run_view {
 
 static struct model *received; /* for the servers' threads */
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 /* A requests_take, for the servers' threads. */
 static struct receipt take(void *arg, const uint8_t *bytes, size_t size) {
     (void)arg;
-    return model_take(received, bytes, size, now_ns() / NS_PER_MS);
+    return model_take(received, bytes, size, tote__clock_monotonic() / NS_PER_MS);
 }
 
 /* A receipt_note. The model counts what is rejected. */
@@ -181,14 +174,14 @@ static bool read_control(char *text, size_t size) {
 
 /* Wait for the end of the command. Returns false if the front program was killed. */
 static bool await_command(struct run_view *view) {
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = tote__clock_monotonic();
     char line[16];
 
     if (!read_control(line, sizeof line)) {
         return false;
     }
     view->status = (int)strtol(line, NULL, 10);
-    view->duration_ns = now_ns() - start_ns;
+    view->duration_ns = tote__clock_monotonic() - start_ns;
     return true;
 }
 
@@ -215,12 +208,12 @@ static bool is_complete(const struct run_view *view) {
 /* Wait until no span arrived for a moment and the traces are complete, or until the time is over.
  */
 static void await_late_spans(const struct run_view *view) {
-    uint64_t end_ns = now_ns() + view->options->late_ns;
+    uint64_t end_ns = tote__clock_monotonic() + view->options->late_ns;
     uint64_t version = 0;
     bool is_settled = false;
 
-    while (!is_settled && now_ns() < end_ns) {
-        uint64_t left_ms = (end_ns - now_ns()) / NS_PER_MS + 1;
+    while (!is_settled && tote__clock_monotonic() < end_ns) {
+        uint64_t left_ms = (end_ns - tote__clock_monotonic()) / NS_PER_MS + 1;
         uint64_t seen = version;
         version =
             model_wait(view->model, seen, (unsigned)(left_ms < SETTLED_MS ? left_ms : SETTLED_MS));

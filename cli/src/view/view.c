@@ -17,7 +17,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "grpc.h"
@@ -25,6 +24,7 @@
 #include "plain.h"
 #include "requests.h"
 #include "terminal.h"
+#include "tote/internal/clock.h"
 #include "tui.h"
 
 enum { TICK_MS = 50, MOST_AT_A_TIME = 1000, REPORT_MS = 1000 };
@@ -39,10 +39,7 @@ static uint64_t reported_ms;     /* the last report */
 static bool is_reported_at_once; /* nothing else calls report() */
 
 static uint64_t now_ms(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return tote__clock_monotonic() / 1000000;
 }
 
 /* For the plain display. More is evicted, if it is drawn. If so much is not drawn, requests are
