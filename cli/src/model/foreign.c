@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tote/internal/hex.h"
 #include "tote/internal/record.h"
 #include "tote/internal/text.h"
 
@@ -77,26 +78,15 @@ void foreign_put_attribute(struct foreign *foreign, struct tote__buffer *out, ui
     out->size += size;
 }
 
-static int digit_of(char c) {
-    c = tote__lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 void foreign_read_id(uint8_t *id, size_t size, const char *hex) {
     size_t length = hex ? strlen(hex) : 0;
+    char lower[32];
 
-    memset(id, 0, size);
-    if (length > 2 * size) {
-        return;
+    for (size_t i = 0; i < length && i < sizeof lower; i++) {
+        lower[i] = tote__lower(hex[i]);
     }
-    for (size_t i = 0; i < length; i++) {
-        size_t place = 2 * size - length + i;
-        int digit = digit_of(hex[i]);
-        if (digit < 0) {
-            memset(id, 0, size);
-            return;
-        }
-        id[place / 2] |= (uint8_t)(place % 2 ? digit : digit << 4);
+    if (!tote__hex_decode_padded(id, size, lower, length)) {
+        memset(id, 0, size);
     }
 }
 

@@ -58,7 +58,7 @@ void zipkin_convert(struct foreign *foreign, const json_t *root);
 
 /* For these: */
 
-/* Read an id of hex digits; shorter ones are padded. Zeros if it is not one. */
+/* Read an id of 8 or 16 bytes from hex digits; shorter ones are padded. Zeros if it is not one. */
 void foreign_read_id(uint8_t *id, size_t size, const char *hex);
 
 /* Convert a time in microseconds. 0: it is not a number, or out of range. */

@@ -18,6 +18,7 @@
 
 #include "otlp/request.pb-c.h"
 #include "tote/internal/base64.h"
+#include "tote/internal/hex.h"
 #include "tote/internal/text.h"
 #include "tote/internal/wire.h"
 
@@ -205,23 +206,11 @@ static bool read_real(const json_t *json, double *real) {
     return *text && !*end;
 }
 
-static int nibble(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static bool read_hex(char *text, size_t length) {
-    for (size_t i = 0; i + 1 < length; i += 2) {
-        int high = nibble(text[i]);
-        int low = nibble(text[i + 1]);
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        text[i / 2] = (char)(high << 4 | low);
+    for (size_t i = 0; i < length; i++) {
+        text[i] = tote__lower(text[i]);
     }
-    return length % 2 == 0;
+    return length % 2 == 0 && tote__hex_decode((uint8_t *)text, text, length / 2);
 }
 
 /* Read base64 in either alphabet, with padding or without. Spec: RFC 4648 sections 4 and 5 */
@@ -419,11 +408,11 @@ static long read_escape(const char *text, size_t length) {
         return -1;
     }
     for (size_t i = 2; i < ESCAPE_LENGTH; i++) {
-        int digit = nibble(text[i]);
-        if (digit < 0) {
+        unsigned digit = tote__hex_digit(tote__lower(text[i]));
+        if (digit > 15) {
             return -1;
         }
-        unit = unit << 4 | digit;
+        unit = unit << 4 | (long)digit;
     }
     return unit;
 }

@@ -17,6 +17,7 @@
 
 #include "store.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/text.h"
 
@@ -375,11 +376,6 @@ struct trace *model_newest(const struct model *model) {
     return model->newest;
 }
 
-static int digit_of(char c) {
-    c = tote__lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool has_prefix(const struct trace *trace, const uint8_t *digits, size_t count) {
     for (size_t i = 0; i < count; i++) {
         uint8_t byte = trace->id[i / 2];
@@ -399,10 +395,11 @@ struct trace *model_find_text(const struct model *model, const char *hex) {
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
-        if (digit_of(hex[i]) < 0) {
+        unsigned digit = tote__hex_digit(tote__lower(hex[i]));
+        if (digit > 15) {
             return NULL;
         }
-        digits[i] = (uint8_t)digit_of(hex[i]);
+        digits[i] = (uint8_t)digit;
     }
     for (struct trace *trace = model->newest; trace; trace = trace->older) {
         if (has_prefix(trace, digits, count)) {

@@ -17,6 +17,7 @@
 
 #include "details.h"
 #include "program.h"
+#include "tote/internal/hex.h"
 #include "tote/internal/record.h"
 #include "tote/internal/text.h"
 #include "tree.h"
@@ -202,13 +203,9 @@ static void offer_string(struct match *match, const char *text) {
 }
 
 static void offer_id(struct match *match, const uint8_t *id, size_t size) {
-    static const char digits[] = "0123456789abcdef";
     char text[2 * LONGEST_ID];
 
-    for (size_t i = 0; i < size; i++) {
-        text[2 * i] = digits[id[i] >> 4];
-        text[2 * i + 1] = digits[id[i] & 0xF];
-    }
+    tote__hex_encode(text, id, size);
     offer_text(match, text, 2 * size);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format.h"
 #include "junit.h"
 #include "terminal.h"
 
@@ -134,20 +135,14 @@ static void find_near(struct near near[NEAREST], const struct query *query,
     }
 }
 
-static void put_id(FILE *out, const uint8_t *id, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        fprintf(out, "%02x", id[i]);
-    }
-}
-
 /* Print a span, and the values that do not match. */
 static void print_near(FILE *out, const struct query *query, const struct trace_span *span) {
     const char *before = ": ";
     char value[VALUE_BYTES];
+    char id[FORMAT_ID_BYTES];
 
-    fprintf(out, "%s (%s, span ", span->name, span->service);
-    put_id(out, span->id, sizeof span->id);
-    fputc(')', out);
+    fprintf(out, "%s (%s, span %s)", span->name, span->service,
+            format_id(id, span->id, sizeof span->id));
     for (size_t i = 0; i < query_term_count(query); i++) {
         if (!query_term_matches(query, i, span)) {
             bool is_found = query_term_value(query, i, span, value, sizeof value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format.c - times and kinds of spans as short text
+ * format.c - times, ids and kinds of spans as short text
  *
  * Tests: tests/unit/test_waterfall.c, tests/unit/test_tui.c
  */
@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+
+#include "tote/internal/hex.h"
 
 void format_duration(char *text, size_t size, uint64_t nanoseconds, bool is_utf8) {
     double count = (double)nanoseconds;
@@ -25,6 +27,12 @@ void format_duration(char *text, size_t size, uint64_t nanoseconds, bool is_utf8
     } else {
         snprintf(text, size, count < 1e5 * 3600e9 ? "%.1f h" : "%.0e h", count / 3600e9);
     }
+}
+
+const char *format_id(char text[FORMAT_ID_BYTES], const uint8_t *id, size_t size) {
+    tote__hex_encode(text, id, size);
+    text[2 * size] = '\0';
+    return text;
 }
 
 void format_age(char *text, size_t size, uint64_t milliseconds) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format.h - times and kinds of spans as short text
+ * format.h - times, ids and kinds of spans as short text
  */
 #ifndef TOTE_CLI_FORMAT_H
 #define TOTE_CLI_FORMAT_H
@@ -13,6 +13,11 @@
 
 /* Format a duration in the unit that gives one to three digits before the point. */
 void format_duration(char *text, size_t size, uint64_t nanoseconds, bool is_utf8);
+
+enum { FORMAT_ID_BYTES = 2 * 16 + 1 };
+
+/* Format an id of at most 16 bytes as hex digits. Returns the text. */
+const char *format_id(char text[FORMAT_ID_BYTES], const uint8_t *id, size_t size);
 
 /* Format an age in its largest unit, for example "12s" or "3h". */
 void format_age(char *text, size_t size, uint64_t milliseconds);

@@ -207,12 +207,6 @@ static void lay_out(struct drawing *drawing) {
                            drawing->service_columns - DURATION_COLUMNS - 4;
 }
 
-static void put_id(FILE *out, const uint8_t *id, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        fprintf(out, "%02x", id[i]);
-    }
-}
-
 /* Format the start of the trace as far as it fits: date and time, the time, or nothing. */
 static void format_start(char *text, size_t size, uint64_t start_unix_nano, size_t columns) {
     static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%H:%M:%S"};
@@ -238,6 +232,7 @@ static void draw_head(const struct drawing *drawing) {
     char again[64] = "";
     char figures[192];
     char when[40];
+    char id[FORMAT_ID_BYTES];
 
     format_duration(duration, sizeof duration, drawing->end - drawing->start,
                     drawing->terminal->is_utf8);
@@ -254,8 +249,7 @@ static void draw_head(const struct drawing *drawing) {
     size_t width = drawing->terminal->width;
     format_start(when, sizeof when, drawing->start, width > used ? width - used : 0);
     terminal_paint(drawing->terminal, "1");
-    fputs("trace ", drawing->out);
-    put_id(drawing->out, trace->id, sizeof trace->id);
+    fprintf(drawing->out, "trace %s", format_id(id, trace->id, sizeof trace->id));
     terminal_paint(drawing->terminal, "0");
     fprintf(drawing->out, "%s%s%s\n", figures, *when ? dot : "", when);
 }
@@ -433,17 +427,10 @@ static void put_event(struct notes *notes, const struct trace_event *event, uint
     put_attributes(notes, &event->attributes);
 }
 
-static char *format_id(char *text, const uint8_t *id, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        snprintf(text + 2 * i, 3, "%02x", id[i]);
-    }
-    return text;
-}
-
 /* "link to span 0102030405060708", with the trace if it is another one */
 static void put_link(struct notes *notes, const struct trace_link *link) {
-    char span_id[2 * sizeof link->span_id + 1];
-    char trace_id[2 * sizeof link->trace_id + 1];
+    char span_id[FORMAT_ID_BYTES];
+    char trace_id[FORMAT_ID_BYTES];
     char of_trace[sizeof trace_id + 16] = "";
 
     if (memcmp(link->trace_id, notes->drawing->trace->id, sizeof link->trace_id) != 0) {

@@ -121,18 +121,11 @@ static void add_print(struct details_view *view, const char *label, unsigned sty
         tote__arena_text(&view->arena, text, tote__min((size_t)length, sizeof text - 1)), style);
 }
 
-static void format_id(char *out, const uint8_t *id, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        snprintf(out + 2 * i, 3, "%02x", id[i]);
-    }
-}
-
 static void add_id(struct details_view *view, const char *label, const uint8_t *id, size_t size,
                    const char *note) {
-    char hex[33];
+    char hex[FORMAT_ID_BYTES];
 
-    format_id(hex, id, size);
-    add_print(view, label, STYLE_PLAIN, "%s%s", hex, note);
+    add_print(view, label, STYLE_PLAIN, "%s%s", format_id(hex, id, size), note);
 }
 
 static int compare_keys(const void *a, const void *b) {
@@ -201,7 +194,7 @@ static void add_links(struct details_view *view) {
     add_heading(view, "Links", details->link_count);
     for (size_t i = 0; i < details->link_count; i++) {
         const struct trace_link *link = &details->links[i];
-        char text[64];
+        char text[2 * FORMAT_ID_BYTES];
         format_id(text, link->trace_id, sizeof link->trace_id);
         text[32] = ' ';
         format_id(text + 33, link->span_id, sizeof link->span_id);
