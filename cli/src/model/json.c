@@ -79,13 +79,14 @@ static void put_varint(struct output *output, uint64_t number) {
     put(output, bytes, (size_t)(tote__put_varint(bytes, number) - bytes));
 }
 
-static void put_fixed(struct output *output, uint64_t number, unsigned size) {
-    uint8_t bytes[sizeof number];
+static void put_fixed64(struct output *output, uint64_t number) {
+    number = tote__little_endian64(number);
+    put(output, &number, sizeof number);
+}
 
-    for (unsigned i = 0; i < size; i++) {
-        bytes[i] = (uint8_t)(number >> (8 * i));
-    }
-    put(output, bytes, size);
+static void put_fixed32(struct output *output, uint32_t number) {
+    number = tote__little_endian32(number);
+    put(output, &number, sizeof number);
 }
 
 static void put_run(struct output *output, const void *bytes, size_t size) {
@@ -281,7 +282,7 @@ static bool put_double(struct output *output, const ProtobufCFieldDescriptor *fi
     }
     memcpy(&bits, &real, sizeof bits);
     put_key(output, field, PROTOBUF_C_WIRE_TYPE_64BIT);
-    put_fixed(output, bits, sizeof bits);
+    put_fixed64(output, bits);
     return true;
 }
 
@@ -305,10 +306,10 @@ static bool put_number(struct output *output, const ProtobufCFieldDescriptor *fi
     }
     if (field->type == PROTOBUF_C_TYPE_FIXED64) {
         put_key(output, field, PROTOBUF_C_WIRE_TYPE_64BIT);
-        put_fixed(output, number, sizeof(uint64_t));
+        put_fixed64(output, number);
     } else if (field->type == PROTOBUF_C_TYPE_FIXED32) {
         put_key(output, field, PROTOBUF_C_WIRE_TYPE_32BIT);
-        put_fixed(output, number, sizeof(uint32_t));
+        put_fixed32(output, (uint32_t)number);
     } else {
         put_key(output, field, PROTOBUF_C_WIRE_TYPE_VARINT);
         put_varint(output, number);

@@ -66,24 +66,12 @@ size_t receipt_to_protobuf(const struct receipt *receipt, uint8_t out[RECEIPT_RE
     uint8_t *at = inner;
 
     receipt_describe(receipt, text);
-    size_t length = strlen(text);
-    if (!length) {
+    if (!*text) {
         return 0;
     }
-    if (rejected(receipt)) {
-        *at++ = REJECTED_SPANS;
-        at = tote__put_varint(at, rejected(receipt));
-    }
-    *at++ = ERROR_MESSAGE;
-    at = tote__put_varint(at, length);
-    memcpy(at, text, length);
-    size_t inner_size = (size_t)(at + length - inner);
-
-    at = out;
-    *at++ = PARTIAL_SUCCESS;
-    at = tote__put_varint(at, inner_size);
-    memcpy(at, inner, inner_size);
-    return (size_t)(at + inner_size - out);
+    at = tote__put_number(at, REJECTED_SPANS, rejected(receipt));
+    at = tote__put_run(at, ERROR_MESSAGE, text, strlen(text));
+    return (size_t)(tote__put_run(out, PARTIAL_SUCCESS, inner, (size_t)(at - inner)) - out);
 }
 
 size_t receipt_to_json(const struct receipt *receipt, char out[RECEIPT_RESPONSE_BYTES]) {
@@ -101,10 +89,6 @@ size_t receipt_to_json(const struct receipt *receipt, char out[RECEIPT_RESPONSE_
 
 size_t receipt_status_to_protobuf(const char *message, uint8_t out[RECEIPT_RESPONSE_BYTES]) {
     const size_t length = strnlen(message, RECEIPT_TEXT_BYTES);
-    uint8_t *at = out;
 
-    *at++ = STATUS_MESSAGE;
-    at = tote__put_varint(at, length);
-    at = mempcpy(at, message, length);
-    return (size_t)(at - out);
+    return (size_t)(tote__put_run(out, STATUS_MESSAGE, message, length) - out);
 }
