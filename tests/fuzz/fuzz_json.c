@@ -9,9 +9,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t repaired_size = size;
     char *repaired = json_repair((const char *)data, size, &repaired_size);
     const char *text = repaired ? repaired : (const char *)data;
-    struct json_request request = json_to_request(text, repaired_size, false);
+    struct json_text value = json_read(text, repaired_size, false, DECODED_MOST);
+    struct json_request request = {.receipt.outcome = value.outcome};
 
-    MUST(request.length <= repaired_size);
+    MUST(value.length <= repaired_size);
+    if (value.root) {
+        request = json_convert(value.root);
+    }
+    json_decref(value.root);
     if (repaired) { /* once is enough */
         MUST(!json_repair(repaired, repaired_size, &repaired_size));
     }

@@ -490,23 +490,24 @@ struct json_text json_read(const char *json, size_t size, bool is_alone, size_t 
     return text;
 }
 
-void json_convert(struct json_request *request, const json_t *root) {
+struct json_request json_convert(const json_t *root) {
     struct output output = {.receipt.outcome = TAKEN};
 
-    request->has_traces = json_object_get(root, "resourceSpans") != NULL;
     put_message(&output, &tote__otlp__export_trace_service_request__descriptor, root, 0);
-    request->protobuf = output.bytes;
-    request->receipt = output.receipt;
+    return (struct json_request){
+        .protobuf = output.bytes,
+        .receipt = output.receipt,
+        .has_traces = json_object_get(root, "resourceSpans") != NULL,
+    };
 }
 
-struct json_request json_to_request(const char *json, size_t size, bool is_alone) {
-    struct json_text text = json_read(json, size, is_alone, DECODED_MOST);
+struct json_request json_to_request(const char *json, size_t size) {
+    struct json_text text = json_read(json, size, true, DECODED_MOST);
     struct json_request request = {.receipt.outcome = text.outcome};
 
     if (text.root) {
-        json_convert(&request, text.root);
+        request = json_convert(text.root);
     }
-    request.length = text.length;
     json_decref(text.root);
     return request;
 }

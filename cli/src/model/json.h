@@ -29,22 +29,20 @@ struct json_text json_read(const char *json, size_t size, bool is_alone, size_t 
 struct json_request {
     struct bytes protobuf; /* the caller clears it */
     struct receipt receipt;
-    size_t length;   /* of the value in the text; 0: not JSON */
     bool has_traces; /* the value has the key resourceSpans */
 };
 
 /*
- * Convert the first JSON value of the text. `is_alone`: only white space may follow.
+ * Convert a parsed value.
  *
  * Unknown keys are skipped. Numbers may be strings, enumeration values may be names, and ids may be
  * hex or base64. A value of the wrong type or out of range is left out and counted. If something
- * else is found instead of an object or an array, the request is malformed. Memory is limited to
- * DECODED_MOST bytes.
+ * else is found instead of an object or an array, the request is malformed.
  */
-struct json_request json_to_request(const char *json, size_t size, bool is_alone);
+struct json_request json_convert(const json_t *root);
 
-/* The same for a value that is parsed. Sets all fields except the length. */
-void json_convert(struct json_request *request, const json_t *root);
+/* The same for a text that is one value. Parsing it takes at most DECODED_MOST bytes of memory. */
+struct json_request json_to_request(const char *json, size_t size);
 
 /*
  * Replace bytes that are not UTF-8 and halves of surrogate pairs, which JSON parsers reject, by

@@ -32,7 +32,7 @@ struct receipt requests_from_json(const void *json, size_t size, requests_take *
         size -= mark;
     }
     char *repaired = json_repair(json, size, &size);
-    struct json_request request = json_to_request(repaired ? repaired : json, size, true);
+    struct json_request request = json_to_request(repaired ? repaired : json, size);
     struct receipt receipt = request.receipt;
     if (receipt.outcome == TAKEN) {
         receipt = take(arg, request.protobuf.at, request.protobuf.size);
@@ -117,10 +117,9 @@ static size_t take_foreign(const struct reading *reading, const json_t *root,
 }
 
 static bool take_otlp(const struct reading *reading, const json_t *root, enum outcome *outcome) {
-    struct json_request request = {.length = 0};
-
-    json_convert(&request, root);
+    struct json_request request = json_convert(root);
     struct receipt receipt = request.receipt;
+
     if (receipt.outcome == TAKEN && request.has_traces) {
         receipt = reading->take(reading->arg, request.protobuf.at, request.protobuf.size);
         receipt_add(&receipt, &request.receipt);
