@@ -25,18 +25,12 @@ enum {
     MOST_HEAD_BYTES = 15 /* of a field: its tag and its length */
 };
 
-/* Bytes of a message that are not checked yet. */
-struct wire {
-    const uint8_t *at;
-    size_t left;
-};
-
-static bool read_varint(struct wire *wire, uint64_t *value, unsigned most_bytes) {
-    *value = 0;
-    for (unsigned i = 0; i < most_bytes && wire->left > 0; i++) {
-        uint8_t byte = *wire->at++;
-        wire->left--;
-        *value |= (uint64_t)(byte & 0x7F) << (7 * i);
+bool decode_varint(struct tote__slice *rest, uint64_t *number, unsigned most_bytes) {
+    *number = 0;
+    for (unsigned i = 0; i < most_bytes && rest->size > 0; i++) {
+        uint8_t byte = *rest->at++;
+        rest->size--;
+        *number |= (uint64_t)(byte & 0x7F) << (7 * i);
         if (byte < 0x80) {
             return true;
         }
@@ -45,23 +39,23 @@ static bool read_varint(struct wire *wire, uint64_t *value, unsigned most_bytes)
 }
 
 /* Return the size of the value that is next. The length of a length-delimited value is consumed. */
-static bool read_size(struct wire *wire, unsigned type, uint64_t *size) {
-    struct wire number = *wire;
+static bool read_size(struct tote__slice *rest, unsigned type, uint64_t *size) {
+    struct tote__slice number = *rest;
     uint64_t value;
 
     *size = 0;
     switch (type) {
     case PROTOBUF_C_WIRE_TYPE_VARINT:
-        if (!read_varint(&number, &value, 10)) {
+        if (!decode_varint(&number, &value, 10)) {
             return false;
         }
-        *size = (uint64_t)(number.at - wire->at);
+        *size = (uint64_t)(number.at - rest->at);
         return true;
     case PROTOBUF_C_WIRE_TYPE_64BIT:
         *size = 8;
         return true;
     case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
-        return read_varint(wire, size, 5);
+        return decode_varint(rest, size, 5);
     case PROTOBUF_C_WIRE_TYPE_32BIT:
         *size = 4;
         return true;
@@ -101,16 +95,16 @@ struct checking {
 };
 
 static enum outcome check(struct checking *checking, const ProtobufCMessageDescriptor *type,
-                          struct wire wire, unsigned depth) {
+                          struct tote__slice rest, unsigned depth) {
     unsigned previous = 0;
     bool has_oneof = false;
 
     checking->spent += type->sizeof_message;
-    while (wire.left > 0) {
+    while (rest.size > 0) {
         uint64_t key;
         uint64_t size;
-        if (!read_varint(&wire, &key, 5) || !(key >> 3) || key > UINT32_MAX ||
-            !read_size(&wire, key & 7, &size) || size > wire.left) {
+        if (!decode_varint(&rest, &key, 5) || !(key >> 3) || key > UINT32_MAX ||
+            !read_size(&rest, key & 7, &size) || size > rest.size) {
             return MALFORMED;
         }
         unsigned number = (unsigned)(key >> 3);
@@ -129,26 +123,25 @@ static enum outcome check(struct checking *checking, const ProtobufCMessageDescr
         previous = number;
         has_oneof |= is_oneof(field);
         if (field && field->type == PROTOBUF_C_TYPE_STRING && checking->is_regular) {
-            checking->is_regular = tote__utf8_valid_prefix((const char *)wire.at, size) == size;
+            checking->is_regular = tote__utf8_valid_prefix((const char *)rest.at, size) == size;
         }
         if (is_message && depth == DEEPEST_MESSAGE) {
             return MALFORMED;
         }
-        enum outcome outcome =
-            is_message ? check(checking, field->descriptor, (struct wire){wire.at, size}, depth + 1)
-                       : TAKEN;
+        enum outcome outcome = is_message ? check(checking, field->descriptor,
+                                                  (struct tote__slice){rest.at, size}, depth + 1)
+                                          : TAKEN;
         if (outcome != TAKEN) {
             return outcome;
         }
-        wire.at += size;
-        wire.left -= size;
+        rest.at += size;
+        rest.size -= size;
     }
     return TAKEN;
 }
 
 /* A copy that is being written from its end to its begin, where lengths follow their content. */
 struct rewriting {
-    uint8_t *begin;
     uint8_t *at;
     bool is_out_of_memory;
 };
@@ -262,7 +255,7 @@ static void rewrite(struct rewriting *rewriting, const ProtobufCMessageDescripto
 enum outcome decode_request(struct decoded *decoded, const uint8_t *bytes, size_t size) {
     const ProtobufCMessageDescriptor *type = &tote__otlp__export_trace_service_request__descriptor;
     struct checking checking = {.is_regular = true};
-    enum outcome outcome = check(&checking, type, (struct wire){bytes, size}, 0);
+    enum outcome outcome = check(&checking, type, (struct tote__slice){bytes, size}, 0);
 
     *decoded = (struct decoded){.bytes = {bytes, size}};
     if (outcome != TAKEN || checking.is_regular) {
@@ -275,7 +268,7 @@ enum outcome decode_request(struct decoded *decoded, const uint8_t *bytes, size_
         return BUSY;
     }
     uint8_t *end = decoded->owned + decoded->owned_size;
-    struct rewriting rewriting = {decoded->owned, end, false};
+    struct rewriting rewriting = {end, false};
     rewrite(&rewriting, type, decoded->bytes);
     decoded->bytes = (struct tote__slice){rewriting.at, (size_t)(end - rewriting.at)};
     return rewriting.is_out_of_memory ? BUSY : TAKEN;
@@ -391,6 +384,17 @@ bool decode_span(struct trace_span *span, struct decoded_span *parts) {
         span->end_unix_nano = span->start_unix_nano;
     }
     return true;
+}
+
+struct tote__slice decode_field(struct tote__slice message, uint32_t number) {
+    struct tote__field field;
+
+    while (tote__next_field(&message, &field)) {
+        if (field.number == number && field.type == 2) {
+            return field.content;
+        }
+    }
+    return (struct tote__slice){NULL, 0};
 }
 
 struct tote__slice decode_text(struct tote__slice message, uint32_t tag, const char *key) {

@@ -24,6 +24,9 @@ struct decoded {
 enum outcome decode_request(struct decoded *decoded, const uint8_t *bytes, size_t size);
 void decode_clear(struct decoded *decoded);
 
+/* Read a varint of at most this many bytes. Returns false if there is none. */
+bool decode_varint(struct tote__slice *rest, uint64_t *number, unsigned most_bytes);
+
 /* The parts of a Span that its index entry does not contain, borrowed from the message. */
 struct decoded_span {
     const uint8_t *trace_id;
@@ -35,6 +38,12 @@ struct decoded_span {
  * id is invalid.
  */
 bool decode_span(struct trace_span *span, struct decoded_span *parts);
+
+/*
+ * Return the content of the first length-delimited field with this number; size 0: there is none.
+ * The messages of a trace_resource and of a trace_scope have the Resource or the scope as field 1.
+ */
+struct tote__slice decode_field(struct tote__slice message, uint32_t number);
 
 /*
  * Return the value of the first attribute with this key that is a text. The tag is that of

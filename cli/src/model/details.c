@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "decode.h"
 #include "terminal.h"
 #include "tote/internal/record.h"
 #include "tote/internal/text.h"
@@ -272,14 +273,6 @@ static void read_scope(struct reading *reading, struct tote__slice message,
     }
 }
 
-/* Return the first field of a ResourceSpans or ScopeSpans: the Resource or the scope. */
-static struct tote__slice origin_of(struct tote__slice message) {
-    struct tote__field field;
-
-    return tote__next_field(&message, &field) && field.number == 1 ? field.content
-                                                                   : (struct tote__slice){NULL, 0};
-}
-
 bool span_details_read(const struct trace_span *span, struct tote__arena *arena,
                        struct span_details *details) {
     enum { RESOURCE_DROPPED = 0x10 };
@@ -296,9 +289,9 @@ bool span_details_read(const struct trace_span *span, struct tote__arena *arena,
     while (tote__next_field(&rest, &field)) {
         read_span_field(&reading, &field, details);
     }
-    details->resource = read_attributes(&reading, origin_of(span->resource->message),
+    details->resource = read_attributes(&reading, decode_field(span->resource->message, 1),
                                         TOTE__TAG_RESOURCE_ATTRIBUTE, RESOURCE_DROPPED);
-    read_scope(&reading, origin_of(span->scope->message), details);
+    read_scope(&reading, decode_field(span->scope->message, 1), details);
     return !reading.is_out_of_memory;
 }
 

@@ -165,21 +165,9 @@ static void release_message(struct intern *intern, struct shared *shared) {
     }
 }
 
-/* Return the content of the first length-delimited field with this number; size 0: none. */
-static struct tote__slice first_field(struct tote__slice message, uint32_t number) {
-    struct tote__field field;
-
-    while (tote__next_field(&message, &field)) {
-        if (field.number == number && field.type == 2) {
-            return field.content;
-        }
-    }
-    return (struct tote__slice){NULL, 0};
-}
-
 const struct trace_resource *intern_resource(struct intern *intern, struct tote__slice message) {
     struct tote__slice service =
-        decode_text(first_field(message, 1), TOTE__TAG_RESOURCE_ATTRIBUTE, "service.name");
+        decode_text(decode_field(message, 1), TOTE__TAG_RESOURCE_ATTRIBUTE, "service.name");
 
     if (!service.size) {
         service = (struct tote__slice){(const uint8_t *)"?", 1};
@@ -201,7 +189,8 @@ void intern_release_resource(struct intern *intern, const struct trace_resource 
 _Static_assert(sizeof(struct trace_scope) == sizeof(struct trace_resource), "same layout");
 
 const struct trace_scope *intern_scope(struct intern *intern, struct tote__slice message) {
-    struct shared *shared = share_message(intern, message, first_field(first_field(message, 1), 1));
+    struct shared *shared =
+        share_message(intern, message, decode_field(decode_field(message, 1), 1));
 
     return shared ? &shared->of.scope : NULL;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decode.h"
 #include "details.h"
 #include "program.h"
 #include "tote/internal/hex.h"
@@ -392,12 +393,11 @@ static void offer_trace_services(struct match *match, const struct subject *subj
 /* Any other key: an attribute of the span, or else of its resource. */
 static void offer_attribute(struct match *match, const struct subject *subject) {
     const struct trace_span *span = subject->span;
-    struct tote__slice resource = span->resource->message;
-    struct tote__field field;
 
     offer_attributes(match, span->message, TOTE__SPAN_ATTRIBUTE, match->term->key.name);
-    if (!match->has_value && tote__next_field(&resource, &field) && field.number == 1) {
-        offer_attributes(match, field.content, TOTE__TAG_RESOURCE_ATTRIBUTE, match->term->key.name);
+    if (!match->has_value) {
+        offer_attributes(match, decode_field(span->resource->message, 1),
+                         TOTE__TAG_RESOURCE_ATTRIBUTE, match->term->key.name);
     }
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decode.h"
 #include "foreign.h"
 #include "gunzip.h"
 #include "json.h"
@@ -228,52 +229,44 @@ static bool take_text(const char *name, const char *bytes, size_t size,
 }
 
 /* How the length of a message is encoded before it. */
-typedef bool read_length(const uint8_t **at, const uint8_t *end, uint64_t *length);
+typedef bool read_length(struct tote__slice *rest, uint64_t *length);
 
 /* Four bytes, the highest first: the collector's file exporter. */
-static bool read_fixed(const uint8_t **at, const uint8_t *end, uint64_t *length) {
+static bool read_fixed(struct tote__slice *rest, uint64_t *length) {
     *length = 0;
-    if (end - *at < FIXED_LENGTH_BYTES) {
+    if (rest->size < FIXED_LENGTH_BYTES) {
         return false;
     }
     for (unsigned i = 0; i < FIXED_LENGTH_BYTES; i++) {
-        *length = *length << 8 | *(*at)++;
+        *length = *length << 8 | *rest->at++;
     }
+    rest->size -= FIXED_LENGTH_BYTES;
     return true;
 }
 
 /* A varint: what protobuf libraries write for a sequence of messages. */
-static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *length) {
-    *length = 0;
-    for (unsigned shift = 0; shift < 35 && *at < end; shift += 7) {
-        uint8_t byte = *(*at)++;
-        *length |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            return true;
-        }
-    }
-    return false;
+static bool read_varint(struct tote__slice *rest, uint64_t *length) {
+    return decode_varint(rest, length, 5);
 }
 
 /* Handle a sequence of requests. Returns false if the bytes are not one. */
-static bool take_sequence(const struct reading *reading, const uint8_t *bytes, size_t size,
-                          read_length *read, bool is_trial) {
-    const uint8_t *end = bytes + size;
-    const uint8_t *at = bytes;
+static bool take_sequence(const struct reading *reading, struct tote__slice rest, read_length *read,
+                          bool is_trial) {
     uint64_t length;
 
-    while (at < end) {
-        if (!read(&at, end, &length) || length > (uint64_t)(end - at)) {
+    while (rest.size > 0) {
+        if (!read(&rest, &length) || length > rest.size) {
             return false;
         }
         if (!is_trial) {
-            struct receipt receipt = reading->take(reading->arg, at, (size_t)length);
+            struct receipt receipt = reading->take(reading->arg, rest.at, (size_t)length);
             if (receipt.outcome != TAKEN) {
                 return false;
             }
             receipt_add(reading->sum, &receipt);
         }
-        at += length;
+        rest.at += length;
+        rest.size -= (size_t)length;
     }
     return true;
 }
@@ -281,6 +274,7 @@ static bool take_sequence(const struct reading *reading, const uint8_t *bytes, s
 /* Handle protobuf: one request, or a sequence. Returns false if it is something else. */
 static bool take_protobuf(const struct reading *reading, const uint8_t *bytes, size_t size) {
     static read_length *const lengths[] = {read_fixed, read_varint};
+    const struct tote__slice all = {bytes, size};
     struct receipt receipt = reading->take(reading->arg, bytes, size);
 
     if (receipt.outcome == TAKEN && size) {
@@ -288,8 +282,8 @@ static bool take_protobuf(const struct reading *reading, const uint8_t *bytes, s
         return true;
     }
     for (size_t i = 0; size && i < sizeof lengths / sizeof *lengths; i++) {
-        if (take_sequence(reading, bytes, size, lengths[i], true)) {
-            return take_sequence(reading, bytes, size, lengths[i], false);
+        if (take_sequence(reading, all, lengths[i], true)) {
+            return take_sequence(reading, all, lengths[i], false);
         }
     }
     return false;
