@@ -3,10 +3,13 @@
 #
 # lib.sh - what the tests of the program tote share. Source it after `set`, and after $tote is set.
 #
+#   $tests     the folder of the tests
 #   $work      a folder of the test, removed at the end
 #   $failed    the exit status of the test
 #   started    an array of processes, killed at the end
 
+# shellcheck disable=SC2034
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 failed=0
 started=()
@@ -50,6 +53,7 @@ until_true() {
 # start_viewer ARGUMENTS...: a viewer in the background; sets viewer, port and grpc_port. What it
 # prints is in $work/view and $work/view.err.
 start_viewer() {
+    : >"$work/view" # the shell that starts the viewer may be later than the first look
     "$tote" view --port 0 "$@" >"$work/view" 2>"$work/view.err" &
     viewer=$!
     started+=("$viewer")
@@ -61,6 +65,32 @@ start_viewer() {
     port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
     # shellcheck disable=SC2034
     grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/view")
+}
+
+# start_server COMMAND...: a server in the background; sets server and server_port. It prints its
+# port, alone or as http.server of Python does.
+start_server() {
+    : >"$work/server"
+    "$@" >"$work/server" 2>"$work/server.err" &
+    server=$!
+    started+=("$server")
+    until_true grep -q . "$work/server" || {
+        echo "not ok - the server starts"
+        cat "$work/server.err"
+        exit 1
+    }
+    # shellcheck disable=SC2034
+    server_port=$(sed -E 's/.*port ([0-9]+).*/\1/' "$work/server")
+}
+
+# start_silent_server: a server that accepts connections and never responds
+start_silent_server() {
+    start_server python3 -c 'import socket, time
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen(64)
+print(server.getsockname()[1], flush=True)
+time.sleep(600)'
 }
 
 # await PROCESS: wait up to 30 s for its end; sets code, 137 if it had to be killed

@@ -11,7 +11,7 @@ tote=$1 curl=$2 hello=${3:-}
 . "$(dirname "$0")/lib.sh"
 
 # A program that exports without an SDK
-export script=$(dirname "$0")/export.py
+export script=$tests/export.py
 python() { python3 "$script" "$@"; }
 export -f python
 
@@ -100,11 +100,8 @@ expect "a program in Python is drawn on standard error" \
     "$? $(cat "$work/out")$(grep -oE '(GET /|query)  +. *python3' "$work/err" | tr -s ' ')" \
     "0 GET / ← python3
 query ← python3"
-python3 -m http.server --bind 127.0.0.1 --directory "$work" 0 >"$work/server" 2>/dev/null &
-started+=($!)
-until_true grep -q port "$work/server"
-"$tote" run -q -o "$work/traces" "$curl" -s -o /dev/null \
-    "http://127.0.0.1:$(grep -oE 'port [0-9]+' "$work/server" | tr -dc 0-9)/err"
+start_server python3 -u -m http.server --bind 127.0.0.1 --directory "$work" 0
+"$tote" run -q -o "$work/traces" "$curl" -s -o /dev/null "http://127.0.0.1:$server_port/err"
 expect "curl is traced without a change" \
     "$? $(grep -o '"name":"GET"' "$work/traces") $(grep -c '"http.response.status_code"' "$work/traces")" \
     '0 "name":"GET" 1'
@@ -156,7 +153,7 @@ cat >"$work/service" <<'END'
 trap 'echo stopped; exit 3' TERM
 echo "$OTEL_C_DISK_QUEUE_DIRECTORY" >"$1.new"
 mv "$1.new" "$1"
-while :; do sleep 0.05; done
+while [ -e "$1" ]; do sleep 0.05; done
 END
 chmod +x "$work/service"
 "$tote" run "$work/service" "$work/queue" >"$work/out" 2>/dev/null &

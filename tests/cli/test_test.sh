@@ -9,7 +9,7 @@ set -uo pipefail
 tote=$1
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-export_py=$(dirname "$0")/export.py
+export_py=$tests/export.py
 
 # checked SPANS ARGUMENTS...: run tote test on a program that exports these spans; sets code
 checked() {

@@ -9,7 +9,7 @@ set -uo pipefail
 tote=$1
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-export_py=$(dirname "$0")/export.py
+export_py=$tests/export.py
 
 # Five traces. The second service is in the first one; the last one is new.
 spans='
@@ -132,11 +132,8 @@ END
 expect "a trace may be larger in memory than a request" "$? $(grep -c 'k=\[1,1' "$work/out")" "0 1"
 "$tote" traces --url "http://127.0.0.1 x" 2>/dev/null
 expect "an invalid URL has status 1" $? 1
-python3 -m http.server --bind 127.0.0.1 --directory "$work" 0 >"$work/server" 2>/dev/null &
-started+=($!)
-until_true grep -q port "$work/server"
-"$tote" traces --url "http://127.0.0.1:$(grep -oE 'port [0-9]+' "$work/server" | tr -dc 0-9)" \
-    2>"$work/err"
+start_server python3 -u -m http.server --bind 127.0.0.1 --directory "$work" 0
+"$tote" traces --url "http://127.0.0.1:$server_port" 2>"$work/err"
 expect_match "another server is not a viewer" "$? $(cat "$work/err")" \
     "1 tote: traces: http://127.0.0.1:* is not a viewer of this version: HTTP status 404"
 "$tote" traces "$work/nothing" 2>"$work/err"
