@@ -7,36 +7,8 @@
 set -uo pipefail
 
 tote=$1 files=$2
-work=$(mktemp -d)
-viewers=()
-failed=0
-export LC_ALL=C.UTF-8 no_proxy='*'
-
-finish() {
-    kill -KILL "${viewers[@]}" 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-
-# expect WHAT IS WANTED
-expect() {
-    [ "$2" = "$3" ] && { echo "ok - $1"; return; }
-    printf 'not ok - %s\n--- is\n%s\n--- wanted\n%s\n' "$1" "$2" "$3"
-    failed=1
-}
-
-# start_viewer COUNT: a receiver for COUNT traces, at $port and $grpc_port
-start_viewer() {
-    "$tote" view --port 0 --count "$1" >"$work/view" 2>&1 &
-    viewer=$!
-    viewers+=("$viewer")
-    for _ in $(seq 500); do
-        port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
-        grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/view")
-        [ -z "$port" ] || [ -z "$grpc_port" ] || break
-        sleep 0.02
-    done
-}
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
 # steps FILE: the steps without times and texts, in one line
 steps() {
@@ -52,7 +24,7 @@ value() {
     grep -A1 "^ *$2 " "$1" | tr -s ' \n' ' ' | cut -d' ' -f3,4
 }
 
-start_viewer 2
+start_viewer --count 2
 OTEL_EXPORTER_OTLP_ENDPOINT=http://user:secret@127.0.0.1:$port OTEL_BSP_SCHEDULE_DELAY=70 \
     OTEL_EXPORTER_OTLP_HEADERS=authorization=secret OTEL_SERVICE_NAME=shop \
     OTEL_TRACES_SAMPLER=always_off "$tote" check >"$work/http"
@@ -75,7 +47,7 @@ OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$grpc_port OTEL_EXPORTER_OTLP_PROTO
     "$tote" check >"$work/grpc"
 expect "over gRPC the exit status is 0" "$? $(result "$work/grpc")" "0 the span was exported"
 expect "the gRPC status is named" "$(grep -c 'response.*HTTP 200, gRPC status 0' "$work/grpc")" 1
-timeout 30 tail --pid="$viewer" -f /dev/null
+await "$viewer"
 expect "the receiver has both spans, the service included" \
     "$(grep -c 'tote check' "$work/view") $(grep -c shop "$work/view")" "2 1"
 
@@ -93,7 +65,7 @@ expect "the look-up fails" "$(steps "$work/host")" \
 OTEL_EXPORTER_OTLP_ENDPOINT=unix:$work/no.sock "$tote" check >"$work/unix"
 expect "a missing Unix socket fails" "$? $(steps "$work/unix")" "1 connect FAILED;response not reached;"
 
-start_viewer 1
+start_viewer --count 1
 OTEL_EXPORTER_OTLP_ENDPOINT=https://127.0.0.1:$port "$tote" check >"$work/tls"
 expect "TLS at a port without TLS fails" "$? $(steps "$work/tls")" \
     "1 name look-up ok;connect ok;TLS FAILED;response not reached;"
@@ -131,7 +103,7 @@ expect "a disabled SDK sends nothing" "$? $(result "$work/disabled")" \
     "0 no span was sent: the SDK is disabled"
 
 # A configuration file; the variables count only where the file refers to them.
-start_viewer 1
+start_viewer --count 1
 cat >"$work/shop.yaml" <<'END'
 file_format: "1.1"
 resource:
@@ -171,10 +143,10 @@ expect "secrets of a file are not printed" "$(grep -c secret "$work/file")" 0
 expect "its disk queue is shown and not used" "$(value "$work/file" disk_queue_directory)" \
     "/nowhere/queue shop.yaml:16"
 expect "no line about a file has more than 80 columns" "$(grep -cE '^.{81}' "$work/file")" 0
-timeout 30 tail --pid="$viewer" -f /dev/null
+await "$viewer"
 expect "the receiver has the span" "$(grep -c shop "$work/view")" 1
 
-start_viewer 3
+start_viewer --count 3
 for file in first_steps variables; do
     OTEL_SERVICE_NAME=$file PORT=$port OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port \
         "$tote" check "$files/$file.yaml" >"$work/file"
@@ -185,7 +157,7 @@ PORT=$port GRPC_PORT=$grpc_port DIRECTORY=$work "$tote" check "$files/all_keys.y
 expect "each exporter of all_keys.yaml gets the span" "$? $(result "$work/file")" \
     "0 the span was exported by 3 of 3 exporters"
 expect "the file exporter too" "$(grep -c '"tote check"' "$work/spans.jsonl")" 1
-timeout 30 tail --pid="$viewer" -f /dev/null
+await "$viewer"
 expect "the receiver has a span of each file" \
     "$(grep -oE 'first-steps|variables|all-keys' "$work/view" | sort -u | tr '\n' ' ')" \
     "all-keys first-steps variables "
@@ -206,7 +178,7 @@ expect "a missing file is an error" "$? $(grep -c 'missing.yaml' "$work/file")" 
 PORT=1 DELAY=70 "$tote" check --all "$work/shop.yaml" >"$work/file"
 expect "with --all the other options of Tote are listed" "$(value "$work/file" poll_budget_us)" \
     "1000 default"
-start_viewer 1
+start_viewer --count 1
 cat >"$work/limits.yaml" <<'END'
 file_format: "1.1"
 attribute_limits: {attribute_count_limit: 10, attribute_value_length_limit: 200}
@@ -269,27 +241,14 @@ import json, sys
 settings = {each["name"]: each["value"] for each in json.load(open(sys.argv[1]))["settings"]}
 print(settings["disabled"], settings["distribution.tote.poll_budget_us"])' "$work/json")" \
         "False 1000"
-    python3 - >"$work/mute" 2>/dev/null <<'END' &
-import socket, time
-
-server = socket.socket()
-server.bind(("127.0.0.1", 0))
-server.listen(1)
-print(server.getsockname()[1], flush=True)
-time.sleep(60)
-END
-    mute=$!
-    for _ in $(seq 500); do
-        [ ! -s "$work/mute" ] || break
-        sleep 0.02
-    done
-    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/mute") "$tote" check \
+    start_silent_server
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$server_port "$tote" check \
         --timeout 200ms >"$work/late"
     expect "a receiver that does not respond fails at the response" "$? $(steps "$work/late")" \
         "1 name look-up ok;connect ok;response FAILED;"
     expect "the time is named" "$(grep -c 'no response within 200 ms' "$work/late")" 1
-    kill "$mute"
-    python3 - >"$work/server" 2>/dev/null <<'END' &
+    kill "$server"
+    start_server python3 -c '
 import http.server
 
 class Partial(http.server.BaseHTTPRequestHandler):
@@ -304,18 +263,11 @@ class Partial(http.server.BaseHTTPRequestHandler):
 
 server = http.server.HTTPServer(("127.0.0.1", 0), Partial)
 print(server.server_port, flush=True)
-server.handle_request()
-END
-    partial=$!
-    for _ in $(seq 500); do
-        [ ! -s "$work/server" ] || break
-        sleep 0.02
-    done
-    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/server") "$tote" check >"$work/partial"
+server.handle_request()'
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$server_port "$tote" check >"$work/partial"
     expect "a partial success is not a success" "$? $(steps "$work/partial")" \
         "1 name look-up ok;connect ok;response FAILED;"
     expect "it is named" "$(grep -c 'HTTP 200, partial success: 1 span rejected: full' "$work/partial")" 1
-    wait "$partial"
 fi
 
 "$tote" check --timeout 0 2>"$work/usage" >&2

@@ -7,34 +7,8 @@
 set -uo pipefail
 
 tote=$1 program=$2
-work=$(mktemp -d)
-viewer=
-failed=0
-export LC_ALL=C.UTF-8 no_proxy='*'
-
-finish() {
-    [ -z "$viewer" ] || kill -KILL "$viewer" 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-
-# expect WHAT IS WANTED
-expect() {
-    [ "$2" = "$3" ] && { echo "ok - $1"; return; }
-    printf 'not ok - %s\n--- is\n%s\n--- wanted\n%s\n' "$1" "$2" "$3"
-    failed=1
-}
-
-# start_viewer [COUNT]: a receiver for COUNT traces (default 1), at $port
-start_viewer() {
-    "$tote" view --port 0 --count "${1:-1}" >"$work/view" 2>&1 &
-    viewer=$!
-    for _ in $(seq 500); do
-        port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/view")
-        [ -z "$port" ] || break
-        sleep 0.02
-    done
-}
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
 disk_queue=$work/disk_queue
 OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
@@ -47,11 +21,11 @@ OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
 expect "without a receiver the exit status is 1" $? 1
 expect "and the batches are left" "$(cat "$work/away")" "0 spans delivered, 0 rejected, 1 batches left"
 
-start_viewer
+start_viewer --count 1
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$disk_queue" >"$work/back"
 expect "with a receiver the exit status is 0" $? 0
 expect "all spans are delivered" "$(cat "$work/back")" "1 spans delivered, 0 rejected, 0 batches left"
-timeout 30 tail --pid="$viewer" -f /dev/null
+await "$viewer"
 expect "the receiver has them" "$(grep -c hello "$work/view")" 1
 expect "nothing is left" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 0
 
@@ -59,12 +33,12 @@ expect "nothing is left" "$(find "$disk_queue" -name '*.otlp' | wc -l)" 0
 for protocols in "http/json http/protobuf" "http/protobuf http/json"; do
     OTEL_EXPORTER_OTLP_PROTOCOL=${protocols% *} OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_LOG_LEVEL=none \
         OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 "$program" >"$work/program" 2>&1
-    start_viewer
+    start_viewer --count 1
     OTEL_EXPORTER_OTLP_PROTOCOL=${protocols#* } OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port \
         "$tote" send "$disk_queue" >"$work/translated"
     expect "a queue of a program with another protocol is delivered" "$? $(cat "$work/translated")" \
         "0 1 spans delivered, 0 rejected, 0 batches left"
-    timeout 30 tail --pid="$viewer" -f /dev/null
+    await "$viewer"
     expect "and read by the receiver" "$(grep -c hello "$work/view")" 1
 done
 
@@ -73,7 +47,7 @@ for _ in 1 2; do
     OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
         "$program" >"$work/program" 2>&1
 done
-start_viewer 2
+start_viewer --count 2
 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:$port/elsewhere \
     "$tote" send "$disk_queue" >"$work/path" 2>"$work/path.err"
 expect "a wrong path has its own exit status" $? 4
@@ -84,30 +58,14 @@ expect "the batches are in the queue" "$(find "$disk_queue" -name '*.otlp' | wc 
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port "$tote" send "$disk_queue" >"$work/path"
 expect "the right path delivers them" "$? $(cat "$work/path")" \
     "0 2 spans delivered, 0 rejected, 0 batches left"
-timeout 30 tail --pid="$viewer" -f /dev/null
+await "$viewer"
 
 # Rejected spans are removed from the queue, but are not a success.
 if command -v python3 >/dev/null; then
     OTEL_C_DISK_QUEUE_DIRECTORY=$disk_queue OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_LOG_LEVEL=none \
         "$program" >"$work/program" 2>&1
-    python3 - >"$work/reject" 2>/dev/null <<'END' &
-import http.server
-
-class Reject(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_error(400)
-
-server = http.server.HTTPServer(("127.0.0.1", 0), Reject)
-print(server.server_port, flush=True)
-server.handle_request()
-END
-    viewer=$!
-    for _ in $(seq 500); do
-        [ ! -s "$work/reject" ] || break
-        sleep 0.02
-    done
-    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/reject") OTEL_LOG_LEVEL=none \
+    start_server python3 "$tests/receive.py" "$work/spans" 0 400
+    OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$server_port OTEL_LOG_LEVEL=none \
         "$tote" send "$disk_queue" >"$work/rejected"
     expect "rejected spans are not a success" "$? $(cat "$work/rejected")" \
         "4 0 spans delivered, 1 rejected, 0 batches left"

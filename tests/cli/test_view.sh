@@ -7,48 +7,8 @@
 set -uo pipefail
 
 tote=$1 curl=$2 protoc=$3 protos=$4
-work=$(mktemp -d)
-viewer=
-others=()
-failed=0
-export LC_ALL=C.UTF-8 TZ=UTC0
-unset COLUMNS NO_COLOR http_proxy
-
-finish() {
-    kill -KILL $viewer "${others[@]}" 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-
-# expect WHAT IS WANTED
-expect() {
-    [ "$2" = "$3" ] && { echo "ok - $1"; return; }
-    printf 'not ok - %s\n--- is\n%s\n--- wanted\n%s\n' "$1" "$2" "$3"
-    failed=1
-}
-
-# start ARGUMENTS...: a viewer in the background; sets viewer and port.
-start() {
-    "$tote" view --port 0 "$@" >"$work/out" 2>"$work/err" &
-    viewer=$!
-    for _ in $(seq 500); do
-        port=$(sed -n 's/^listening on http:.*:\([0-9]*\)$/\1/p' "$work/out")
-        [ -z "$port" ] || return 0
-        kill -0 "$viewer" 2>/dev/null || break
-        sleep 0.02
-    done
-    echo "not ok - the viewer starts"
-    cat "$work/err"
-    exit 1
-}
-
-# Wait for the viewer to end; sets code.
-await() {
-    timeout 30 tail --pid="$viewer" -f /dev/null || kill -KILL "$viewer"
-    wait "$viewer"
-    code=$?
-    viewer=
-}
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
 # post BODY CURL_ARGUMENTS...: prints the status.
 post() {
@@ -107,29 +67,28 @@ root               shop  ██████████████████�
    └─ remote �[2J  store              ███████████████████▌                                   30.0 ms'
 
 # The child is first: without its parent the trace is not complete.
-start --once --late 600s
+start_viewer --once --late 600s
 expect "a compressed body is accepted" \
     "$(post "$work/store.gz" -H 'Content-Encoding: gzip')" 200
 expect "a plain body is accepted" "$(post "$work/shop")" 200
-await
+await "$viewer"
 expect "the viewer exits after one trace" "$code" 0
-expect "the trace is drawn" "$(tail -n +3 "$work/out")" "$picture"
-expect "nothing is on standard error" "$(cat "$work/err")" ""
+expect "the trace is drawn" "$(tail -n +3 "$work/view")" "$picture"
+expect "nothing is on standard error" "$(cat "$work/view.err")" ""
 
 json_picture='
 trace 30313233343536373839616263646566 · 1 span · 1 service · 10.0 ms · 2023-11-14 22:13:20.000
 json          ← shop █████████████████████████████████████████████████████████████████████   10.0 ms
    answer=42  bytes=<3 bytes>'
-start --once
+start_viewer --once
 expect "JSON is accepted" "$(post_as 'application/json; charset=utf-8' "$work/json")" 200
-await
-expect "and drawn" "$(tail -n +3 "$work/out")" "$json_picture"
+await "$viewer"
+expect "and drawn" "$(tail -n +3 "$work/view")" "$json_picture"
 
 # grpc PATH BODY CURL_ARGUMENTS...: prints the status in the trailers.
 grpc() {
-    local to=$1 body=$2 grpc_port
+    local to=$1 body=$2
     shift 2
-    grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")
     # On a slow machine libcurl 7.88 may hang: a lost attempt is retried.
     "$curl" -s --noproxy '*' --max-time 20 --retry 2 --http2-prior-knowledge -o /dev/null -D - -H 'te: trailers' \
         -H 'content-type: application/grpc' --data-binary @"$body" "$@" \
@@ -145,21 +104,21 @@ frame() {
 service=opentelemetry.proto.collector.trace.v1.TraceService
 frame 0 "$work/shop" >"$work/shop.grpc"
 frame 1 "$work/store.gz" >"$work/store.grpc"
-start --once --late 600s
+start_viewer --once --late 600s
 expect "a body that is not a gRPC message is refused" "$(grpc $service/Export "$work/shop")" 3
 expect "a message that is not a request is refused" "$(frame 0 "$work/garbage" >"$work/x"; grpc $service/Export "$work/x")" 3
 expect "a compressed message without grpc-encoding is refused" "$(grpc $service/Export "$work/store.grpc")" 3
 expect "another method is not implemented" "$(grpc $service/Import "$work/shop.grpc")" 12
 expect "a compressed message is accepted" "$(grpc $service/Export "$work/store.grpc" -H 'grpc-encoding: gzip')" 0
 expect "a plain message is accepted" "$(grpc $service/Export "$work/shop.grpc")" 0
-await
-expect "and drawn" "$(tail -n +3 "$work/out")" "$picture"
+await "$viewer"
+expect "and drawn" "$(tail -n +3 "$work/view")" "$picture"
 
 { cat "$work/json"; printf '\n\n'; } >"$work/lines.jsonl"
 expect "lines of JSON in a file are drawn" "$("$tote" view "$work/lines.jsonl")" "$json_picture"
 expect "and lines of standard input" "$("$tote" view - <"$work/lines.jsonl")" "$json_picture"
 expect "and requests in protobuf, one per file" "$("$tote" view "$work/shop" "$work/store")" "$picture"
-expect "a file of Jaeger and one of Zipkin are drawn" "$(cd "${0%/*}/files" && \
+expect "a file of Jaeger and one of Zipkin are drawn" "$(cd "$tests/files" && \
     "$tote" view jaeger.json zipkin.json | grep -v '^ \|^│')" '
 trace 00000000000000008a3c60f7d188f8fa · 2 spans · 2 services · 250.0 ms · 2023-11-14 22:13:20.000
 HTTP GET /dispatch  ← driver █████████████████████████████████████████████████████████████  250.0 ms
@@ -190,7 +149,7 @@ expect "with a message" "$(cat "$work/half.err")" \
 expect "a missing file is reported" "$("$tote" view "$work/nowhere" 2>&1)" \
     "tote: $work/nowhere cannot be read: No such file or directory"
 
-start --late 1h
+start_viewer --late 1h
 expect "another path is not found" "$("$curl" -s --noproxy '*' -o /dev/null \
     -w '%{http_code}' "http://127.0.0.1:$port/")" 404
 expect "another method is not allowed" "$("$curl" -s --noproxy '*' -o /dev/null \
@@ -234,35 +193,38 @@ done
 message=$("$tote" view --port "$port" 2>&1)
 expect "a port that is in use is an error" "$?" 1
 expect "with the address and the cause" "$message" "tote: cannot listen on 127.0.0.1:$port: Address already in use; --port 0 selects a free port"
-grpc_port=$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")
 message=$("$tote" view --port 0 --grpc-port "$grpc_port" 2>&1)
 expect "a gRPC port that is in use is an error" "$?" 1
 expect "with the address and the cause of gRPC" "$message" \
     "tote: cannot listen on 127.0.0.1:$grpc_port: Address already in use; --grpc-port 0 selects a free port"
 
 # Without --grpc-port, the second of two viewers uses a free port and reports that.
+others=()
 for which in first second; do
-    "$tote" view --port 0 --grpc-port 0 >"$work/free" & free=$!
-    until grep -q '^listening on http:' "$work/free"; do sleep 0.02; done
+    : >"$work/free"
+    "$tote" view --port 0 --grpc-port 0 >"$work/free" &
+    free=$!
+    started+=("$free")
+    until_true grep -q '^listening on http:' "$work/free"
     kill "$free"
     wait "$free"
     "$tote" view --port "$(sed -n 's/^listening on http:.*://p' "$work/free")" >"$work/$which" 2>"$work/$which.err" &
     others+=($!)
-    timeout 30 sh -c "until grep -q '^listening on grpc:' '$work/$which' || ! kill -0 $!; do sleep 0.02; done" 2>/dev/null
+    started+=($!)
+    until_true grep -qs '^listening on grpc:' "$work/$which"
     expect "the option --port is enough: $which" "$(grep -c '^listening on ' "$work/$which")" 2
 done
 expect "a free port that is used instead is reported" "$(sed 's/[0-9][0-9]*/N/' "$work/second.err")" \
     "tote: port N is in use: gRPC uses a free port instead"
 kill "${others[@]}"
 wait "${others[@]}"
-others=()
 
 expect "a part of a trace is accepted" "$(post "$work/store")" 200
 kill -TERM "$viewer"
-await
+await "$viewer"
 expect "a signal ends the viewer with status 0" "$code" 0
 expect "after it has drawn the pending traces" \
-    "$(grep -c 'spans whose parent was not received\|^remote' "$work/out")" 2
+    "$(grep -c 'spans whose parent was not received\|^remote' "$work/view")" 2
 
 # open_connections PORT: 300 connections that send nothing
 open_connections() {
@@ -273,25 +235,26 @@ open_connections() {
     done
 }
 
-start --late 1h
+start_viewer --late 1h
 connections=()
 open_connections "$port"
 expect "idle connections do not block others" "$(post /dev/null --max-time 20)" 200
-open_connections "$(sed -n 's/^listening on grpc:.*:\([0-9]*\)$/\1/p' "$work/out")"
+open_connections "$grpc_port"
 expect "nor with gRPC" "$(grpc $service/Export "$work/shop.grpc" --max-time 20)" 0
 for fd in "${connections[@]}"; do
     exec {fd}>&-
 done
 kill -TERM "$viewer"
-await
+await "$viewer"
 
 # A viewer whose output is blocked holds traces up to its limits, then refuses requests as retryable.
 mkfifo "$work/fifo"
 exec 4<>"$work/fifo"
 "$tote" view --port 0 >&4 2>/dev/null &
 viewer=$!
+started+=("$viewer")
 read -r -u 4 line && port=${line##*:}
-read -r -u 4 line && echo "$line" >"$work/out"
+read -r -u 4 line && grpc_port=${line##*:}
 for part in a b c d e; do
     for i in $(seq 10001 20000); do
         printf 'spans { trace_id: "0123456789%s%s" span_id: "00000001" }\n' "$part" "$i"
@@ -309,7 +272,7 @@ expect "also with gRPC" \
         --proto_path="$protos" --decode=tote.otlp.RpcStatus response.proto | tr -d '\n')" \
     'grpc-status: 8 code: 8details {  type_url: "type.googleapis.com/google.rpc.RetryInfo"  value: "\n\002\010\001"}'
 kill -KILL "$viewer"
-await
+await "$viewer"
 exec 4>&-
 
 for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'view --port -1' \
