@@ -34,9 +34,8 @@ in_fish() {
         "$completions/tote.fish" "$*" 2>&1 | cut -f 1
 }
 in_zsh() {
-    timeout 60 python3 "$(dirname "$script")/zsh_completion.py" "$completions" "$*"
+    timeout 60 python3 "$tests/zsh_completion.py" "$completions" "$*"
 }
-script=$(realpath "${OLDPWD:-.}/$0" 2>/dev/null || realpath "$0")
 
 check() {
     local shell=$1
