@@ -7,9 +7,8 @@
 set -uo pipefail
 
 tote=$1
-tests=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
-. "$tests/lib.sh"
+. "$(dirname "$0")/lib.sh"
 export OTEL_TRACES_EXPORTER=none # until there is a receiver
 
 # Exit statuses. Spec: POSIX XCU 2.8.2, and timeout(1), env(1) of coreutils.
@@ -93,19 +92,12 @@ fi
 command -v python3 >/dev/null || exit "$failed"
 python3 "$tests/terminal_exec.py" "$tote" "$work" || failed=1
 
-# Spans, as a receiver gets them. `spans EXPRESSION` is of Python; S is a list of the spans.
+# Spans, as a receiver gets them.
 unset OTEL_TRACES_EXPORTER
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
-python3 "$tests/receive.py" "$work/spans" >"$work/port" 2>"$work/receiver.err" &
-started+=($!)
-until_true test -s "$work/port"
-export OTEL_EXPORTER_OTLP_ENDPOINT
-OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/port")
-spans() {
-    python3 -c 'import json, os, sys
-S = [json.loads(line) for line in open(sys.argv[1])] if os.path.exists(sys.argv[1]) else []
-print(eval(sys.argv[2]))' "$work/spans" "$1"
-}
+# shellcheck source=receiver.sh
+. "$tests/receiver.sh"
+start_receiver
 # exec_span ARGUMENTS...: run tote exec, and wait until its span is delivered
 exec_span() {
     rm -f "$work/spans"

@@ -7,9 +7,10 @@
 set -uo pipefail
 
 tote=$1
-tests=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=receiver.sh
+. "$tests/receiver.sh"
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_SERVICE_NAME=shop
 # The default queue is another one for each receiver: see the end.
 queue=$work/queue
@@ -25,36 +26,6 @@ end_all() {
     finish
 }
 trap end_all EXIT
-
-# start_receiver FILE [PORT [STATUS]]: sets receiver and port
-start_receiver() {
-    rm -f "$work/port"
-    python3 "$tests/receive.py" "$1" "${@:2}" >"$work/port" 2>"$work/receiver.err" &
-    receiver=$!
-    started+=("$receiver")
-    until_true test -s "$work/port" || { echo "not ok - the receiver starts"; exit 1; }
-    port=$(cat "$work/port")
-    export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port
-}
-
-# spans EXPRESSION: of Python; S is a list of the spans received, N maps names to them. One process
-# evaluates all of them.
-mkfifo "$work/expressions" "$work/values"
-python3 -c 'import json, os, sys
-for line in sys.stdin:
-    S = [json.loads(l) for l in open(sys.argv[1])] if os.path.exists(sys.argv[1]) else []
-    N = {s["name"]: s for s in S}
-    try:
-        print(eval(line), flush=True)
-    except Exception as problem:
-        print(repr(problem), flush=True)' "$work/spans" <"$work/expressions" >"$work/values" &
-started+=($!)
-exec 8>"$work/expressions" 9<"$work/values"
-spans() {
-    local value
-    printf '%s\n' "$1" >&8
-    IFS= read -r value <&9 && printf '%s\n' "$value"
-}
 
 # received COUNT: whether that many spans were received
 received() {
@@ -94,7 +65,7 @@ if command -v ldd >/dev/null && [[ $(ldd "$tote") != *san* ]]; then
         "$(ldd "$tote" | grep -v -e linux-vdso -e ld-linux -e 'libc\.so' -e libc.musl)" ""
 fi
 
-start_receiver "$work/spans"
+start_receiver
 
 # One span of options.
 "$tote" span --wait --name checkout --kind server --start 2023-11-14T22:13:20.5Z --end 1700000002 \
@@ -184,12 +155,8 @@ expect "100 parallel spans are received, each once" \
 expect "and nothing is left" "$(batches)" 0
 
 # A receiver that accepts connections and never responds.
-python3 -c 'import socket, time
-s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(64); print(s.getsockname()[1], flush=True); time.sleep(600)' \
-    >"$work/hanging" &
-started+=($!)
-until_true test -s "$work/hanging"
-OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$(cat "$work/hanging")
+start_silent_server
+OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$server_port
 for _ in 1 2 3; do
     text=$("$tote" span --name slow 2>&1)
 done
@@ -229,7 +196,7 @@ expect_match "with the cause" "$(cat "$work/err")" "tote: span: not delivered: *
 expect "with --strict it is a failure" "$?" 1
 expect "--quiet reports nothing" "$("$tote" span --name kept --wait --quiet 2>&1)" ""
 unset OTEL_EXPORTER_OTLP_TIMEOUT
-start_receiver "$work/spans" "$port"
+start_receiver "$port"
 "$tote" span --name back 2>"$work/err"
 until_true received 7
 until_true no_batch
@@ -470,7 +437,7 @@ for i in $(seq 5); do
     OTEL_EXPORTER_OTLP_TIMEOUT=1 "$tote" span --name "waits $i" --quiet
 done
 until_true no_sender
-start_receiver "$work/spans" "$port" 200 0.5
+start_receiver "$port" 200 0.5
 OTEL_EXPORTER_OTLP_TIMEOUT=2000 "$tote" span --name last --quiet
 until_true no_batch
 expect "a slow receiver gets all spans" "$(spans 'len(set(s["spanId"] for s in S))')" 6
@@ -478,7 +445,7 @@ expect "a slow receiver gets all spans" "$(spans 'len(set(s["spanId"] for s in S
 # A receiver that rejects.
 kill "$receiver"
 await "$receiver"
-start_receiver "$work/spans" 0 400
+start_receiver 0 400
 "$tote" span --name refused --wait --strict 2>"$work/err"
 expect "a rejected span is reported" "$? $(wc -l <"$work/err")" "1 1"
 expect_match "with the response" "$(cat "$work/err")" "tote: span: not delivered: the receiver rejected 1 spans*400*"
