@@ -208,12 +208,6 @@ static void add_links(struct details_view *view) {
     add_dropped(view, details->dropped_link_count, "link");
 }
 
-static const char *kind_name(tote_span_kind kind) {
-    static const char *const names[] = {"internal", "server", "client", "producer", "consumer"};
-
-    return names[kind];
-}
-
 static void add_times(struct details_view *view, const struct trace_view *trace) {
     const struct trace_span *span = view->span;
     time_t seconds = (time_t)(span->start_unix_nano / 1000000000);
@@ -226,7 +220,7 @@ static void add_times(struct details_view *view, const struct trace_view *trace)
     }
     format_duration(text, sizeof text, span->start_unix_nano - trace->start, view->is_utf8);
     add_print(view, "offset     ", STYLE_PLAIN, "+%s", text);
-    format_duration(text, sizeof text, span->end_unix_nano - span->start_unix_nano, view->is_utf8);
+    format_duration(text, sizeof text, span_duration(span), view->is_utf8);
     add_print(view, "duration   ", STYLE_PLAIN, "%s%s", text, span->is_open ? " (unfinished)" : "");
     if (trace->count) {
         format_duration(text, sizeof text, trace->tree.nodes[trace->scroll.selected].self_ns,
@@ -236,7 +230,6 @@ static void add_times(struct details_view *view, const struct trace_view *trace)
 }
 
 static void add_span(struct details_view *view, const struct trace_view *trace) {
-    static const char *const statuses[] = {"unset", "ok", "error"};
     const struct trace_span *span = view->span;
     const struct span_details *details = &view->details;
     bool is_missing =
@@ -244,8 +237,9 @@ static void add_span(struct details_view *view, const struct trace_view *trace) 
 
     add(view, "name       ", ui_span_name(span), STYLE_BOLD);
     add(view, "service    ", span->service, STYLE_PLAIN);
-    add(view, "kind       ", kind_name(span->kind), STYLE_PLAIN);
-    add(view, "status     ", statuses[span->status], span->is_error ? STYLE_ERROR : STYLE_PLAIN);
+    add(view, "kind       ", trace_kind_name(span->kind), STYLE_PLAIN);
+    add(view, "status     ", trace_status_name(span->status),
+        span->is_error ? STYLE_ERROR : STYLE_PLAIN);
     add(view, "message    ", details->status_message, STYLE_ERROR);
     add_times(view, trace);
     add_id(view, "trace id   ", trace->trace->id, sizeof trace->trace->id, "");
@@ -403,6 +397,6 @@ void details_copy(struct ui *ui, int argument) {
     const struct detail_line *line = selected_line(&ui->trace.details);
 
     (void)argument;
-    ui->copied = line && line->value ? line->value : NULL;
+    ui->copied = line ? line->value : NULL;
     ui_message(ui, false, ui->copied ? "copied" : "there is no value in this line");
 }

@@ -239,7 +239,7 @@ void trace_zoom_fit(struct ui *ui, int argument) {
 
     (void)argument;
     if (span) {
-        uint64_t length = span->end_unix_nano - span->start_unix_nano;
+        uint64_t length = span_duration(span);
         uint64_t from = span->start_unix_nano - view->start;
         uint64_t margin = length / FIT_MARGIN;
         show_time(view, from > margin ? from - margin : 0, length + 2 * margin);

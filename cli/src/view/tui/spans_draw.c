@@ -243,12 +243,9 @@ static void draw_row(struct ui *ui, struct area area, size_t screen_row, size_t 
         pen_skip(&pen, 1);
         put_bar(ui, &pen, index, layout->bars);
     }
-    format_duration(duration, sizeof duration, span->end_unix_nano - span->start_unix_nano,
-                    ui->surface.is_utf8);
+    format_duration(duration, sizeof duration, span_duration(span), ui->surface.is_utf8);
     pen_right(&pen, span->is_open ? STYLE_ACCENT : STYLE_PLAIN,
-              span->is_open && span->end_unix_nano == span->start_unix_nano ? "unfinished"
-                                                                            : duration,
-              DURATION_COLUMNS);
+              span->is_open && !span_duration(span) ? "unfinished" : duration, DURATION_COLUMNS);
     if (is_selected) {
         surface_add_style(&ui->surface, screen_row, area.column, 1 + layout->name, STYLE_REVERSE);
     }
