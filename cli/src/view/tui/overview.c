@@ -208,7 +208,7 @@ void overview_open(struct ui *ui, int argument) {
     }
 }
 
-static void set_filter(struct ui *ui, const char *text) {
+void overview_set_filter(struct ui *ui, const char *text) {
     struct overview *list = &ui->list;
 
     snprintf(list->filter, sizeof list->filter, "%s", text);
@@ -220,13 +220,9 @@ static void set_filter(struct ui *ui, const char *text) {
     list->is_stale = true;
 }
 
-void overview_set_filter(struct ui *ui, const char *text) {
-    set_filter(ui, text);
-}
-
 void overview_edit_filter(struct ui *ui, int argument) {
     (void)argument;
-    prompt_open(ui, "filter: ", set_filter, ui->list.filter);
+    prompt_open(ui, "filter: ", overview_set_filter, ui->list.filter);
 }
 
 /* `argument`: 1 or -1: the next or previous column. */
@@ -349,8 +345,8 @@ static void put_services(struct ui *ui, struct pen *pen, const struct trace *tra
     if (trace->service_count > 1) {
         snprintf(more, sizeof more, " +%zu", trace->service_count - 1);
     }
-    size_t room = width - tote__min(width, strlen(more));
-    size_t used = tote__min(terminal_columns(service), room);
+    size_t left = width - tote__min(width, strlen(more));
+    size_t used = tote__min(terminal_columns(service), left);
     size_t end = pen->column + width;
     pen_field(pen, ui_service_style(ui, service), service, used);
     pen_put(pen, STYLE_DIM, more);
