@@ -127,9 +127,7 @@ static void put_name(struct pen *pen, const struct trace_view *view, size_t inde
 struct bar {
     const struct trace_view *view;
     const struct span_row *row;
-    double scale; /* eighths of a column for each nanosecond */
-    uint64_t from;
-    uint64_t to;
+    double scale;   /* eighths of a column for each nanosecond */
     uint64_t first; /* in eighths of a column */
     uint64_t end;
 };
@@ -194,17 +192,17 @@ static void put_bar(struct ui *ui, struct pen *pen, size_t index, size_t columns
     size_t end = pen->column + columns;
 
     bar.scale = (double)columns * 8 / (double)(view->to - view->from);
-    bar.from = span->start_unix_nano - view->start;
-    bar.to = span->end_unix_nano - view->start;
-    if (bar.to < view->from || bar.from > view->to) {
-        bool is_before = bar.to < view->from;
+    uint64_t from = span->start_unix_nano - view->start;
+    uint64_t to = span->end_unix_nano - view->start;
+    if (to < view->from || from > view->to) {
+        bool is_before = to < view->from;
         pen_skip(pen, is_before ? 0 : columns - 1);
         pen_glyph(pen, STYLE_DIM, is_before ? "\u2039" : "\u203a", is_before ? "<" : ">");
         pen_skip(pen, end - tote__min(end, pen->column));
         return;
     }
-    bar.first = eighths_of(&bar, bar.from, columns);
-    bar.end = eighths_of(&bar, bar.to, columns);
+    bar.first = eighths_of(&bar, from, columns);
+    bar.end = eighths_of(&bar, to, columns);
     bar.first = bar.first < columns * 8 ? bar.first : columns * 8 - 1;
     bar.end = bar.end > bar.first ? bar.end : bar.first + 1;
     pen_skip(pen, bar.first / 8);
