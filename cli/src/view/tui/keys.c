@@ -9,7 +9,6 @@
 #include "parts.h"
 
 #define CONTROL(letter) ((letter) - 'A' + 1)
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum {
     ROWS = SCREEN_LIST | SCREEN_TRACE | SCREEN_DETAILS | SCREEN_MAP | SCREEN_HELP,
@@ -108,13 +107,13 @@ static const struct key_binding in_map[] = {
 };
 
 const struct key_group key_groups[] = {
-    {"Everywhere", everywhere, COUNT(everywhere)},
-    {"List of traces", in_list, COUNT(in_list)},
-    {"Trace", in_trace, COUNT(in_trace)},
-    {"Details of a span", in_details, COUNT(in_details)},
-    {"Service map", in_map, COUNT(in_map)},
+    {"Everywhere", everywhere, TOTE_COUNT_OF(everywhere)},
+    {"List of traces", in_list, TOTE_COUNT_OF(in_list)},
+    {"Trace", in_trace, TOTE_COUNT_OF(in_trace)},
+    {"Details of a span", in_details, TOTE_COUNT_OF(in_details)},
+    {"Service map", in_map, TOTE_COUNT_OF(in_map)},
 };
-const size_t key_group_count = COUNT(key_groups);
+const size_t key_group_count = TOTE_COUNT_OF(key_groups);
 
 static bool has_key(const struct key_binding *binding, int key) {
     if (binding->last) {

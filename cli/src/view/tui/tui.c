@@ -29,6 +29,8 @@
 #include <curses.h>
 
 #include "terminal.h"
+#include "tote/internal/base64.h"
+#include "tote/internal/clock.h"
 #include "ui.h"
 
 enum {
@@ -62,20 +64,13 @@ struct tui {
     bool is_terminated;
 };
 
-static uint64_t now_us(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static const int handled[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP, SIGTSTP};
 
 static sigset_t handled_signals(void) {
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++) {
+    for (size_t i = 0; i < TOTE_COUNT_OF(handled); i++) {
         sigaddset(&set, handled[i]);
     }
     return set;
@@ -135,10 +130,10 @@ static void redirect_errors(struct tui *tui) {
 /* Keep the last messages. */
 static void keep_message(struct tui *tui, const char *text, size_t length) {
     length = tote__min(length, sizeof tui->kept);
-    size_t room = sizeof tui->kept - length;
-    if (tui->kept_length > room) {
-        memmove(tui->kept, tui->kept + tui->kept_length - room, room);
-        tui->kept_length = room;
+    size_t left = sizeof tui->kept - length;
+    if (tui->kept_length > left) {
+        memmove(tui->kept, tui->kept + tui->kept_length - left, left);
+        tui->kept_length = left;
     }
     memcpy(tui->kept + tui->kept_length, text, length);
     tui->kept_length += length;
@@ -238,7 +233,7 @@ static void set_style(const struct tui *tui, unsigned style) {
                       {STYLE_UNDERLINE, WA_UNDERLINE}};
     attr_t attribute = WA_NORMAL;
 
-    for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
+    for (size_t i = 0; i < TOTE_COUNT_OF(attributes); i++) {
         attribute |= style & attributes[i].style ? attributes[i].attribute : 0;
     }
     attr_set(attribute, (short)(tui->ui.has_colour ? style & STYLE_COLOURS : 0), NULL);
@@ -283,18 +278,14 @@ static void paint(struct tui *tui) {
 
 /* Put a text into the clipboard of the terminal. */
 static void copy(const char *text) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    enum { PART = 3 * 256 }; /* padding is at the end only */
+    char digits[TOTE__BASE64_LENGTH(PART)];
     size_t size = strlen(text);
 
     fputs("\033]52;c;", stdout);
-    for (size_t i = 0; i < size; i += 3) {
-        unsigned bits = (unsigned)(unsigned char)text[i] << 16;
-        bits |= i + 1 < size ? (unsigned)(unsigned char)text[i + 1] << 8 : 0;
-        bits |= i + 2 < size ? (unsigned char)text[i + 2] : 0;
-        putchar(digits[bits >> 18]);
-        putchar(digits[bits >> 12 & 63]);
-        putchar(i + 1 < size ? digits[bits >> 6 & 63] : '=');
-        putchar(i + 2 < size ? digits[bits & 63] : '=');
+    for (size_t at = 0; at < size; at += PART) {
+        const uint8_t *bytes = (const uint8_t *)text + at;
+        fwrite(digits, 1, tote__base64_encode(digits, bytes, tote__min(size - at, PART)), stdout);
     }
     putchar('\a');
     fflush(stdout);
@@ -368,7 +359,7 @@ static int key_of(int key, bool is_function) {
         {0x1B, KEY_OF_ESCAPE, false},
     };
 
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    for (size_t i = 0; i < TOTE_COUNT_OF(keys); i++) {
         if (keys[i].curses == key && keys[i].is_function == is_function) {
             return keys[i].key;
         }
@@ -413,16 +404,16 @@ static void handle_keys(struct tui *tui) {
 /* Take over changes of the model, and draw. Returns after how many ms to do so again; -1: never. */
 static int draw(struct tui *tui) {
     struct ui *ui = &tui->ui;
-    uint64_t before = now_us();
+    uint64_t before = tote__clock_monotonic();
 
-    ui->now_ms = before / 1000;
+    ui->now_ms = before / 1000000;
     ui->is_loading = tui->is_loading && atomic_load(tui->is_loading);
     model_lock(tui->model);
     if (ui_is_behind(ui) && ui->now_ms >= tui->next_refresh_ms) {
         ui_refresh(ui);
-        uint64_t after = now_us();
-        uint64_t pause = (after - before) / 1000 * REFRESH_SHARE;
-        tui->next_refresh_ms = after / 1000 + (pause > REFRESH_MS ? pause : REFRESH_MS);
+        uint64_t after = tote__clock_monotonic();
+        uint64_t pause = (after - before) / 1000000 * REFRESH_SHARE;
+        tui->next_refresh_ms = after / 1000000 + (pause > REFRESH_MS ? pause : REFRESH_MS);
     }
     ui_draw(ui);
     bool is_behind = ui_is_behind(ui);
@@ -432,7 +423,7 @@ static int draw(struct tui *tui) {
     if (!is_behind) {
         return ui->is_loading ? LOADING_MS : tick;
     }
-    uint64_t now = now_us() / 1000;
+    uint64_t now = tote__clock_monotonic() / 1000000;
     return tui->next_refresh_ms > now ? (int)(tui->next_refresh_ms - now) : 0;
 }
 
@@ -445,7 +436,7 @@ static void run(struct tui *tui) {
         eventfd_t count;
         int timeout = draw(tui);
 
-        if (poll(ready, sizeof ready / sizeof *ready, timeout) <= 0) {
+        if (poll(ready, TOTE_COUNT_OF(ready), timeout) <= 0) {
             continue;
         }
         if (ready[1].revents) {

@@ -14,6 +14,7 @@
 #include "keys.h"
 #include "parts.h"
 #include "terminal.h"
+#include "tote/internal/text.h"
 
 enum { HEAD_ROWS = 1, FOOT_ROWS = 1, LEAST_HELP_KEYS = 14 };
 
@@ -44,13 +45,10 @@ void ui_message(struct ui *ui, bool is_bad, const char *format, ...) {
 
 /* The colours of services are given in the order in which they are seen. */
 unsigned ui_service_style(struct ui *ui, const char *service) {
-    uint64_t hash = 14695981039346656037U;
-    size_t most = sizeof ui->services / sizeof *ui->services;
+    uint64_t hash = tote__hash(service, strlen(service));
+    size_t most = TOTE_COUNT_OF(ui->services);
     size_t i = 0;
 
-    for (const char *at = service; *at; at++) {
-        hash = (hash ^ (unsigned char)*at) * 1099511628211U;
-    }
     while (i < ui->service_count && ui->services[i] != hash) {
         i++;
     }
