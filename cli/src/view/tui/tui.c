@@ -35,7 +35,7 @@
 
 enum {
     REFRESH_MS = 50,   /* between two refreshes */
-    REFRESH_SHARE = 4, /* a refresh takes at most a fifth of the time */
+    REFRESH_PAUSE = 4, /* in times of a refresh: it takes at most a fifth of the time */
     LOADING_MS = 250,  /* to see the end of loading */
     WATCH_MS = 60000,  /* the watcher wakes up without changes */
     ESCAPE_MS = 25,    /* between the bytes of a key */
@@ -49,6 +49,7 @@ struct tui {
     struct ui ui;
     struct surface shown; /* what the terminal shows */
     SCREEN *screen;
+    bool has_colour;
     struct model *model;
     const atomic_bool *is_loading;
     pthread_t watcher;
@@ -175,8 +176,8 @@ static void begin_colours(struct tui *tui) {
     static const short colours[PAIRS] = {-1, 6, 3, 5, 2, 4, 14, 11, 13, 1, 3};
     const char *no_colour = getenv("NO_COLOR");
 
-    tui->ui.has_colour = has_colors() && !(no_colour && *no_colour);
-    if (!tui->ui.has_colour) {
+    tui->has_colour = has_colors() && !(no_colour && *no_colour);
+    if (!tui->has_colour) {
         return;
     }
     start_color();
@@ -236,7 +237,7 @@ static void set_style(const struct tui *tui, unsigned style) {
     for (size_t i = 0; i < TOTE_COUNT_OF(attributes); i++) {
         attribute |= style & attributes[i].style ? attributes[i].attribute : 0;
     }
-    attr_set(attribute, (short)(tui->ui.has_colour ? style & STYLE_COLOURS : 0), NULL);
+    attr_set(attribute, (short)(tui->has_colour ? style & STYLE_COLOURS : 0), NULL);
 }
 
 /* Write the cells of a row: each run of the same style at once. */
@@ -412,7 +413,7 @@ static int draw(struct tui *tui) {
     if (ui_is_behind(ui) && ui->now_ms >= tui->next_refresh_ms) {
         ui_refresh(ui);
         uint64_t after = tote__clock_monotonic();
-        uint64_t pause = (after - before) / 1000000 * REFRESH_SHARE;
+        uint64_t pause = (after - before) / 1000000 * REFRESH_PAUSE;
         tui->next_refresh_ms = after / 1000000 + (pause > REFRESH_MS ? pause : REFRESH_MS);
     }
     ui_draw(ui);

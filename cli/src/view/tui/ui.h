@@ -198,7 +198,6 @@ struct ui {
     struct model *model;
     const char *source; /* what is received or read, for the first row */
     struct surface surface;
-    bool has_colour;
     bool is_done;
     bool is_redrawn; /* the terminal may show something else */
     bool is_loading; /* files are being read */
