@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # receiver.sh - an OTLP receiver, and questions about its spans. Source it after lib.sh. The spans
-# are in $work/spans: a test that removes the file starts anew.
+# are in $work/spans: a test that removes the file starts again.
 
 # start_receiver [PORT [STATUS [DELAY]]]: sets receiver and port, and exports the endpoint
 start_receiver() {
