@@ -214,8 +214,14 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #ifdef TOTE__OFF_INSTRUMENTATION_HTTP
 #define tote_http_server_open(...) \
     TOTE__OFF_POINTER(tote_scope *, (tote_http_server_open)(__VA_ARGS__))
+#define tote_http_server_start(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_http_server_start)(__VA_ARGS__))
 #define tote_http_server_set_route(...) TOTE__OFF((tote_http_server_set_route)(__VA_ARGS__))
 #define tote_http_server_set_status(...) TOTE__OFF((tote_http_server_set_status)(__VA_ARGS__))
+#define tote_http_client_start(...) \
+    TOTE__OFF_POINTER(tote_span *, (tote_http_client_start)(__VA_ARGS__))
+#define tote_http_client_context(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_http_client_context)(__VA_ARGS__))
 #define tote_http_client_set_status(...) TOTE__OFF((tote_http_client_set_status)(__VA_ARGS__))
 #define tote_http_capture_request_headers(...) \
     TOTE__OFF((tote_http_capture_request_headers)(__VA_ARGS__))

@@ -52,12 +52,6 @@ struct tote__url {
 bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const char *text);
 void tote__url_clear(const struct tote__curl *curl, struct tote__url *url);
 
-/*
- * Copy the host of a URL that libcurl has normalized, as it does before it sends a request. Returns
- * `buffer`, or NULL if there is no host or if it is too long.
- */
-const char *tote__url_host(const char *text, char *buffer, size_t size);
-
 /* Return the host without the brackets of an IPv6 address. */
 tote_value tote__url_address(const struct tote__url *url);
 

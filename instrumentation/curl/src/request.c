@@ -20,7 +20,7 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/tracer.h"
 
-enum { LONGEST_HOST = 255, LONGEST_NAME = 256 };
+enum { LONGEST_NAME = 256 };
 
 struct tote_curl_request {
     struct tote__live live; /* first: found by the handle */
@@ -115,35 +115,15 @@ static const char *template_of(const tote_curl_request *request) {
 /* Start the span of the next attempt with the URL that was read last. */
 static void start_span(tote_curl_request *request, const char *method, uint64_t start_unix_nano) {
     const struct tote__url *url = &request->url;
-    tote_attribute attributes[6];
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-    size_t count = 0;
-    char name[LONGEST_NAME];
+    tote_http_client_request attempt = TOTE_HTTP_CLIENT_REQUEST_INIT;
 
-    if (method) {
-        attributes[count++] = (tote_attribute){"http.request.method", tote_string(method)};
-    }
-    if (url->full && url->host) {
-        attributes[count++] = (tote_attribute){"url.full", tote_string(url->full)};
-        attributes[count++] = (tote_attribute){"server.address", tote__url_address(url)};
-    }
-    if (url->port) {
-        attributes[count++] = (tote_attribute){"server.port", tote_int(url->port)};
-    }
-    if (request->attempts) {
-        attributes[count++] =
-            (tote_attribute){"http.request.resend_count", tote_int(request->attempts)};
-    }
-    if (template_of(request)) {
-        attributes[count++] = (tote_attribute){"url.template", tote_string(template_of(request))};
-    }
-    tote_http_span_name(name, sizeof name, method, template_of(request));
-    options.kind = TOTE_SPAN_KIND_CLIENT;
-    options.parent = request->context;
-    options.attributes = attributes;
-    options.attribute_count = count;
-    options.start_time_unix_nano = start_unix_nano;
-    request->span = tote_tracer_start_span(request->tracer, name, &options);
+    attempt.method = method;
+    attempt.url = url->host ? url->full : NULL;
+    attempt.url_template = template_of(request);
+    attempt.resend_count = request->attempts;
+    attempt.parent = request->context;
+    attempt.start_time_unix_nano = start_unix_nano;
+    request->span = tote_http_client_start(request->tracer, &attempt);
 }
 
 static void set_method(const tote_curl_request *request, const char *method) {
@@ -282,13 +262,10 @@ static void use_own_headers(tote_curl_request *request) {
 
 /* Send the program's headers and those that the propagator injects for the host of the URL. */
 static void send_headers(tote_curl_request *request, const char *url) {
-    char buffer[LONGEST_HOST + 1];
-    const char *host = tote__url_host(url, buffer, sizeof buffer);
-    tote_context *with_span = tote_context_with_span(request->context, request->span);
-    tote_context *context = tote_context_with_destination(with_span, host);
+    tote_context *context = tote_http_client_context(request->context, request->span, url);
+
     use_list(request, tote__sent_make(&request->sent, request->transfer.headers, context));
     tote_context_unref(context);
-    tote_context_unref(with_span);
 }
 
 /*

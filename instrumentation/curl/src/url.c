@@ -82,27 +82,3 @@ tote_value tote__url_address(const struct tote__url *url) {
     }
     return tote_string_of(url->host, length);
 }
-
-const char *tote__url_host(const char *text, char *buffer, size_t size) {
-    const char *start = text ? strstr(text, "://") : NULL;
-
-    if (!start) {
-        return NULL;
-    }
-    start += strlen("://");
-    size_t length = strcspn(start, "/?#");
-    for (const char *at; (at = memchr(start, '@', length));) {
-        length -= (size_t)(at + 1 - start);
-        start = at + 1;
-    }
-    const char *port = memchr(start, *start == '[' ? ']' : ':', length);
-    if (port) {
-        length = (size_t)(port - start) + (*port == ']');
-    }
-    if (!length || length >= size) {
-        return NULL;
-    }
-    memcpy(buffer, start, length);
-    buffer[length] = '\0';
-    return buffer;
-}

@@ -30,6 +30,15 @@ struct tote__part tote__http_without_credentials(struct tote__part authority);
  */
 struct tote__part tote__http_split_host(struct tote__part authority, unsigned *port);
 
+/* A scheme of HTTP, and its default port. */
+struct tote__http_scheme {
+    const char *name;
+    unsigned port;
+};
+
+/* Return the scheme, ignoring case; NULL if it is not known. */
+const struct tote__http_scheme *tote__http_known_scheme(struct tote__part text);
+
 /* Whether the text is a URI scheme. Spec: RFC 3986 section 3.1 */
 bool tote__http_is_scheme(struct tote__part text);
 

@@ -114,10 +114,6 @@ static void add_target(struct writer *writer) {
  * of the connection. Returns the default port of the scheme; 0 if it has none.
  */
 static unsigned add_scheme(struct writer *writer) {
-    static const struct {
-        const char *name;
-        unsigned port;
-    } known[] = {{"http", 80}, {"https", 443}, {"ws", 80}, {"wss", 443}};
     char storage[MOST_HEADER];
     struct tote__part scheme = forwarded(writer, "proto", "x-forwarded-proto", storage);
 
@@ -128,12 +124,10 @@ static unsigned add_scheme(struct writer *writer) {
         const char *own = writer->request->scheme ? writer->request->scheme : "http";
         scheme = (struct tote__part){own, strlen(own)};
     }
-    for (size_t i = 0; i < TOTE_COUNT_OF(known); i++) {
-        if (tote__equals_ignoring_case(scheme.at, scheme.length, known[i].name,
-                                       strlen(known[i].name))) {
-            add(writer, "url.scheme", tote_string(known[i].name));
-            return known[i].port;
-        }
+    const struct tote__http_scheme *known = tote__http_known_scheme(scheme);
+    if (known) {
+        add(writer, "url.scheme", tote_string(known->name));
+        return known->port;
     }
     add_copy(writer, "url.scheme", scheme);
     return 0;
@@ -267,29 +261,62 @@ static const tote_attribute *with_captured(const tote_http_request *request,
     return all;
 }
 
-tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *given) {
-    tote_http_request request = TOTE_HTTP_REQUEST_INIT;
-    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-    tote_link link = {.context = NULL};
-    struct start *start = tote__allocate(sizeof *start);
-    struct tote__arena memory = {.chunks = NULL};
+/* The options of the span of a request, and what they borrow from. */
+struct opening {
+    tote_span_options options;
+    tote_link link;
+    struct start *start;
+    struct tote__arena memory;
+    tote_context *incoming;
     char name[256];
+};
+
+static void prepare(struct opening *opening, const tote_http_request *given) {
+    tote_http_request request = TOTE_HTTP_REQUEST_INIT;
+    tote_span_options *options = &opening->options;
 
     TOTE__COPY_OPTIONS(tote_http_request, &request, given);
-    tote_context *incoming = tote_extract(tote_context_root(), request.carrier, request.getter);
-    tote_http_span_name(name, sizeof name, request.method, request.route);
-    set_parent(&options, &request, incoming, &link);
-    options.kind = TOTE_SPAN_KIND_SERVER;
-    if (start) {
-        options.attribute_count =
+    *options = (tote_span_options)TOTE_SPAN_OPTIONS_INIT;
+    opening->link = (tote_link){.context = NULL};
+    opening->memory = (struct tote__arena){.chunks = NULL};
+    opening->start = tote__allocate(sizeof *opening->start);
+    opening->incoming = tote_extract(tote_context_root(), request.carrier, request.getter);
+    tote_http_span_name(opening->name, sizeof opening->name, request.method, request.route);
+    set_parent(options, &request, opening->incoming, &opening->link);
+    options->kind = TOTE_SPAN_KIND_SERVER;
+    options->start_time_unix_nano = request.start_time_unix_nano;
+    if (opening->start) {
+        struct start *start = opening->start;
+        options->attribute_count =
             write_attributes(&request, start->attributes, TOTE_COUNT_OF(start->attributes),
                              start->buffer, sizeof start->buffer);
-        options.attributes =
-            with_captured(&request, &memory, start->attributes, &options.attribute_count);
+        options->attributes =
+            with_captured(&request, &opening->memory, start->attributes, &options->attribute_count);
     }
-    tote_scope *scope = tote_scope_open(tracer, name, &options);
-    tote__arena_clear(&memory);
-    tote__release(start, sizeof *start);
-    tote_context_unref(incoming);
+}
+
+static void finish(struct opening *opening) {
+    tote__arena_clear(&opening->memory);
+    tote__release(opening->start, sizeof *opening->start);
+    tote_context_unref(opening->incoming);
+}
+
+tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *request) {
+    struct opening opening;
+
+    prepare(&opening, request);
+    tote_scope *scope = tote_scope_open(tracer, opening.name, &opening.options);
+    finish(&opening);
     return scope;
+}
+
+tote_context *tote_http_server_start(tote_tracer *tracer, const tote_http_request *request) {
+    struct opening opening;
+
+    prepare(&opening, request);
+    tote_span *span = tote_tracer_start_span(tracer, opening.name, &opening.options);
+    tote_context *context = tote_context_with_span(opening.options.parent, span);
+    tote_span_unref(span);
+    finish(&opening);
+    return context;
 }

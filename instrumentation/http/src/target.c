@@ -26,6 +26,19 @@ bool tote__http_is_scheme(struct tote__part text) {
     return text.length;
 }
 
+const struct tote__http_scheme *tote__http_known_scheme(struct tote__part text) {
+    static const struct tote__http_scheme known[] = {
+        {"http", 80}, {"https", 443}, {"ws", 80}, {"wss", 443}};
+
+    for (size_t i = 0; i < TOTE_COUNT_OF(known); i++) {
+        if (tote__equals_ignoring_case(text.at, text.length, known[i].name,
+                                       strlen(known[i].name))) {
+            return &known[i];
+        }
+    }
+    return NULL;
+}
+
 struct tote__part tote__http_without_credentials(struct tote__part authority) {
     for (size_t i = authority.length; i > 0; i--) {
         if (authority.at[i - 1] == '@') {

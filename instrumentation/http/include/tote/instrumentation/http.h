@@ -70,12 +70,13 @@ typedef struct tote_http_request {
      */
     const char *const *captured_headers;
     size_t captured_header_count;
+    uint64_t start_time_unix_nano; /**< 0: now */
 } tote_http_request;
 
 #define TOTE_HTTP_REQUEST_INIT                                                                     \
     {                                                                                              \
         sizeof(tote_http_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, false, \
-            false, NULL, 0                                                                         \
+            false, NULL, 0, 0                                                                      \
     }
 
 /**
@@ -86,6 +87,15 @@ typedef struct tote_http_request {
  */
 TOTE_API TOTE_MUST_USE tote_scope *tote_http_server_open(tote_tracer *tracer,
                                                          const tote_http_request *request);
+
+/**
+ * Start the same span without a scope, for a server that needs no store. Returns a context with the
+ * span and the incoming baggage. Pass tote_context_get_span() of it to the functions below, end the
+ * span with tote_span_end(), then release the context. Never NULL: if out of memory, it may have no
+ * span.
+ */
+TOTE_API TOTE_MUST_USE tote_context *tote_http_server_start(tote_tracer *tracer,
+                                                            const tote_http_request *request);
 
 /**
  * Set http.route and the span name that is made of it. Do not pass a path: a path contains ids.
@@ -100,7 +110,54 @@ TOTE_API void tote_http_server_set_route(tote_span *span, const char *method, co
  */
 TOTE_API void tote_http_server_set_status(tote_span *span, unsigned status, const char *error_type);
 
-/** Do the same for a client span: a status of 400 and above is an error. */
+/** One try of a request, as the client sends it. NULL and 0: unknown. */
+typedef struct tote_http_client_request {
+    size_t struct_size;
+    const char *method; /**< case-sensitive */
+
+    /**
+     * Absolute. The user name and the password are recorded as REDACTED, the query as by
+     * tote_http_redact_query(). It gives server.address and server.port.
+     */
+    const char *url;
+    const char *url_template;   /**< of low cardinality, for example "/orders/{id}" */
+    const char *server_address; /**< instead of that of `url`, together with `server_port` */
+    uint16_t server_port;
+    uint16_t peer_port;
+    const char *peer_address;      /**< the IP address of the other end of the connection */
+    const char *protocol_version;  /**< "1.0", "1.1", "2" or "3" */
+    uint32_t resend_count;         /**< number of tries of the same request before this one */
+    const tote_context *parent;    /**< TOTE_CONTEXT_CURRENT by TOTE_HTTP_CLIENT_REQUEST_INIT */
+    uint64_t start_time_unix_nano; /**< 0: now */
+} tote_http_client_request;
+
+#define TOTE_HTTP_CLIENT_REQUEST_INIT                                                              \
+    {                                                                                              \
+        sizeof(tote_http_client_request), NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, 0,             \
+            TOTE_CONTEXT_CURRENT, 0                                                                \
+    }
+
+/**
+ * Start the client span of one try. Close it with tote_span_close(), after
+ * tote_http_client_set_status(). Never NULL: see tote_tracer_start_span().
+ *
+ *     tote_span *span = tote_http_client_start(tracer, &request);
+ *     tote_context *context = tote_http_client_context(request.parent, span, request.url);
+ *     tote_inject(context, &headers, setter);
+ *     tote_context_unref(context);
+ */
+TOTE_API TOTE_MUST_USE tote_span *tote_http_client_start(tote_tracer *tracer,
+                                                         const tote_http_client_request *request);
+
+/**
+ * Return the context that is injected into the headers of a try: `parent` with the span, and with
+ * the host of `url` as its destination. Without a host, hosts that are not listed get no headers:
+ * see tote_context_with_destination().
+ */
+TOTE_API TOTE_MUST_USE tote_context *tote_http_client_context(const tote_context *parent,
+                                                              tote_span *span, const char *url);
+
+/** Set the status of a client span as of a server span: a status of 400 and above is an error. */
 TOTE_API void tote_http_client_set_status(tote_span *span, unsigned status, const char *error_type);
 
 /**
