@@ -23,7 +23,6 @@
 enum {
     MOST_OPTIONS = 48,
     FIRST_LONG_VALUE = 256, /* values of getopt_long() above all letters */
-    HELP_VALUE = 255,
     HELP_COLUMN = 28,
     HELP_WIDTH = 80
 };
@@ -335,7 +334,7 @@ int program_parse(const struct program_command *command, int argc, char **argv,
  * They are read-only: output to a descriptor that was closed still fails. In commands that this
  * process runs they are closed.
  */
-static void open_stdio(void) {
+void program_begin(void) {
     while (true) {
         int descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (descriptor > STDERR_FILENO || descriptor < 0) {
@@ -343,10 +342,6 @@ static void open_stdio(void) {
             return;
         }
     }
-}
-
-void program_begin(void) {
-    open_stdio();
 }
 
 /* Output cannot be written if, for example, the disk is full. */

@@ -83,10 +83,7 @@ struct program_entry {
     int (*run)(int argc, char **argv); /* argv[0] is the command; returns the exit status */
 };
 
-/*
- * Prepare the process: opens descriptors 0 to 2 if they are closed, and sets the locale of
- * character types.
- */
+/* Prepare the process: opens descriptors 0 to 2 if they are closed. */
 void program_begin(void);
 
 /*
@@ -95,7 +92,10 @@ void program_begin(void);
  */
 int program_end(int status);
 
-/* Run the command that argv[1] names, between program_begin() and program_end(). */
+/*
+ * Run the command that argv[1] names, between program_begin() and program_end(). Sets the locale of
+ * character types.
+ */
 int program_run(const struct program_entry *entries, size_t count, int argc, char **argv);
 
 #endif
