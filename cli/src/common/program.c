@@ -120,19 +120,26 @@ static void print_option(const struct program_option *option) {
     print_wrapped(option->help, HELP_COLUMN);
 }
 
-static void print_help(const struct program_command *command) {
-    static const struct program_option help = {
-        .name = "help", .letter = 'h', .help = "print this text, and exit"};
+static const struct program_option help_option = {
+    .name = "help", .letter = 'h', .help = "print this text, and exit"};
 
+static void print_help(const struct program_command *command) {
     printf("usage: tote %s [OPTION]...%s%s\n\n%s\n\n", command->name,
            *command->arguments ? " " : "", command->arguments, command->summary);
     for (size_t i = 0; i < command->option_count; i++) {
         print_option(&command->options[i]);
     }
-    print_option(&help);
+    print_option(&help_option);
     if (command->help) {
         printf("\n%s", command->help);
     }
+}
+
+static void list_option(const struct program_option *option) {
+    const char letter[] = {'-', option->letter, '\0'};
+
+    printf("--%s\t%s\t%s\t%s\n", option->name, option->letter ? letter : "",
+           option->value ? option->value : "", option->help);
 }
 
 /*
@@ -149,12 +156,9 @@ static void print_list(const struct program_command *command, bool stops_at_argu
         next += length + (next[length] == ' ');
     }
     for (size_t i = 0; i < command->option_count; i++) {
-        const struct program_option *option = &command->options[i];
-        const char letter[] = {'-', option->letter, '\0'};
-        printf("--%s\t%s\t%s\t%s\n", option->name, option->letter ? letter : "",
-               option->value ? option->value : "", option->help);
+        list_option(&command->options[i]);
     }
-    puts("--help\t-h\t\tprint this text, and exit");
+    list_option(&help_option);
     if (stops_at_argument) {
         puts("--\t\t\t");
     }
