@@ -169,28 +169,19 @@ static int bad_value(const struct program_command *command, const struct program
     return program_usage_error(command, "--%s needs %s, not '%s'", option->name, wanted, value);
 }
 
-static bool read_number(const char *text, uint64_t *number) {
+/* Read a number that may end with one of the units, which are powers of 1024. */
+static bool read_number(const char *text, const char *units, uint64_t *number) {
     char *end;
 
     errno = 0;
     *number = strtoull(text, &end, 10);
-    return *text >= '0' && *text <= '9' && !*end && errno == 0;
-}
-
-/* Read a number of bytes, such as 1048576, 64K, 512M or 2G: the units are powers of 1024. */
-static bool read_size(const char *text, uint64_t *bytes) {
-    static const char units[] = "KMG";
-    char *end;
-
-    errno = 0;
-    *bytes = strtoull(text, &end, 10);
     const char *unit = *end ? strchr(units, *end) : NULL;
     unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
     if (*text < '0' || *text > '9' || errno || (*end && (!unit || end[1])) ||
-        *bytes > UINT64_MAX >> shift) {
+        *number > UINT64_MAX >> shift) {
         return false;
     }
-    *bytes <<= shift;
+    *number <<= shift;
     return true;
 }
 
@@ -211,7 +202,7 @@ static int set_option(const struct program_command *command, const struct progra
         *(const char **)option->target = value;
         return 0;
     case PROGRAM_NUMBER:
-        if (!read_number(text, &number) || number < option->least || number > option->most) {
+        if (!read_number(text, "", &number) || number < option->least || number > option->most) {
             snprintf(wanted, sizeof wanted, "a number from %llu to %llu",
                      (unsigned long long)option->least, (unsigned long long)option->most);
             return bad_value(command, option, value, wanted);
@@ -228,7 +219,7 @@ static int set_option(const struct program_command *command, const struct progra
         *(uint64_t *)option->target = number;
         return 0;
     case PROGRAM_SIZE:
-        if (!read_size(text, &number) || number < option->least || number > option->most) {
+        if (!read_number(text, "KMG", &number) || number < option->least || number > option->most) {
             snprintf(wanted, sizeof wanted, "a size such as 64M or 2G, from %lluM to %lluM",
                      (unsigned long long)option->least >> 20,
                      (unsigned long long)option->most >> 20);
