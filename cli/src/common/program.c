@@ -57,6 +57,12 @@ bool program_read_duration(const char *text, uint64_t *ns) {
     return false;
 }
 
+const char *program_base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+
+    return slash && slash[1] ? slash + 1 : path;
+}
+
 /* Arguments of the command line are not to be executed by the terminal. */
 static void report(const struct program_command *command, const char *format, va_list arguments) {
     struct tote__arena arena = {.chunks = NULL};

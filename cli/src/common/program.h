@@ -70,6 +70,9 @@ int program_parse(const struct program_command *command, int argc, char **argv,
  */
 bool program_read_duration(const char *text, uint64_t *ns);
 
+/* Return the last part of a path, or the whole path if it ends with a slash. */
+const char *program_base_name(const char *path);
+
 /* Report wrong usage in one line, and where to read more. Returns PROGRAM_USAGE. */
 int program_usage_error(const struct program_command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -62,19 +62,13 @@ static char **copy_environment(void) {
     return copy;
 }
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-
-    return slash && slash[1] ? slash + 1 : path;
-}
-
 /* List the attributes at the start. Those of the command line are last: they override others. */
 static size_t list_attributes(const struct run *run, const char *path, tote_value *arguments,
                               tote_attribute *list) {
     size_t count = 0;
 
     list[count++] =
-        (tote_attribute){"process.executable.name", tote_string(base_name(run->argv[0]))};
+        (tote_attribute){"process.executable.name", tote_string(program_base_name(run->argv[0]))};
     if (path) {
         list[count++] = (tote_attribute){"process.executable.path", tote_string(path)};
     }
@@ -110,7 +104,7 @@ static tote_span *start_span(const struct run *run, tote_tracer *tracer,
         options.attribute_count = list_attributes(run, path, arguments, attributes);
     }
     tote_span *span = tote_tracer_start_span(
-        tracer, run->values.name ? run->values.name : base_name(run->argv[0]), &options);
+        tracer, run->values.name ? run->values.name : program_base_name(run->argv[0]), &options);
     free(attributes);
     free(arguments);
     free(path);

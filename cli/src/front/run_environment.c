@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "helper.h"
+#include "program.h"
 #include "supervise.h"
 
 enum { ADDRESS_BYTES = 64, PROGRAM_HEADERS = 32, INTERPRETER_BYTES = 256 };
@@ -46,12 +47,6 @@ static bool has_service_name(void) {
         at = at ? at + 1 : NULL;
     }
     return false;
-}
-
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-
-    return slash && slash[1] ? slash + 1 : path;
 }
 
 /* Spec: protocol/exporter.md#configuration-options */
@@ -86,7 +81,7 @@ bool run_environment_set(const struct run_viewer *viewer, const char *command) {
            setenv("TOTE_VIEW_URL", address, 1) == 0 &&
            setenv("OTEL_C_DISK_QUEUE_DIRECTORY", viewer->queue, 1) == 0 &&
            set_default("OTEL_BSP_SCHEDULE_DELAY", "500") &&
-           (has_service_name() || set_default("OTEL_SERVICE_NAME", base_name(command)));
+           (has_service_name() || set_default("OTEL_SERVICE_NAME", program_base_name(command)));
 }
 
 /* What selects the dynamic linker that loads a program. */

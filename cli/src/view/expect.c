@@ -232,12 +232,6 @@ static char *case_failure(const struct expect_result *result, const struct model
     return fclose(out) == 0 ? text : NULL;
 }
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-
-    return slash && slash[1] ? slash + 1 : path;
-}
-
 static void set_command_case(struct junit_case *first, const struct expect_command *command) {
     char *failure = NULL;
 
@@ -250,7 +244,7 @@ static void set_command_case(struct junit_case *first, const struct expect_comma
 
 bool expect_write_junit(FILE *out, const struct expect_result *results, size_t count,
                         const struct expect_command *command, const struct model *model) {
-    const char *name = command->argv ? base_name(command->argv[0]) : "file";
+    const char *name = command->argv ? program_base_name(command->argv[0]) : "file";
     size_t offset = command->argv != NULL;
     struct junit_case *cases = calloc(count + 1, sizeof *cases);
     bool is_complete = cases != NULL;
