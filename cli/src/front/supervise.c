@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tote/internal/clock.h"
+
 enum { INIT_PROCESS = 1 };
 
 static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
@@ -182,46 +184,39 @@ static void stop(int signal) {
     sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static uint64_t now(void) {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000U + (uint64_t)time.tv_nsec;
-}
-
 /* The state of supervise_wait(). */
 struct wait {
     struct supervise *supervise;
     uint64_t kill_after_ns;
-    uint64_t terminate_at; /* UINT64_MAX: never */
+    uint64_t terminate_at; /* a deadline */
     uint64_t kill_at;
     bool wants_stop; /* this process was asked to stop */
     int from_terminal;
 };
 
 static uint64_t after(uint64_t ns) {
-    return ns ? now() + ns : UINT64_MAX;
+    return ns ? tote__clock_monotonic() + ns : TOTE__NEVER;
 }
 
 static void send_signal(struct wait *wait, int signal) {
     kill(wait->supervise->pid, signal);
-    if (signal == SIGTERM && wait->kill_at == UINT64_MAX) {
+    if (signal == SIGTERM && wait->kill_at == TOTE__NEVER) {
         wait->kill_at = after(wait->kill_after_ns);
     }
 }
 
 /* Send the signals that are due. A stopped command gets them when it continues. */
 static void send_due(struct wait *wait) {
-    uint64_t time = now();
+    uint64_t time = tote__clock_monotonic();
 
     if (wait->terminate_at <= time) {
-        wait->terminate_at = UINT64_MAX;
+        wait->terminate_at = TOTE__NEVER;
         wait->supervise->is_timed_out = true;
         send_signal(wait, SIGTERM);
         send_signal(wait, SIGCONT);
     }
     if (wait->kill_at <= time) {
-        wait->kill_at = UINT64_MAX;
+        wait->kill_at = TOTE__NEVER;
         wait->kill_after_ns = 0;
         send_signal(wait, SIGKILL);
     }
@@ -270,7 +265,7 @@ static bool read_children(struct wait *wait) {
 
 static struct timespec remaining(const struct wait *wait) {
     uint64_t due = wait->terminate_at < wait->kill_at ? wait->terminate_at : wait->kill_at;
-    uint64_t time = now();
+    uint64_t time = tote__clock_monotonic();
     uint64_t ns = due > time ? due - time : 0;
 
     return (struct timespec){(time_t)(ns / 1000000000U), (long)(ns % 1000000000U)};
@@ -281,12 +276,12 @@ void supervise_wait(struct supervise *supervise, const struct supervise_options 
         .supervise = supervise,
         .kill_after_ns = options->kill_after_ns,
         .terminate_at = after(options->timeout_ns),
-        .kill_at = UINT64_MAX,
+        .kill_at = TOTE__NEVER,
     };
     sigset_t watched = watched_signals();
 
     while (!read_children(&wait)) {
-        bool has_deadline = wait.terminate_at != UINT64_MAX || wait.kill_at != UINT64_MAX;
+        bool has_deadline = wait.terminate_at != TOTE__NEVER || wait.kill_at != TOTE__NEVER;
         struct timespec rest = remaining(&wait);
         siginfo_t info;
         int signal =
