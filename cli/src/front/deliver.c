@@ -24,6 +24,7 @@
 #include "sender.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/disk_queue_entry.h"
+#include "tote/internal/os.h"
 
 extern char **environ;
 
@@ -186,12 +187,6 @@ static void run_sender(const struct deliver *deliver, int file, uint64_t deadlin
     }
 }
 
-static void pause_ms(long ms) {
-    const struct timespec duration = {0, ms * 1000000};
-
-    nanosleep(&duration, NULL);
-}
-
 bool deliver_wait(const struct deliver *deliver) {
     uint64_t deadline = tote__deadline_in(deliver->timeout_ms);
     uint64_t begin = (uint64_t)time(NULL);
@@ -205,7 +200,7 @@ bool deliver_wait(const struct deliver *deliver) {
         if (has_run) {
             run_sender(deliver, file, deadline);
         } else {
-            pause_ms(POLL_MS);
+            tote__os_wait_readable(NULL, 0, POLL_MS);
         }
     }
     if (file >= 0) {

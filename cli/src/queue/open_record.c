@@ -88,12 +88,6 @@ enum open_record_result open_record_create(const struct tote__folder *folder,
                : OPEN_RECORD_FAILED;
 }
 
-static void pause_ms(long ms) {
-    const struct timespec duration = {0, ms * 1000000};
-
-    nanosleep(&duration, NULL);
-}
-
 /* Open the file and lock it. `waits`: wait for the lock. The file still has its name then. */
 static enum open_record_result open_locked(const struct tote__folder *folder, const char *name,
                                            bool waits, int *file) {
@@ -107,7 +101,7 @@ static enum open_record_result open_locked(const struct tote__folder *folder, co
     }
     bool is_locked = tote__os_lock_open_file(*file);
     while (!is_locked && tote__clock_monotonic() < deadline) {
-        pause_ms(LOCK_PAUSE_MS);
+        tote__os_wait_readable(NULL, 0, LOCK_PAUSE_MS);
         is_locked = tote__os_lock_open_file(*file);
     }
     if (is_locked && tote__folder_has_file(folder, name, &named) && named.st_ino == status.st_ino &&
