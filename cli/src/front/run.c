@@ -9,7 +9,6 @@
  */
 #include "run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,16 +19,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "helper.h"
 #include "run_environment.h"
 #include "run_options.h"
+#include "sender.h"
 #include "supervise.h"
-#include "tote/internal/disk_queue_entry.h"
+#include "tote/internal/os.h"
 
-enum { MOST_PAUSES = 200 };
+enum { MOST_PAUSES = 200, PAUSE_MS = 10 };
 
 struct viewer {
     const struct program_command *command;
@@ -133,21 +132,6 @@ static bool read_viewer(struct viewer *viewer, struct run_viewer *result) {
     return *at == ' ' && *result->queue;
 }
 
-static bool has_batch(const char *queue) {
-    struct tote__disk_queue_entry entry;
-    DIR *files = opendir(queue);
-    const struct dirent *file;
-    bool has_one = false;
-
-    while (files && !has_one && (file = readdir(files))) {
-        has_one = tote__disk_queue_entry_read(file->d_name, "", &entry);
-    }
-    if (files) {
-        closedir(files);
-    }
-    return has_one;
-}
-
 /* Whether the directory was used. */
 static bool has_file(const char *queue) {
     return rmdir(queue) != 0 || mkdir(queue, 0700) != 0;
@@ -173,15 +157,20 @@ static void run_sender(const char *queue) {
 
 /* Deliver what is in the disk queue, also by the background sender, which may have batches. */
 static void send_queue(const char *queue) {
-    const struct timespec pause = {0, 10000000};
+    char problem[TOTE__FOLDER_PROBLEM_BYTES];
+    struct tote__folder folder;
 
     if (!has_file(queue)) {
         return;
     }
     run_sender(queue);
-    for (unsigned i = 0; i < MOST_PAUSES && has_batch(queue); i++) {
-        nanosleep(&pause, NULL);
+    if (!tote__folder_open(queue, tote__os_user_id(), false, &folder, problem)) {
+        return;
     }
+    for (unsigned i = 0; i < MOST_PAUSES && sender_has_batch(&folder); i++) {
+        tote__os_wait_readable(NULL, 0, PAUSE_MS);
+    }
+    tote__folder_close(&folder);
 }
 
 /* Report the status of the command to the viewer, which then displays or checks the traces. */

@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "tote/internal/disk_queue_entry.h"
 #include "tote/internal/disk_queue_lock.h"
 #include "tote/internal/os.h"
 
@@ -38,6 +39,22 @@ bool sender_lock(int file) {
 
 void sender_unlock(int file) {
     flock(file, LOCK_UN);
+}
+
+bool sender_has_batch(const struct tote__folder *folder) {
+    struct tote__disk_queue_entry entry;
+    struct tote__listing listing;
+    struct tote__folder opened;
+    bool has_one = false;
+
+    if (!tote__folder_reopen(folder, &opened) || !tote__listing_begin(&opened, &listing)) {
+        return false;
+    }
+    for (const char *name; !has_one && (name = tote__listing_next(&listing));) {
+        has_one = tote__disk_queue_entry_read(name, "", &entry);
+    }
+    tote__listing_close(&listing);
+    return has_one;
 }
 
 static void clean(char *text) {

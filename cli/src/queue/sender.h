@@ -35,6 +35,9 @@ int sender_open(const struct tote__folder *folder);
 bool sender_lock(int file);
 void sender_unlock(int file);
 
+/* Return whether the queue has a batch. */
+bool sender_has_batch(const struct tote__folder *folder);
+
 /* Read the status. It is empty if the file is damaged. */
 void sender_read(int file, struct sender_status *status);
 

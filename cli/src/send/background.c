@@ -18,7 +18,6 @@
 #include "sender.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
-#include "tote/internal/disk_queue_entry.h"
 #include "tote/internal/disk_queue_lock.h"
 #include "tote/internal/os.h"
 
@@ -50,30 +49,14 @@ static int take_lock(const struct tote__folder *folder) {
     return file;
 }
 
-static bool has_batch(const struct tote__folder *folder) {
-    struct tote__disk_queue_entry entry;
-    struct tote__listing listing;
-    struct tote__folder opened;
-    bool has_one = false;
-
-    if (!tote__folder_reopen(folder, &opened) || !tote__listing_begin(&opened, &listing)) {
-        return false;
-    }
-    for (const char *name; !has_one && (name = tote__listing_next(&listing));) {
-        has_one = tote__disk_queue_entry_read(name, "", &entry);
-    }
-    tote__listing_close(&listing);
-    return has_one;
-}
-
 /* Wait for a batch. Returns false after the time. */
 static bool wait_for_batch(const struct tote__folder *folder, uint64_t linger_ns) {
     uint64_t deadline = tote__clock_monotonic() + linger_ns;
-    bool has_one = has_batch(folder);
+    bool has_one = sender_has_batch(folder);
 
     while (!has_one && tote__clock_monotonic() < deadline) {
         tote__os_wait_readable(NULL, 0, LOOK_EVERY_MS);
-        has_one = has_batch(folder);
+        has_one = sender_has_batch(folder);
     }
     return has_one;
 }
@@ -87,7 +70,7 @@ static bool go_on(const struct tote__folder *folder, int file, uint64_t linger_n
         return true;
     }
     sender_unlock(file);
-    return has_batch(folder) && sender_lock(file);
+    return sender_has_batch(folder) && sender_lock(file);
 }
 
 /* Apply the limits of the queue. Stores what was evicted. */
