@@ -85,26 +85,13 @@ size_t terminal_columns(const char *text) {
 }
 
 /*
- * Whether a code point controls the terminal or the layout of the line: the control characters of
- * ASCII and U+0080 to U+009F, line and paragraph separators, direction marks (Unicode UAX #9),
- * invisible marks and tags. Joiners are kept: emoji and some scripts need them.
+ * Return whether the code point of this size controls the terminal or the layout of the line, or is
+ * an invisible tag. Joiners are kept: emoji and some scripts need them.
  */
-static bool is_control(uint32_t code_point) {
-    static const struct {
-        uint32_t first;
-        uint32_t last;
-    } ranges[] = {
-        {0x00, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},
-        {0x180E, 0x180E}, {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E},
-        {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE007F},
-    };
+static bool is_control(const char *text, size_t size) {
+    uint32_t code_point;
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(ranges); i++) {
-        if (code_point <= ranges[i].last) {
-            return code_point >= ranges[i].first;
-        }
-    }
-    return false;
+    return tote__control_size(text, size, &code_point) || (decode(text, size) & ~0x7FU) == 0xE0000;
 }
 
 /* Valid UTF-8 that is read code point by code point. */
@@ -124,7 +111,7 @@ static const char *next_clean(struct text *text, size_t *size) {
     }
     text->at += length;
     text->left -= length;
-    bool is_replaced = is_control(decode(at, length));
+    bool is_replaced = is_control(at, length);
     *size = is_replaced ? sizeof replacement - 1 : length;
     return is_replaced ? replacement : at;
 }
