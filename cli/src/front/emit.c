@@ -23,6 +23,7 @@
 #include "tote/internal/folder.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/propagators.h"
+#include "tote/internal/span.h"
 
 struct emit {
     struct emit_options options;
@@ -125,7 +126,6 @@ static tote_sdk *start_sdk(struct recorder *recorder, const char *service) {
 }
 
 struct emit *emit_begin(const struct emit_options *options) {
-    static const tote_trace_id none;
     tote_level level = TOTE_LEVEL_WARN;
     struct emit *emit = calloc(1, sizeof *emit);
 
@@ -135,7 +135,7 @@ struct emit *emit_begin(const struct emit_options *options) {
     emit->options = *options;
     emit->options.waits |= getpid() == 1;
     emit->recorder = (struct recorder){save, emit, options->trace_id, options->span_id,
-                                       memcmp(&options->trace_id, &none, sizeof none) == 0};
+                                       !tote__trace_id_is_valid(&options->trace_id)};
     tote__environment_log_level(&level);
     tote_diagnostics_set_handler(report_diagnostic, level, emit);
     emit->sdk = start_sdk(&emit->recorder, options->service);

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tote/internal/context.h"
+#include "tote/internal/span.h"
 #include "tote/propagators.h"
 #include "variables.h"
 
@@ -95,20 +97,6 @@ static tote_context *read_context(const struct parent_options *options) {
     return tote_extract_environment(root, NULL);
 }
 
-/* Return `context` with another span; it takes ownership of `context`. */
-static tote_context *with_span_context(tote_context *context, const tote_trace_id *trace_id,
-                                       const tote_span_id *span_id, uint8_t flags,
-                                       const tote_trace_state *state) {
-    tote_span_context *span_context = tote_span_context_new(trace_id, span_id, flags, state, true);
-    tote_span *span = tote_span_non_recording_new(span_context);
-    tote_context *result = tote_context_with_span(context, span);
-
-    tote_span_unref(span);
-    tote_span_context_unref(span_context);
-    tote_context_unref(context);
-    return result;
-}
-
 static bool is_set(const void *id, size_t size) {
     static const unsigned char zero[sizeof(tote_trace_id)];
 
@@ -123,11 +111,16 @@ static tote_context *force_ids(const struct parent_options *options, tote_contex
         const tote_span_context *parent = span_context_of(context);
         uint8_t flags =
             has_trace ? TOTE_TRACE_FLAG_SAMPLED : tote_span_context_get_trace_flags(parent);
-        const tote_trace_state *state =
-            has_trace ? NULL : tote_span_context_get_trace_state(parent);
-        return with_span_context(
-            context, has_trace ? &options->trace_id : tote_span_context_get_trace_id(parent),
-            &options->parent_id, flags, state);
+        const tote_span_context remote = {
+            .trace_id = has_trace ? options->trace_id : *tote_span_context_get_trace_id(parent),
+            .span_id = options->parent_id,
+            .trace_flags = flags,
+            .is_remote = true,
+            .trace_state = has_trace ? NULL : parent->trace_state,
+        };
+        tote_context *result = tote__context_with_remote_span(context, &remote);
+        tote_context_unref(context);
+        return result;
     }
     if (has_trace) {
         tote_context *result = tote_context_with_span(context, NULL);

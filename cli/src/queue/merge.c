@@ -12,7 +12,9 @@
 #include "disk_queue_file.h"
 #include "open_record.h"
 #include "recorder.h"
+#include "tote/internal/context.h"
 #include "tote/internal/request.h"
+#include "tote/internal/span.h"
 
 /* A span that is recorded again. */
 struct merge {
@@ -84,14 +86,14 @@ static tote_context *parent_of(const tote_span_data *data) {
     if (!tote_span_context_is_valid(parent)) {
         return tote_context_ref(tote_context_root());
     }
-    tote_span_context *context = tote_span_context_new(
-        tote_span_context_get_trace_id(own), tote_span_context_get_span_id(parent),
-        tote_span_context_get_trace_flags(own), tote_span_context_get_trace_state(own), true);
-    tote_span *span = tote_span_non_recording_new(context);
-    tote_context *made = tote_context_with_span(tote_context_root(), span);
-    tote_span_unref(span);
-    tote_span_context_unref(context);
-    return made;
+    const tote_span_context remote = {
+        .trace_id = own->trace_id,
+        .span_id = parent->span_id,
+        .trace_flags = own->trace_flags,
+        .is_remote = true,
+        .trace_state = own->trace_state,
+    };
+    return tote__context_with_remote_span(tote_context_root(), &remote);
 }
 
 static void begin(struct merge *merge, const tote_span_data *data) {
