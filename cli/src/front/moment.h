@@ -8,9 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a time may be, for the help. */
-#define MOMENT_HELP "now, -5s, seconds or nanoseconds since 1970, or RFC 3339"
-
 /*
  * Read a time in nanoseconds since the epoch: "now"; relative to now, such as -1.5s or +2m; a
  * number of seconds since the epoch with an optional fraction; with 12 digits or more, of

@@ -43,7 +43,8 @@ static const tote_span_context *span_context_of(const tote_context *context) {
     return tote_span_get_context(tote_context_get_span(context));
 }
 
-tote_span_context *parent_parse(const char *traceparent) {
+/* Return the span context of a traceparent; NULL if it is not valid. The caller owns it. */
+static tote_span_context *parse(const char *traceparent) {
     tote_context *context = with_traceparent(tote_context_root(), traceparent);
     const tote_span_context *span_context = span_context_of(context);
     tote_span_context *result =
@@ -54,7 +55,7 @@ tote_span_context *parent_parse(const char *traceparent) {
 }
 
 const char *parent_read_traceparent(void *traceparent, const char *text) {
-    tote_span_context *context = parent_parse(text);
+    tote_span_context *context = parse(text);
 
     tote_span_context_unref(context);
     *(const char **)traceparent = text;
@@ -63,7 +64,7 @@ const char *parent_read_traceparent(void *traceparent, const char *text) {
 
 const char *parent_add_link(void *links, const char *traceparent) {
     struct parent_links *list = links;
-    tote_span_context *context = list->count < PARENT_MOST_LINKS ? parent_parse(traceparent) : NULL;
+    tote_span_context *context = list->count < PARENT_MOST_LINKS ? parse(traceparent) : NULL;
 
     if (!context) {
         return list->count < PARENT_MOST_LINKS ? "is not a traceparent" : "is one link too many";

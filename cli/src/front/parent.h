@@ -80,9 +80,6 @@ bool parent_write_carrier(const struct program_command *command,
 /* Print the variables of a context as NAME=VALUE, or for a shell with `export ` in front. */
 void parent_print(FILE *out, const tote_context *context, bool for_export);
 
-/* Return the span context of a traceparent; NULL if it is not valid. The caller owns it. */
-tote_span_context *parent_parse(const char *traceparent);
-
 /* Links of a span, from options of the command line. Initially zero. */
 enum { PARENT_MOST_LINKS = 128 };
 struct parent_links {
