@@ -330,6 +330,17 @@ int program_parse(const struct program_command *command, int argc, char **argv,
     return optind;
 }
 
+int program_parse_few(const struct program_command *command, int argc, char **argv, int most,
+                      int *status) {
+    int first = program_parse(command, argc, argv, false, status);
+
+    if (first >= 0 && argc - first > most) {
+        *status = program_usage_error(command, "unexpected '%s'", argv[first + most]);
+        return -1;
+    }
+    return first;
+}
+
 /*
  * Open descriptors 0 to 2 if they are closed, so that no file or socket gets one of their numbers.
  * They are read-only: output to a descriptor that was closed still fails. In commands that this

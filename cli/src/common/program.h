@@ -64,6 +64,10 @@ struct program_command {
 int program_parse(const struct program_command *command, int argc, char **argv,
                   bool stops_at_argument, int *status);
 
+/* The same for a command with at most `most` arguments: one more is wrong usage. */
+int program_parse_few(const struct program_command *command, int argc, char **argv, int most,
+                      int *status);
+
 /*
  * Read a duration, such as 500ms, 30s, 1.5m, 2h or 1d. A number without a unit is seconds. Returns
  * false if the text is something else, or does not fit.

@@ -86,13 +86,10 @@ static int run_span(int argc, char **argv) {
     };
 
     span_values_begin(&settings.values);
-    int first = program_parse(&settings.command, argc, argv, false, &status);
-    if (first >= 0) {
-        status = first < argc
-                     ? program_usage_error(&settings.command, "unexpected '%s'", argv[first])
-                 : !settings.values.name || !*settings.values.name
-                     ? program_usage_error(&settings.command, "--name is missing")
-                     : make_span(&settings);
+    if (program_parse_few(&settings.command, argc, argv, 0, &status) >= 0) {
+        status = settings.values.name && *settings.values.name
+                     ? make_span(&settings)
+                     : program_usage_error(&settings.command, "--name is missing");
     }
     span_values_clear(&settings.values);
     return status;

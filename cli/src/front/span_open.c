@@ -236,12 +236,10 @@ int span_begin(int argc, char **argv) {
         .options = table,
         .option_count = sizeof table / sizeof *table,
     };
-    int first = program_parse(&call.command, argc, argv, false, &status);
-    if (first >= 0) {
-        status = first < argc ? program_usage_error(&call.command, "unexpected '%s'", argv[first])
-                 : !call.values.name || !*call.values.name
-                     ? program_usage_error(&call.command, "--name is missing")
-                     : begin(&call);
+    if (program_parse_few(&call.command, argc, argv, 0, &status) >= 0) {
+        status = call.values.name && *call.values.name
+                     ? begin(&call)
+                     : program_usage_error(&call.command, "--name is missing");
     }
     end_call(&call);
     return status;
@@ -361,14 +359,12 @@ int span_event(int argc, char **argv) {
         .options = table,
         .option_count = sizeof table / sizeof *table,
     };
-    int first = program_parse(&call.command, argc, argv, false, &status);
+    int first = program_parse_few(&call.command, argc, argv, 1, &status);
     if (first >= 0) {
-        call.event = first < argc ? argv[first] : NULL;
-        status = first + 1 < argc
-                     ? program_usage_error(&call.command, "unexpected '%s'", argv[first + 1])
-                 : !call.event || !*call.event
-                     ? program_usage_error(&call.command, "the name of the event is missing")
-                     : add_part(&call);
+        call.event = argv[first];
+        status = call.event && *call.event
+                     ? add_part(&call)
+                     : program_usage_error(&call.command, "the name of the event is missing");
     }
     end_call(&call);
     return status;
@@ -392,10 +388,8 @@ int span_set(int argc, char **argv) {
         .options = table,
         .option_count = sizeof table / sizeof *table,
     };
-    int first = program_parse(&call.command, argc, argv, false, &status);
-    if (first >= 0) {
-        status = first < argc ? program_usage_error(&call.command, "unexpected '%s'", argv[first])
-                              : add_part(&call);
+    if (program_parse_few(&call.command, argc, argv, 0, &status) >= 0) {
+        status = add_part(&call);
     }
     end_call(&call);
     return status;
@@ -473,10 +467,8 @@ int span_end(int argc, char **argv) {
         .options = table,
         .option_count = sizeof table / sizeof *table,
     };
-    int first = program_parse(&call.command, argc, argv, false, &status);
-    if (first >= 0) {
-        status = first < argc ? program_usage_error(&call.command, "unexpected '%s'", argv[first])
-                              : end(&call);
+    if (program_parse_few(&call.command, argc, argv, 0, &status) >= 0) {
+        status = end(&call);
     }
     end_call(&call);
     return status;
