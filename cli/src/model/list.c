@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "details.h"
-#include "otlp/encode/json_writer.h"
+#include "json_member.h"
 #include "program.h"
 #include "tote/internal/clock.h"
 
@@ -219,25 +219,10 @@ void list_clear(struct list *list) {
     *list = (struct list){.traces = NULL};
 }
 
-static void put_text(struct tote__json *json, const char *key, const char *text) {
-    tote__json_put(json, key);
-    tote__json_text(json, (struct tote__slice){(const uint8_t *)text, strlen(text)});
-}
-
-static void put_count(struct tote__json *json, const char *key, uint64_t count) {
-    tote__json_put(json, key);
-    tote__json_number(json, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
-}
-
-static void put_nanoseconds(struct tote__json *json, const char *key, uint64_t nanoseconds) {
-    tote__json_put(json, key);
-    tote__json_unsigned(json, nanoseconds);
-}
-
 static void put_services(struct tote__json *json, const struct trace *trace) {
     tote__json_put(json, "\"services\":[");
     for (size_t i = 0; i < trace->service_count; i++) {
-        put_text(json, "", trace->services[i]);
+        json_member_text(json, "", trace->services[i]);
     }
     tote__json_end(json, ']');
 }
@@ -245,17 +230,17 @@ static void put_services(struct tote__json *json, const struct trace *trace) {
 static void put_trace(struct tote__json *json, const struct trace *trace) {
     tote__json_put(json, "{\"traceId\":");
     tote__json_hex(json, trace->id, sizeof trace->id);
-    put_text(json, "\"name\":", trace->root->name);
-    put_text(json, "\"service\":", trace->root->service);
-    put_text(json, "\"kind\":", trace_kind_name(trace->root->kind));
+    json_member_text(json, "\"name\":", trace->root->name);
+    json_member_text(json, "\"service\":", trace->root->service);
+    json_member_text(json, "\"kind\":", trace_kind_name(trace->root->kind));
     put_services(json, trace);
-    put_count(json, "\"spans\":", trace->span_count);
-    put_count(json, "\"errors\":", trace->error_count);
-    put_count(json, "\"unfinished\":", trace->open_count);
-    put_count(json, "\"missing\":", trace->missing_count);
+    json_member_count(json, "\"spans\":", trace->span_count);
+    json_member_count(json, "\"errors\":", trace->error_count);
+    json_member_count(json, "\"unfinished\":", trace->open_count);
+    json_member_count(json, "\"missing\":", trace->missing_count);
     tote__json_put(json, trace->is_complete ? "\"complete\":true," : "\"complete\":false,");
-    put_nanoseconds(json, "\"startTimeUnixNano\":", trace->start_unix_nano);
-    put_nanoseconds(json, "\"durationNano\":", duration_of(trace));
+    json_member_nanoseconds(json, "\"startTimeUnixNano\":", trace->start_unix_nano);
+    json_member_nanoseconds(json, "\"durationNano\":", duration_of(trace));
     tote__json_end(json, '}');
 }
 
@@ -263,14 +248,14 @@ static void put_counts(struct tote__json *json, const struct model *model, size_
     const struct model_counts counts = model_counts(model);
 
     tote__json_put(json, "\"counts\":{");
-    put_count(json, "\"matched\":", matched);
-    put_count(json, "\"traces\":", counts.traces);
-    put_count(json, "\"spans\":", counts.spans);
-    put_count(json, "\"bytes\":", counts.bytes);
-    put_count(json, "\"evictedTraces\":", counts.evicted_traces);
-    put_count(json, "\"evictedSpans\":", counts.evicted_spans);
-    put_count(json, "\"leftOutSpans\":", counts.left_out_spans);
-    put_count(json, "\"invalidSpans\":", counts.invalid_spans);
+    json_member_count(json, "\"matched\":", matched);
+    json_member_count(json, "\"traces\":", counts.traces);
+    json_member_count(json, "\"spans\":", counts.spans);
+    json_member_count(json, "\"bytes\":", counts.bytes);
+    json_member_count(json, "\"evictedTraces\":", counts.evicted_traces);
+    json_member_count(json, "\"evictedSpans\":", counts.evicted_spans);
+    json_member_count(json, "\"leftOutSpans\":", counts.left_out_spans);
+    json_member_count(json, "\"invalidSpans\":", counts.invalid_spans);
     tote__json_end(json, '}');
 }
 

@@ -23,7 +23,7 @@
 
 #include "analysis.h"
 #include "export.h"
-#include "json_writer.h"
+#include "json_member.h"
 #include "list.h"
 #include "page.h"
 
@@ -136,8 +136,7 @@ static enum MHD_Result respond_problem(struct MHD_Connection *connection, unsign
     struct tote__json json = tote__json_start(&buffer);
     struct MHD_Response *response = NULL;
 
-    tote__json_put(&json, "{\"message\":");
-    tote__json_text(&json, (struct tote__slice){(const uint8_t *)message, strlen(message)});
+    json_member_text(&json, "{\"message\":", message);
     tote__json_end(&json, '}');
     if (tote__json_finish(&json)) {
         response =
@@ -285,33 +284,21 @@ static enum MHD_Result respond_trace(struct web *web, struct MHD_Connection *con
                    : respond_out_of_memory(connection, &buffer);
 }
 
-static void put_count(struct tote__json *json, const char *key, size_t count) {
-    tote__json_put(json, key);
-    tote__json_number(json, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
-}
-
-static void put_name(struct tote__json *json, const char *key, const char *name) {
-    tote__json_put(json, key);
-    tote__json_text(json, (struct tote__slice){(const uint8_t *)name, strlen(name)});
-}
-
 static void put_times(struct tote__json *json, size_t calls, size_t errors, uint64_t p50_ns,
                       uint64_t p99_ns) {
-    put_count(json, "\"calls\":", calls);
-    put_count(json, "\"errors\":", errors);
-    tote__json_put(json, "\"p50Nano\":");
-    tote__json_unsigned(json, p50_ns);
-    tote__json_put(json, "\"p99Nano\":");
-    tote__json_unsigned(json, p99_ns);
+    json_member_count(json, "\"calls\":", calls);
+    json_member_count(json, "\"errors\":", errors);
+    json_member_nanoseconds(json, "\"p50Nano\":", p50_ns);
+    json_member_nanoseconds(json, "\"p99Nano\":", p99_ns);
 }
 
 static void put_map(struct tote__json *json, const struct service_map *map) {
     tote__json_put(json, "{\"services\":[");
     for (size_t i = 0; i < map->service_count; i++) {
         const struct map_service *service = &map->services[i];
-        put_name(json, "{\"name\":", service->name);
+        json_member_text(json, "{\"name\":", service->name);
         tote__json_put(json, service->is_peer ? "\"peer\":true," : "\"peer\":false,");
-        put_count(json, "\"spans\":", service->span_count);
+        json_member_count(json, "\"spans\":", service->span_count);
         tote__json_put(json, "\"rate\":");
         tote__json_double(json, service->rate);
         put_times(json, service->call_count, service->error_count, service->p50_ns,
@@ -322,8 +309,8 @@ static void put_map(struct tote__json *json, const struct service_map *map) {
     tote__json_put(json, "\"calls\":[");
     for (size_t i = 0; i < map->edge_count; i++) {
         const struct map_edge *edge = &map->edges[i];
-        put_name(json, "{\"from\":", map->services[edge->from].name);
-        put_name(json, "\"to\":", map->services[edge->to].name);
+        json_member_text(json, "{\"from\":", map->services[edge->from].name);
+        json_member_text(json, "\"to\":", map->services[edge->to].name);
         put_times(json, edge->call_count, edge->error_count, edge->p50_ns, edge->p99_ns);
         tote__json_end(json, '}');
     }
