@@ -24,7 +24,6 @@ struct frame {
 };
 
 struct walk {
-    struct tote__arena *arena;
     struct tote__arena frames;
     struct critical_part *parts;
     size_t count;
@@ -94,7 +93,7 @@ static struct frame *step(struct walk *walk, struct frame *frame) {
 }
 
 struct critical_part *critical_path(struct tree *tree, struct tote__arena *arena, size_t *count) {
-    struct walk walk = {.arena = arena};
+    struct walk walk = {.parts = NULL};
 
     *count = 0;
     for (size_t i = 0; i < tree->count; i++) {

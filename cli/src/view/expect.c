@@ -50,7 +50,7 @@ void expect_free(struct expect_result *results, size_t count) {
     free(results);
 }
 
-bool expect_is_met(const struct expect_result *result) {
+static bool is_satisfied(const struct expect_result *result) {
     return result->count >= result->wanted->least && result->count <= result->wanted->most;
 }
 
@@ -62,12 +62,13 @@ size_t expect_check(struct expect_result *results, size_t count, const struct mo
         for (const struct trace *trace = model_newest(model); trace; trace = trace->older) {
             results[i].count += query_count(results[i].query, trace);
         }
-        failed += !expect_is_met(&results[i]);
+        failed += !is_satisfied(&results[i]);
     }
     return failed;
 }
 
-void expect_describe(const struct expect_result *result, char *text, size_t size) {
+/* Describe what is wanted, for example "1 or more". */
+static void describe_wanted(const struct expect_result *result, char *text, size_t size) {
     unsigned least = result->wanted->least;
     unsigned most = result->wanted->most;
 
@@ -167,12 +168,12 @@ static void explain(FILE *out, const struct expect_result *result, const struct 
 }
 
 static void print_result(FILE *out, const struct expect_result *result, const struct model *model) {
-    bool is_met = expect_is_met(result);
+    bool is_met = is_satisfied(result);
     struct tote__arena arena = {.chunks = NULL};
     const char *query = result->wanted->query;
     char wanted[32];
 
-    expect_describe(result, wanted, sizeof wanted);
+    describe_wanted(result, wanted, sizeof wanted);
     fprintf(out, "  %s  %s%s: %zu span%s%s%s\n", is_met ? "ok    " : "FAILED",
             result->wanted->most ? "" : "forbid ", terminal_clean(&arena, query, strlen(query)),
             result->count, result->count == 1 ? "" : "s", is_met ? "" : ", wanted ",
@@ -188,7 +189,7 @@ void expect_print(FILE *out, const struct expect_result *results, size_t count,
     size_t failed = 0;
 
     for (size_t i = 0; i < count; i++) {
-        failed += !expect_is_met(&results[i]);
+        failed += !is_satisfied(&results[i]);
     }
     fprintf(out,
             failed ? "tote: test: %zu of %zu expectations not met\n"
@@ -208,7 +209,7 @@ static char *case_name(const struct expect_result *result) {
     char wanted[32];
     char *name = NULL;
 
-    expect_describe(result, wanted, sizeof wanted);
+    describe_wanted(result, wanted, sizeof wanted);
     if (asprintf(&name, is_default || is_forbidden ? "%s %s" : "%s %s: %s",
                  is_forbidden ? "forbid" : "expect", result->wanted->query, wanted) < 0) {
         return NULL;
@@ -226,7 +227,7 @@ static char *case_failure(const struct expect_result *result, const struct model
     if (!out) {
         return NULL;
     }
-    expect_describe(result, wanted, sizeof wanted);
+    describe_wanted(result, wanted, sizeof wanted);
     fprintf(out, "%zu span%s, wanted %s\n", result->count, result->count == 1 ? "" : "s", wanted);
     explain(out, result, model);
     return fclose(out) == 0 ? text : NULL;
@@ -255,8 +256,8 @@ bool expect_write_junit(FILE *out, const struct expect_result *results, size_t c
     for (size_t i = 0; i < count && cases; i++) {
         struct junit_case *next = &cases[offset + i];
         next->name = case_name(&results[i]);
-        next->failure = expect_is_met(&results[i]) ? NULL : case_failure(&results[i], model);
-        is_complete &= next->name && (next->failure || expect_is_met(&results[i]));
+        next->failure = is_satisfied(&results[i]) ? NULL : case_failure(&results[i], model);
+        is_complete &= next->name && (next->failure || is_satisfied(&results[i]));
     }
     if (is_complete) {
         junit_write(out, name, command->duration_ns, cases, count + offset);

@@ -36,11 +36,6 @@ void expect_free(struct expect_result *results, size_t count);
 /* Count the spans that match; needs the lock. Returns how many expectations are not met. */
 size_t expect_check(struct expect_result *results, size_t count, const struct model *model);
 
-bool expect_is_met(const struct expect_result *result);
-
-/* Describe what is wanted, for example "1 or more". */
-void expect_describe(const struct expect_result *result, char *text, size_t size);
-
 /* Print the results, and for each that is not met the nearest spans; needs the lock. */
 void expect_print(FILE *out, const struct expect_result *results, size_t count,
                   const struct model *model);
