@@ -8,10 +8,6 @@
 #include "model.h"
 #include "requests.h"
 
-static struct receipt take(void *arg, const uint8_t *bytes, size_t size) {
-    return model_take(arg, bytes, size, 0);
-}
-
 /* A trace that is exported and read again has the same spans. */
 static void export_again(const struct trace *trace) {
     struct tote__buffer json = {.bytes = NULL};
@@ -19,7 +15,7 @@ static void export_again(const struct trace *trace) {
     struct receipt sum = {.outcome = TAKEN};
 
     MUST(again && export_otlp_json(trace, &json));
-    MUST(requests_from_content(NULL, json.bytes, json.size, take, again, &sum));
+    MUST(requests_from_content(NULL, json.bytes, json.size, model_take_file, again, &sum));
     MUST(sum.invalid_values == 0 && sum.invalid_ids == 0);
     MUST(model_newest(again)->span_count == trace->span_count);
     model_free(again);
@@ -48,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct receipt sum = {.outcome = TAKEN};
 
     MUST(model);
-    requests_from_content(NULL, data, size, take, model, &sum);
+    requests_from_content(NULL, data, size, model_take_file, model, &sum);
     for (const struct trace *trace = model_newest(model); trace; trace = trace->older) {
         analyse(model, trace);
     }

@@ -78,11 +78,6 @@ static void a_trace_is_one_request_grouped_by_resource_and_scope(void **state) {
     tote__buffer_clear(&out);
 }
 
-/* A requests_take. */
-static struct receipt take(void *arg, const uint8_t *bytes, size_t size) {
-    return model_take(arg, bytes, size, 0);
-}
-
 static const char everything[] =
     "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":"
     "{\"stringValue\":\"shop\"}},{\"key\":\"list\",\"value\":{\"arrayValue\":{\"values\":["
@@ -108,7 +103,8 @@ static const char everything[] =
 /* Spec: opentelemetry-proto trace/v1/trace.proto */
 static void every_field_of_otlp_is_exported(void **state) {
     struct tote__buffer out = {.bytes = NULL};
-    struct receipt receipt = requests_from_json(everything, sizeof everything - 1, take, *state);
+    struct receipt receipt =
+        requests_from_json(everything, sizeof everything - 1, model_take_file, *state);
 
     assert_int_equal(receipt.outcome, TAKEN);
     assert_int_equal(receipt.invalid_values, 0);
@@ -131,7 +127,8 @@ static void a_resource_without_members_is_exported(void **state) {
                                "\"00000000000000000000000000000001\",\"spanId\":"
                                "\"0000000000000001\"}]}]}]}";
 
-    assert_int_equal(requests_from_json(json, sizeof json - 1, take, *state).outcome, TAKEN);
+    assert_int_equal(requests_from_json(json, sizeof json - 1, model_take_file, *state).outcome,
+                     TAKEN);
     assert_string_equal(export_text(*state, 1, &out), json);
     tote__buffer_clear(&out);
 }
@@ -140,7 +137,7 @@ static void without_memory_nothing_is_appended(void **state) {
     struct tote__buffer out = {.bytes = NULL};
     bool is_exported = false;
 
-    requests_from_json(everything, sizeof everything - 1, take, *state);
+    requests_from_json(everything, sizeof everything - 1, model_take_file, *state);
     for (long allocation = 0; !is_exported; allocation++) {
         memory.countdown = allocation;
         is_exported = export_otlp_json(find_trace(*state, 1), &out);

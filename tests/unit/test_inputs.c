@@ -11,15 +11,10 @@
 static const uint64_t base = 1700000000000000000;
 static const uint64_t ms = 1000000;
 
-/* A requests_take. */
-static struct receipt take(void *arg, const uint8_t *bytes, size_t size) {
-    return model_take(arg, bytes, size, 0);
-}
-
 static bool read_content(struct model *model, const void *content, size_t size,
                          struct receipt *sum) {
     *sum = (struct receipt){.outcome = TAKEN};
-    return requests_from_content("content", content, size, take, model, sum);
+    return requests_from_content("content", content, size, model_take_file, model, sum);
 }
 
 static bool read_text(struct model *model, const char *text) {
@@ -34,7 +29,7 @@ static void read_file(struct model *model, const char *name) {
     char path[512];
 
     snprintf(path, sizeof path, "%s/cli/files/%s", TOTE_TEST_SOURCE_DIR, name);
-    assert_true(requests_from_file(path, take, model, &sum));
+    assert_true(requests_from_file(path, model_take_file, model, &sum));
     assert_int_equal(sum.invalid_ids + sum.invalid_values + sum.left_out, 0);
 }
 

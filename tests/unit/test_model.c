@@ -9,11 +9,6 @@
 #include "requests.h"
 #include "test_model.h"
 
-/* A requests_take. */
-static struct receipt take(void *arg, const uint8_t *bytes, size_t size) {
-    return model_take(arg, bytes, size, 0);
-}
-
 static void spans_are_grouped_by_trace(void **state) {
     const struct test_span spans[] = {
         {.trace = 1,
@@ -296,7 +291,8 @@ static void a_trace_is_found_by_the_beginning_of_its_id(void **state) {
         "{\"traceId\":\"abcdef02000000000000000000000001\",\"spanId\":\"0000000000000001\"}"
         "]}]}]}";
 
-    assert_int_equal(requests_from_json(json, sizeof json - 1, take, model).outcome, TAKEN);
+    assert_int_equal(requests_from_json(json, sizeof json - 1, model_take_file, model).outcome,
+                     TAKEN);
     assert_non_null(model_find_text(model, "abcdef01000000000000000000000001"));
     assert_non_null(model_find_text(model, "ABCDEF02"));
     assert_null(model_find_text(model, "abcdef0")); /* both */
@@ -388,7 +384,7 @@ static const char *value_text(struct model *model, const char *value, struct tot
              "\"attributes\":[{\"key\":\"k\",\"value\":%s}]}]}]}]}",
              value);
     model_clear(model);
-    assert_int_equal(requests_from_json(json, strlen(json), take, model).outcome, TAKEN);
+    assert_int_equal(requests_from_json(json, strlen(json), model_take_file, model).outcome, TAKEN);
     assert_true(span_details_read(find_span(model, 1, 1), arena, &details));
     return details.attributes.items[0].value;
 }

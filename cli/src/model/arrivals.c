@@ -431,3 +431,7 @@ struct receipt model_take(struct model *model, const uint8_t *bytes, size_t size
     }
     return taking.receipt;
 }
+
+struct receipt model_take_file(void *model, const uint8_t *bytes, size_t size) {
+    return model_take(model, bytes, size, 0);
+}

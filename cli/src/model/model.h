@@ -51,6 +51,9 @@ void model_free(struct model *model);
  */
 struct receipt model_take(struct model *model, const uint8_t *bytes, size_t size, uint64_t now_ms);
 
+/* A requests_take for files: call model_take() with a model, at the time 0. */
+struct receipt model_take_file(void *model, const uint8_t *bytes, size_t size);
+
 void model_lock(struct model *model);
 void model_unlock(struct model *model);
 

@@ -376,10 +376,6 @@ static int serve(struct run_view *view) {
     return status;
 }
 
-static struct receipt take_from_file(void *arg, const uint8_t *bytes, size_t size) {
-    return model_take(arg, bytes, size, 0);
-}
-
 /* Check the traces of a file. Returns the exit status. */
 static int check_file(struct run_view *view) {
     struct receipt receipt = {.outcome = TAKEN};
@@ -387,7 +383,7 @@ static int check_file(struct run_view *view) {
     view->model = model_new(NULL);
     if (!view->model || !open_output(view, view->options->output, &view->output) ||
         !open_output(view, view->options->junit, &view->junit) ||
-        !requests_from_file(view->options->file, take_from_file, view->model, &receipt)) {
+        !requests_from_file(view->options->file, model_take_file, view->model, &receipt)) {
         return 1;
     }
     return show(view);

@@ -38,10 +38,6 @@ enum {
     GAP = 2
 };
 
-static struct receipt take(void *arg, const uint8_t *bytes, size_t size) {
-    return model_take(arg, bytes, size, 0);
-}
-
 /* Read files into a new model; NULL after an error, which is reported. */
 static struct model *read_files(const struct program_command *command, char *const *files,
                                 size_t count) {
@@ -51,7 +47,7 @@ static struct model *read_files(const struct program_command *command, char *con
     bool are_read = model;
 
     for (size_t i = 0; i < count && model; i++) {
-        are_read &= requests_from_file(files[i], take, model, &receipt);
+        are_read &= requests_from_file(files[i], model_take_file, model, &receipt);
     }
     receipt_describe(&receipt, text);
     if (*text) {
@@ -388,7 +384,8 @@ static int print_trace_of_viewer(const struct program_command *command, const ch
     } else if (code == OK) {
         struct model *model = model_new(NULL);
         struct receipt receipt = {.outcome = TAKEN};
-        if (model && requests_from_content(NULL, body.at, body.size, take, model, &receipt)) {
+        if (model &&
+            requests_from_content(NULL, body.at, body.size, model_take_file, model, &receipt)) {
             status = print_trace(command, model, id, false);
         } else {
             program_report(command, model ? "the response is not a trace" : "out of memory");
