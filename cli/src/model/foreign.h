@@ -58,6 +58,11 @@ void zipkin_convert(struct foreign *foreign, const json_t *root);
 
 /* For these: */
 
+/* Return the text of a member of an object; NULL: it is missing, or not a text. */
+static inline const char *foreign_text(const json_t *object, const char *key) {
+    return json_string_value(json_object_get(object, key));
+}
+
 /* Read an id of 8 or 16 bytes from hex digits; shorter ones are padded. Zeros if it is not one. */
 void foreign_read_id(uint8_t *id, size_t size, const char *hex);
 

@@ -13,10 +13,6 @@
 #include "tote/internal/base64.h"
 #include "tote/internal/record.h"
 
-static const char *text_of(const json_t *object, const char *key) {
-    return json_string_value(json_object_get(object, key));
-}
-
 static bool is_trace(const json_t *json) {
     return json_is_array(json_object_get(json, "spans")) &&
            (json_object_get(json, "processes") || json_object_get(json, "traceID"));
@@ -92,8 +88,8 @@ static void put_tags(struct foreign *foreign, struct tote__buffer *out, uint8_t 
     for (size_t i = 0; i < json_array_size(tags); i++) {
         const json_t *item = json_array_get(tags, i);
         const json_t *value = json_object_get(item, "value");
-        const char *key = text_of(item, "key");
-        const char *type = text_of(item, "type");
+        const char *key = foreign_text(item, "key");
+        const char *type = foreign_text(item, "type");
         const char *text = json_string_value(value);
         if (!key || !value) {
             leave_out(foreign);
@@ -121,8 +117,8 @@ static void put_logs(struct foreign *foreign, struct foreign_span *span, const j
         struct tote__buffer event = {.bytes = NULL};
         struct tote__buffer attributes = {.bytes = NULL};
         for (size_t j = 0; j < json_array_size(fields); j++) {
-            const char *key = text_of(json_array_get(fields, j), "key");
-            const char *value = text_of(json_array_get(fields, j), "value");
+            const char *key = foreign_text(json_array_get(fields, j), "key");
+            const char *value = foreign_text(json_array_get(fields, j), "value");
             name = key && value && strcmp(key, "event") == 0 ? value : name;
             message = key && value && strcmp(key, "message") == 0 ? value : message;
         }
@@ -150,9 +146,9 @@ static const json_t *find_parent(const json_t *references, const uint8_t trace_i
 
     for (size_t i = 0; i < json_array_size(references); i++) {
         const json_t *reference = json_array_get(references, i);
-        const char *type = text_of(reference, "refType");
+        const char *type = foreign_text(reference, "refType");
         uint8_t id[16];
-        foreign_read_id(id, sizeof id, text_of(reference, "traceID"));
+        foreign_read_id(id, sizeof id, foreign_text(reference, "traceID"));
         if (memcmp(id, trace_id, sizeof id) != 0) {
             continue;
         }
@@ -168,23 +164,23 @@ static const json_t *find_parent(const json_t *references, const uint8_t trace_i
 static void put_references(struct foreign *foreign, struct foreign_span *span, const json_t *json) {
     const json_t *references = json_object_get(json, "references");
     const json_t *parent = find_parent(references, span->trace_id);
-    const char *legacy = text_of(json, "parentSpanID");
+    const char *legacy = foreign_text(json, "parentSpanID");
 
     if (parent || legacy) {
         foreign_read_id(span->parent_id, sizeof span->parent_id,
-                        parent ? text_of(parent, "spanID") : legacy);
+                        parent ? foreign_text(parent, "spanID") : legacy);
     }
     for (size_t i = 0; i < json_array_size(references); i++) {
         const json_t *reference = json_array_get(references, i);
-        const char *type = text_of(reference, "refType");
+        const char *type = foreign_text(reference, "refType");
         struct tote__buffer link = {.bytes = NULL};
         uint8_t trace_id[16];
         uint8_t span_id[8];
         if (reference == parent) {
             continue;
         }
-        foreign_read_id(trace_id, sizeof trace_id, text_of(reference, "traceID"));
-        foreign_read_id(span_id, sizeof span_id, text_of(reference, "spanID"));
+        foreign_read_id(trace_id, sizeof trace_id, foreign_text(reference, "traceID"));
+        foreign_read_id(span_id, sizeof span_id, foreign_text(reference, "spanID"));
         foreign_put_bytes(foreign, &link, TOTE__LINK_TRACE_ID, trace_id, sizeof trace_id);
         foreign_put_bytes(foreign, &link, TOTE__LINK_SPAN_ID, span_id, sizeof span_id);
         foreign_put_attribute(
@@ -196,12 +192,12 @@ static void put_references(struct foreign *foreign, struct foreign_span *span, c
 }
 
 static void convert_span(struct foreign *foreign, const json_t *json, const json_t *trace) {
-    const char *trace_id = text_of(json, "traceID");
-    const char *process_id = text_of(json, "processID");
+    const char *trace_id = foreign_text(json, "traceID");
+    const char *process_id = foreign_text(json, "processID");
     const json_t *process = json_object_get(json, "process");
     uint64_t duration = foreign_read_time(json_object_get(json, "duration"));
     struct foreign_span span = {
-        .name = text_of(json, "operationName"),
+        .name = foreign_text(json, "operationName"),
         .start_unix_nano = foreign_read_time(json_object_get(json, "startTime")),
     };
 
@@ -209,10 +205,10 @@ static void convert_span(struct foreign *foreign, const json_t *json, const json
         process = json_object_get(json_object_get(trace, "processes"), process_id);
     }
     foreign_read_id(span.trace_id, sizeof span.trace_id,
-                    trace_id ? trace_id : text_of(trace, "traceID"));
-    foreign_read_id(span.id, sizeof span.id, text_of(json, "spanID"));
+                    trace_id ? trace_id : foreign_text(trace, "traceID"));
+    foreign_read_id(span.id, sizeof span.id, foreign_text(json, "spanID"));
     span.end_unix_nano = span.start_unix_nano + duration;
-    span.service = text_of(process, "serviceName");
+    span.service = foreign_text(process, "serviceName");
     put_tags(foreign, &span.resource, TOTE__TAG_RESOURCE_ATTRIBUTE,
              json_object_get(process, "tags"), NULL, NULL);
     put_tags(foreign, &span.attributes, TOTE__TAG_SPAN_ATTRIBUTE, json_object_get(json, "tags"),

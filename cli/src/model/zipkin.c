@@ -34,12 +34,8 @@ struct converting {
     struct table shared;
 };
 
-static const char *text_of(const json_t *object, const char *key) {
-    return json_string_value(json_object_get(object, key));
-}
-
 static bool is_span(const json_t *json) {
-    return text_of(json, "traceId") && text_of(json, "id");
+    return foreign_text(json, "traceId") && foreign_text(json, "id");
 }
 
 bool zipkin_is(const json_t *root) {
@@ -49,7 +45,7 @@ bool zipkin_is(const json_t *root) {
 }
 
 static const char *service_of(const json_t *json) {
-    const char *service = text_of(json_object_get(json, "localEndpoint"), "serviceName");
+    const char *service = foreign_text(json_object_get(json, "localEndpoint"), "serviceName");
 
     return service && *service ? service : NULL;
 }
@@ -71,8 +67,8 @@ static void note_shared(struct converting *converting, const json_t *json) {
 
     if (shared) {
         *shared = (struct shared_span){.service = service};
-        foreign_read_id(shared->trace_id, sizeof shared->trace_id, text_of(json, "traceId"));
-        foreign_read_id(shared->id, sizeof shared->id, text_of(json, "id"));
+        foreign_read_id(shared->trace_id, sizeof shared->trace_id, foreign_text(json, "traceId"));
+        foreign_read_id(shared->id, sizeof shared->id, foreign_text(json, "id"));
         table_add(&converting->shared, &shared->entry, hash_span(shared->trace_id, shared->id));
     }
 }
@@ -117,8 +113,8 @@ static void put_tags(struct foreign *foreign, struct foreign_span *span, json_t 
 static void put_remote(struct foreign *foreign, struct foreign_span *span, const json_t *remote) {
     const json_t *port = json_object_get(remote, "port");
     const char *address =
-        text_of(remote, "ipv4") ? text_of(remote, "ipv4") : text_of(remote, "ipv6");
-    const char *service = text_of(remote, "serviceName");
+        foreign_text(remote, "ipv4") ? foreign_text(remote, "ipv4") : foreign_text(remote, "ipv6");
+    const char *service = foreign_text(remote, "serviceName");
     struct tote__buffer *out = &span->attributes;
 
     if (service && *service) {
@@ -142,7 +138,7 @@ static void put_annotations(struct foreign *foreign, struct foreign_span *span,
         struct tote__buffer event = {.bytes = NULL};
         foreign_put_time(foreign, &event, TOTE__EVENT_TIME,
                          foreign_read_time(json_object_get(annotation, "timestamp")));
-        foreign_put_text(foreign, &event, TOTE__EVENT_NAME, text_of(annotation, "value"));
+        foreign_put_text(foreign, &event, TOTE__EVENT_NAME, foreign_text(annotation, "value"));
         foreign_put_message(foreign, &span->events, TOTE__SPAN_EVENT, &event);
         tote__buffer_clear(&event);
     }
@@ -152,15 +148,15 @@ static void convert_span(struct converting *converting, const json_t *json) {
     struct foreign *foreign = converting->foreign;
     const json_t *duration = json_object_get(json, "duration"); /* none: unfinished */
     struct foreign_span span = {
-        .name = text_of(json, "name"),
-        .kind = text_of(json, "kind"),
+        .name = foreign_text(json, "name"),
+        .kind = foreign_text(json, "kind"),
         .service = service_of(json),
         .start_unix_nano = foreign_read_time(json_object_get(json, "timestamp")),
     };
 
-    foreign_read_id(span.trace_id, sizeof span.trace_id, text_of(json, "traceId"));
-    foreign_read_id(span.id, sizeof span.id, text_of(json, "id"));
-    foreign_read_id(span.parent_id, sizeof span.parent_id, text_of(json, "parentId"));
+    foreign_read_id(span.trace_id, sizeof span.trace_id, foreign_text(json, "traceId"));
+    foreign_read_id(span.id, sizeof span.id, foreign_text(json, "id"));
+    foreign_read_id(span.parent_id, sizeof span.parent_id, foreign_text(json, "parentId"));
     span.end_unix_nano = duration ? span.start_unix_nano + foreign_read_time(duration) : 0;
     if (is_shared(json)) {
         memcpy(span.parent_id, span.id, sizeof span.id);
