@@ -206,20 +206,18 @@ static bool start(struct receivers *receivers, const struct view_options *option
     return true;
 }
 
-/* How many traces are still to be drawn. */
-struct drawing_files {
-    unsigned left;
-};
-
-/* A requests_take, for files: traces over the limits are drawn at once, the others at the end. */
+/*
+ * A requests_take, for files: traces over the limits are drawn at once, the others at the end.
+ * `arg`: how many are still to be drawn.
+ */
 static struct receipt collect_from_file(void *arg, const uint8_t *bytes, size_t size) {
-    struct drawing_files *drawing = arg;
+    unsigned *left = arg;
 
-    drawing->left -= plain_draw(&plain, 0, false, drawing->left);
-    if (!drawing->left) {
+    *left -= plain_draw(&plain, 0, false, *left);
+    if (!*left) {
         return (struct receipt){.outcome = TAKEN};
     }
-    return model_take(plain.model, bytes, size, 0);
+    return model_take_file(plain.model, bytes, size);
 }
 
 /* Returns false if out of memory. */
@@ -288,7 +286,7 @@ static int show_files(char *const *files, size_t count) {
 }
 
 int view_files(const struct view_options *options, char *const *files, size_t count) {
-    struct drawing_files drawing = {options->count ? options->count : UINT_MAX};
+    unsigned left = options->count ? options->count : UINT_MAX;
     bool are_read = true;
 
     if (!start_plain(options, UINT_MAX)) {
@@ -299,10 +297,10 @@ int view_files(const struct view_options *options, char *const *files, size_t co
         model_free(plain.model);
         return status;
     }
-    for (size_t i = 0; i < count && drawing.left; i++) {
-        are_read &= requests_from_file(files[i], collect_from_file, &drawing, &counts);
+    for (size_t i = 0; i < count && left; i++) {
+        are_read &= requests_from_file(files[i], collect_from_file, &left, &counts);
     }
-    plain_draw(&plain, 0, true, drawing.left);
+    plain_draw(&plain, 0, true, left);
     are_read &= !counts.invalid_ids && !counts.left_out;
     report();
     model_free(plain.model);
