@@ -57,4 +57,14 @@ static inline struct trace_span *find_span(struct model *model, unsigned trace, 
     return model_find_span(find_trace(model, trace), id);
 }
 
+/* How often a drawing contains a text. */
+static inline size_t count_of(const char *text, const char *what) {
+    size_t count = 0;
+
+    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) {
+        count++;
+    }
+    return count;
+}
+
 #endif

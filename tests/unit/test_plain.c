@@ -81,15 +81,6 @@ static const char *draw(struct fixture *fixture, uint64_t now_ms, bool all, unsi
     return fixture->text;
 }
 
-static size_t count_of(const char *text, const char *what) {
-    size_t count = 0;
-
-    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) {
-        count++;
-    }
-    return count;
-}
-
 /* Expect that the traces with these numbers are drawn, in this order. */
 static void expect_traces(struct fixture *fixture, uint64_t now_ms, const char *numbers) {
     const char *text = draw(fixture, now_ms, false, 100, (unsigned)strlen(numbers));

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "model.h"
 #include "terminal.h"
-#include "test_spans.h"
+#include "test_model.h"
 #include "waterfall.h"
 
 enum { MOST_SPANS = 2001 };
@@ -61,14 +60,6 @@ static struct test_span *add(struct fixture *fixture, unsigned id, unsigned pare
     return span;
 }
 
-static void send(struct model *model, const struct test_span *spans, size_t count) {
-    struct tote__buffer request = {.bytes = NULL};
-
-    put_test_request(&request, spans, count);
-    assert_int_equal(model_take(model, request.bytes, request.size, 0).outcome, TAKEN);
-    tote__buffer_clear(&request);
-}
-
 /* Draw the newest trace. */
 static const char *draw_newest(struct fixture *fixture, struct terminal terminal,
                                struct model *model) {
@@ -87,7 +78,7 @@ static const char *draw_on(struct fixture *fixture, struct terminal terminal) {
     struct model *model = model_new(NULL);
 
     assert_non_null(model);
-    send(model, fixture->spans, fixture->count);
+    send_spans(model, fixture->spans, fixture->count);
     draw_newest(fixture, terminal, model);
     model_free(model);
     return fixture->text;
@@ -99,15 +90,6 @@ static const char *draw(struct fixture *fixture, size_t width) {
 
 static const char *draw_ascii(struct fixture *fixture, size_t width) {
     return draw_on(fixture, (struct terminal){.width = width});
-}
-
-static size_t count_of(const char *text, const char *what) {
-    size_t count = 0;
-
-    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) {
-        count++;
-    }
-    return count;
 }
 
 /* The columns of the longest line. */
@@ -613,9 +595,9 @@ static void a_trace_that_is_drawn_again_has_the_number_of_late_spans_in_its_head
     add(f, 1, 0, "root", 0, 100);
     add(f, 2, 1, "late", 10, 100);
     add(f, 3, 1, "late too", 20, 100);
-    send(model, f->spans, 1);
+    send_spans(model, f->spans, 1);
     assert_null(strstr(draw_newest(f, terminal, model), "again"));
-    send(model, f->spans, 3);
+    send_spans(model, f->spans, 3);
     assert_non_null(
         strstr(draw_newest(f, terminal, model), "1 \u00b7 again, 2 more \u00b7 3 spans"));
     assert_int_equal(count_of(f->text, "root"), 1);
