@@ -13,7 +13,6 @@
 #include "analysis.h"
 #include "decode.h"
 #include "model.h"
-#include "terminal.h"
 #include "tote/internal/buffer.h"
 #include "tote/internal/text.h"
 

@@ -6,8 +6,6 @@
  */
 #include "table.h"
 
-#include <string.h>
-
 #include "tote/internal/memory.h"
 
 static struct table_entry **bucket_of(const struct table *table, uint64_t hash) {

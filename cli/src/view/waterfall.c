@@ -11,7 +11,6 @@
  */
 #include "waterfall.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
