@@ -23,18 +23,25 @@ enum {
     FILE_MOST = 1 << 30 /* memory of a JSON value; a file may be one, and is not from a network */
 };
 
-static const char byte_order_mark[] = "\xEF\xBB\xBF";
+/* Return the text after its byte order mark, if it has one. */
+static const char *skip_mark(const void *text, size_t *size) {
+    static const char mark[] = "\xEF\xBB\xBF";
+    const size_t length = sizeof mark - 1;
+    const bool has_mark = *size >= length && memcmp(text, mark, length) == 0;
+
+    if (!has_mark) {
+        return text;
+    }
+    *size -= length;
+    return (const char *)text + length;
+}
 
 struct receipt requests_from_json(const void *json, size_t size, requests_take *take, void *arg) {
-    size_t mark = sizeof byte_order_mark - 1;
-
-    if (size >= mark && memcmp(json, byte_order_mark, mark) == 0) {
-        json = (const char *)json + mark;
-        size -= mark;
-    }
-    char *repaired = json_repair(json, size, &size);
-    struct json_request request = json_to_request(repaired ? repaired : json, size);
+    const char *text = skip_mark(json, &size);
+    char *repaired = json_repair(text, size, &size);
+    struct json_request request = json_to_request(repaired ? repaired : text, size);
     struct receipt receipt = request.receipt;
+
     if (receipt.outcome == TAKEN) {
         receipt = take(arg, request.protobuf.at, request.protobuf.size);
         receipt_add(&receipt, &request.receipt);
@@ -292,17 +299,12 @@ static bool take_protobuf(const struct reading *reading, const uint8_t *bytes, s
 /* Protobuf may look like text, for example "\n{", but text is never a whole request in protobuf. */
 static bool take_content(const char *name, const uint8_t *bytes, size_t size,
                          const struct reading *reading) {
-    size_t mark = sizeof byte_order_mark - 1;
-
     if (take_protobuf(reading, bytes, size)) {
         return true;
     }
-    if (size >= mark && memcmp(bytes, byte_order_mark, mark) == 0) {
-        bytes += mark;
-        size -= mark;
-    }
-    char *repaired = json_repair((const char *)bytes, size, &size);
-    bool is_taken = take_text(name, repaired ? repaired : (const char *)bytes, size, reading);
+    const char *text = skip_mark(bytes, &size);
+    char *repaired = json_repair(text, size, &size);
+    bool is_taken = take_text(name, repaired ? repaired : text, size, reading);
     free(repaired);
     return is_taken;
 }
