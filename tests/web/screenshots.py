@@ -110,7 +110,8 @@ class Order:
         root = self.span("frontend", "GET " + path, 2, 0, end + 4, None, {
             "http.request.method": "GET", "url.path": path,
             "http.response.status_code": 502 if is_broken else 200}, **more)
-        self.span("frontend", "GET /stock", 3, 1, end, root, {"server.address": "inventory"}, **more)
+        self.span("frontend", "GET /stock", 3, 1, end, root, {"server.address": "inventory"},
+                  **more)
         return self
 
 
@@ -125,10 +126,8 @@ def main(tote):
     viewer = test_page.Viewer(tote, folder)
     page = test_page.Browser(folder, shutil.which("chromium"), shutil.which("chromedriver"))
     choose = random.Random(4)
-    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
     try:
-        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": 1280, "height": 760, "deviceScaleFactor": 1, "mobile": False})
+        page.set_screen(1280, 760)
         ages = iter(range(95_000, 0, -9_000))
         for path in ("/", "/item/lamp", "/item/chair"):
             viewer.post(request(Order(choose, next(ages)).browse(path).services))
@@ -139,7 +138,7 @@ def main(tote):
         viewer.post(request(declined.services))
         viewer.post(request(Order(choose, next(ages)).buy(1.1).services))
         page.open(viewer.url)
-        page.wait("all traces", lambda: len(page.all("a[data-trace]")) == 10)
+        page.wait_traces(10)
         take(page, "web-list.png")
         page.open(viewer.url + "/#/map")
         page.wait("the map", lambda: page.all("#map svg .node"))
@@ -148,7 +147,7 @@ def main(tote):
         page.keys("e", "e", "e", "e", "e", selector="#scroller")
         page.js("document.activeElement.blur()")
         take(page, "web-waterfall.png")
-        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": dark})
+        page.set_dark(True)
         page.open_trace(viewer, declined.trace)
         page.click("#tab-flame")
         take(page, "web-flame-dark.png")

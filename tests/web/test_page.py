@@ -4,6 +4,7 @@
 
 test_page.py TOTE [WORD]...    only the tests whose names contain a word, and the first one
 """
+import contextlib
 import json
 import pathlib
 import random
@@ -149,7 +150,8 @@ class Browser:
     def open(self, url):
         self.driver.get("about:blank")
         self.driver.get(url)
-        self.wait("the page starts", lambda: self.js("return document.documentElement.dataset.theme"))
+        self.wait("the page starts",
+                  lambda: self.js("return document.documentElement.dataset.theme"))
 
     def open_trace(self, viewer, trace=TRACE, more=""):
         self.open(viewer.url + "/#/trace/" + trace + more)
@@ -168,6 +170,10 @@ class Browser:
         return self.js("const row = document.querySelector('#rows [aria-selected=true]');"
                        "return row ? row.getAttribute('aria-label').split(',')[0] : ''")
 
+    def wait_traces(self, count):
+        self.wait("the list has %d traces" % count,
+                  lambda: len(self.all("a[data-trace]")) == count)
+
     def wait_names(self, *names):
         self.wait("the rows are " + str(names), lambda: self.names() == list(names))
 
@@ -177,6 +183,36 @@ class Browser:
     def body(self):
         """Send keys to the page, not to an element with keys of its own."""
         self.js("document.activeElement.blur(); document.getElementById('scroller').focus()")
+
+    def type(self, text, selector):
+        """Replace the text of an input."""
+        self.find(selector).clear()
+        self.keys(text, selector=selector)
+
+    def cdp(self, command, **values):
+        self.driver.execute_cdp_cmd(command, values)
+
+    def set_dark(self, is_dark):
+        """Prefer dark colours, as a setting of the system."""
+        self.cdp("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": "dark"}] if is_dark else [])
+
+    def set_screen(self, width, height, scale=1):
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                 deviceScaleFactor=scale, mobile=False)
+
+    @contextlib.contextmanager
+    def screen_of(self, width, height, scale=1):
+        """A screen of this size, for the statements of a `with`."""
+        self.set_screen(width, height, scale)
+        try:
+            yield
+        finally:
+            self.cdp("Emulation.clearDeviceMetricsOverride")
+
+    def clipboard(self):
+        return self.driver.execute_async_script(
+            "navigator.clipboard.readText().then(arguments[0])")
 
     def downloaded(self, name):
         path = self.folder / name
@@ -197,14 +233,14 @@ def test_a_trace_appears_in_the_list_without_a_reload(page, viewer):
               + viewer.url in page.text("#list-empty"))
     page.wait("the page is live", lambda: page.text("#live") == "live")
     viewer.post(shop(OTHER, slow=3))
-    page.wait("the first trace", lambda: len(page.all("a[data-trace]")) == 1)
+    page.wait_traces(1)
     first = page.find("a[data-trace]")
     viewer.post(shop())
-    page.wait("the second trace", lambda: len(page.all("a[data-trace]")) == 2)
+    page.wait_traces(2)
     first.click() # it is still the same element: a click that has begun is not lost
     page.wait("the trace", lambda: OTHER in page.driver.current_url)
     page.open(viewer.url)
-    page.wait("both", lambda: len(page.all("a[data-trace]")) == 2)
+    page.wait_traces(2)
     row = page.find("tbody tr").text
     for part in ("GET /buy", "shop", "bank", "5", "1 error", "100 ms"):
         assert part in row, (part, row)
@@ -212,20 +248,19 @@ def test_a_trace_appears_in_the_list_without_a_reload(page, viewer):
 
 def test_the_list_is_filtered_and_sorted_by_the_server(page, viewer):
     page.open(viewer.url)
-    page.wait("two traces", lambda: len(page.all("a[data-trace]")) == 2)
+    page.wait_traces(2)
     page.keys("duration>200ms", selector="#filter")
-    page.wait("one trace", lambda: len(page.all("a[data-trace]")) == 1)
+    page.wait_traces(1)
     assert page.find("a[data-trace]").get_attribute("data-trace") == OTHER
     assert "1 of 2" in page.text("#list-count")
-    page.find("#filter").clear()
-    page.keys('name="GET', selector="#filter")
+    page.type('name="GET', "#filter")
     page.wait("the problem is displayed", lambda: "column" in page.text("#filter-problem"))
     assert page.find("#filter").get_attribute("aria-invalid") == "true"
     # Browsers report each response with an error status.
     assert all("/api/traces?" in problem and " 400 " in problem for problem in page.problems())
     page.find("#filter").clear()
     page.keys(Keys.SPACE, Keys.BACKSPACE, selector="#filter")
-    page.wait("two traces again", lambda: len(page.all("a[data-trace]")) == 2)
+    page.wait_traces(2)
     page.driver.find_element(By.XPATH, "//th/button[text()='Duration']").click()
     page.wait("the longest trace is first", lambda:
               page.find("a[data-trace]").get_attribute("data-trace") == OTHER)
@@ -234,7 +269,7 @@ def test_the_list_is_filtered_and_sorted_by_the_server(page, viewer):
 
 def test_a_click_and_keys_move_through_a_trace(page, viewer):
     page.open(viewer.url)
-    page.wait("two traces", lambda: len(page.all("a[data-trace]")) == 2)
+    page.wait_traces(2)
     page.click("a[data-trace='%s']" % TRACE)
     page.wait_names(*ALL)
     levels = [row.get_attribute("aria-level") for row in page.all("#rows [role=treeitem]")]
@@ -304,11 +339,9 @@ def test_search_counts_matches_and_jumps(page, viewer):
                            ("duration>=60ms", 3), ('"card declined"', 1), ("amount=42", 1),
                            ("kind=internal root=1", 1), ("event=exception", 1),
                            ("user!=bob", 1), ("-user=ann", 4), ("link~0af7", 1)):
-        page.find("#search").clear()
-        page.keys(query, selector="#search")
+        page.type(query, "#search")
         page.wait(query, lambda: page.text("#search-count").endswith(" of %d" % matches))
-    page.find("#search").clear()
-    page.keys("duration>x", selector="#search")
+    page.type("duration>x", "#search")
     page.wait("the problem", lambda: "needs a duration" in page.text("#search-count"))
 
 
@@ -344,17 +377,16 @@ def test_details_have_attributes_events_and_links_that_jump(page, viewer):
     for part in ("charge", "card declined", "exception", "no funds", "+40.0 ms", "service.name",
                  "bank", "test"):
         assert part in detail, (part, detail)
-    page.driver.execute_cdp_cmd("Browser.grantPermissions", {
-        "origin": viewer.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    page.cdp("Browser.grantPermissions", origin=viewer.url,
+             permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
     page.keys("y", selector="#scroller")
     page.wait("a message", lambda: page.text("#toast") == "Span copied")
-    copied = page.driver.execute_async_script(
-        "navigator.clipboard.readText().then(arguments[0])")
+    copied = page.clipboard()
     spans = json.loads(copied)["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert [item["name"] for item in spans] == ["charge"], copied
     page.keys("c", selector="#scroller")
     page.wait("a message", lambda: page.text("#toast") == "Link copied")
-    link = page.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    link = page.clipboard()
     page.keys("k", selector="#scroller")
     page.wait_selected("POST /pay")
     page.click("#detail a")
@@ -399,7 +431,7 @@ def test_two_traces_are_compared(page, viewer):
     bank[0]["endTimeUnixNano"] = str(START + 150_000_000)
     viewer.post(third)
     page.open(viewer.url)
-    page.wait("three traces", lambda: len(page.all("a[data-trace]")) == 3)
+    page.wait_traces(3)
     assert not page.find("#compare").is_enabled()
     page.click("[data-mark='%s']" % TRACE)
     page.click("[data-mark='%s']" % ("c" * 32))
@@ -514,8 +546,7 @@ def test_hostile_text_is_only_text(page, viewer):
 
 
 def test_dark_and_light(page, viewer):
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-        "features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+    page.set_dark(True)
     page.open_trace(viewer)
     back = lambda: page.js("return getComputedStyle(document.body).backgroundColor")
     dark = back()
@@ -525,42 +556,40 @@ def test_dark_and_light(page, viewer):
     page.open_trace(viewer)
     assert back() != dark, "the choice is kept"
     page.js("localStorage.clear()")
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    page.set_dark(False)
 
 
 def test_400_pixels_are_sufficient(page, viewer):
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": 400, "height": 800, "deviceScaleFactor": 2, "mobile": False})
-    for path in ("/#/traces", "/#/trace/" + TRACE + "?span=%016x" % 3, "/#/map",
-                 "/#/compare/" + TRACE + "/" + OTHER):
-        page.open(viewer.url + path)
-        page.wait("it is drawn", lambda: "GET /buy" in page.text("body") or page.all("#map svg"))
-        width = page.js("return document.documentElement.scrollWidth")
-        assert width <= 400, (path, width)
-        wide = page.js("return [...document.querySelectorAll('header.top *, .bar > *, .title > *')]"
-                       ".filter((item) => item.getClientRects().length && "
-                       "!item.matches('.hidden-text') && item.getBoundingClientRect().right > 401)"
-                       ".map((item) => item.outerHTML.slice(0, 80))")
-        assert not wide, (path, wide)
-    page.open_trace(viewer, more="?span=%016x" % 3)
-    box = page.find("#detail").rect
-    assert box["width"] > 350 and box["y"] + box["height"] <= 801, box
-    assert page.find("#scroller").rect["height"] > 100
-    page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with page.screen_of(400, 800, 2):
+        for path in ("/#/traces", "/#/trace/" + TRACE + "?span=%016x" % 3, "/#/map",
+                     "/#/compare/" + TRACE + "/" + OTHER):
+            page.open(viewer.url + path)
+            page.wait("it is drawn",
+                      lambda: "GET /buy" in page.text("body") or page.all("#map svg"))
+            width = page.js("return document.documentElement.scrollWidth")
+            assert width <= 400, (path, width)
+            wide = page.js("""
+                const items = document.querySelectorAll('header.top *, .bar > *, .title > *');
+                return [...items].filter((item) => item.getClientRects().length &&
+                    !item.matches('.hidden-text') && item.getBoundingClientRect().right > 401)
+                    .map((item) => item.outerHTML.slice(0, 80));""")
+            assert not wide, (path, wide)
+        page.open_trace(viewer, more="?span=%016x" % 3)
+        box = page.find("#detail").rect
+        assert box["width"] > 350 and box["y"] + box["height"] <= 801, box
+        assert page.find("#scroller").rect["height"] > 100
 
 
 def test_a_span_that_is_selected_is_visible_on_a_narrow_screen(page, viewer):
     trace = "9" * 32
     viewer.post(request({"shop": [span(i, "row %d" % i, 0, 10, i > 1 and 1, trace)
                                   for i in range(1, 61)]}))
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False})
-    page.open_trace(viewer, trace)
-    page.keys(Keys.END, selector="#scroller")
-    page.wait_selected("row 60")
-    row = page.find("#rows [aria-selected=true]").rect
-    assert row["y"] + row["height"] <= page.find("#detail").rect["y"] + 1, row
-    page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with page.screen_of(400, 800):
+        page.open_trace(viewer, trace)
+        page.keys(Keys.END, selector="#scroller")
+        page.wait_selected("row 60")
+        row = page.find("#rows [aria-selected=true]").rect
+        assert row["y"] + row["height"] <= page.find("#detail").rect["y"] + 1, row
 
 
 def test_names_stay_in_their_boxes_on_the_map(page, viewer):
@@ -682,7 +711,7 @@ def test_the_page_finds_a_viewer_that_starts_again(page, viewer):
         page.wait("it is live again", lambda: page.text("#live") == "live")
         page.wait("the traces are gone", lambda: page.find("#list-empty").is_displayed())
         again.post(shop())
-        page.wait("a new trace", lambda: len(page.all("a[data-trace]")) == 1)
+        page.wait_traces(1)
     finally:
         again.stop()
         page.driver.get("about:blank")
