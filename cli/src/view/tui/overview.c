@@ -282,7 +282,7 @@ void overview_clear(struct ui *ui, int argument) {
     ui->list.is_stale = true;
 }
 
-/* Return the columns of the title and the arrow of a column. */
+/* Return the width of a column; 0: it is not shown. */
 static size_t width_of(const struct ui *ui, enum list_column column) {
     size_t width = ui->surface.columns;
 
