@@ -169,6 +169,24 @@ static inline CURLcode tote__off_curl_perform(CURL *easy, const tote_curl_option
     TOTE__OFF_POINTER(const tote_text_map_setter *, (tote_curl_list_setter)(__VA_ARGS__))
 #endif
 
+#ifdef TOTE__OFF_INSTRUMENTATION_DATABASE
+#define tote_database_start(...) TOTE__OFF_POINTER(tote_span *, (tote_database_start)(__VA_ARGS__))
+#define tote_database_set_error(...) TOTE__OFF((tote_database_set_error)(__VA_ARGS__))
+#define tote_database_set_rows(...) TOTE__OFF((tote_database_set_rows)(__VA_ARGS__))
+#define tote_database_sanitize(buffer, size, system, query, query_length) \
+    (TOTE__OFF((tote_database_sanitize)(buffer, size, system, query, query_length)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_database_summarize(buffer, size, system, query, query_length) \
+    (TOTE__OFF((tote_database_summarize)(buffer, size, system, query, query_length)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_database_wants_comment(...) TOTE__OFF_BOOL((tote_database_wants_comment)(__VA_ARGS__))
+#define tote_database_inject_comment(buffer, size, system, query, query_length, context) \
+    (TOTE__OFF((tote_database_inject_comment)(buffer, size, system, query, query_length, context)), \
+    tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_database_extract_comment(...) \
+    TOTE__OFF_POINTER(tote_context *, (tote_database_extract_comment)(__VA_ARGS__))
+#endif
+
 #ifdef TOTE__OFF_DELIVERY
 #define tote_span_exporter_delivery_new(...) \
     TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_delivery_new)(__VA_ARGS__))
