@@ -165,6 +165,46 @@ macro(tote_library_target target kind export_name output)
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 endmacro()
 
+# tote_preload(NAME [MODULE] EXPORTS functions SOURCES ... [ON components whose headers it sees]
+#   [COMPONENTS whose objects it contains] [LINK private dependencies])
+#
+# Define tote-preload-NAME.so, for LD_PRELOAD, with the parts of instrumentation/preload that it calls. The functions
+# have no symbol versions: they take the place of those of any version. A MODULE is loaded by a preload object.
+function(tote_preload name)
+    cmake_parse_arguments(arg "MODULE" "" "EXPORTS;SOURCES;ON;COMPONENTS;LINK" ${ARGN})
+    set(target tote_preload_${name})
+    set(objects ${arg_COMPONENTS})
+    list(TRANSFORM objects REPLACE "(.+)" "$<TARGET_OBJECTS:tote_\\1_objects>")
+    list(TRANSFORM arg_ON REPLACE "(.+)" "tote_\\1_headers")
+    set(kind SHARED)
+    if(arg_MODULE)
+        set(kind MODULE)
+    endif()
+    add_library(${target} ${kind} ${arg_SOURCES} ${objects})
+    set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME tote-preload-${name}
+        EXPORT_NAME preload_${name} C_EXTENSIONS OFF INSTALL_RPATH "$ORIGIN" BUILD_RPATH "$ORIGIN")
+    target_link_libraries(${target} PRIVATE tote_flags ${arg_ON} tote_preload_parts ${arg_LINK}
+        Threads::Threads ${CMAKE_DL_LIBS})
+
+    set(script ${CMAKE_CURRENT_BINARY_DIR}/tote-preload-${name}.map)
+    string(JOIN "; " exports ${arg_EXPORTS})
+    file(CONFIGURE OUTPUT ${script} @ONLY CONTENT "{ global: @exports@; local: *; };\n")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${script})
+    target_link_options(${target} PRIVATE -Wl,--version-script=${script} -Wl,-z,nodelete -Wl,--gc-sections)
+    if(NOT TOTE_SANITIZE)
+        target_link_options(${target} PRIVATE -Wl,-z,defs)
+    endif()
+
+    set(export "")
+    if(NOT arg_MODULE)
+        set(export EXPORT tote-targets)
+        add_library(tote::preload_${name} ALIAS ${target})
+        set_property(GLOBAL APPEND PROPERTY TOTE_PRELOADS ${name})
+        set_property(GLOBAL PROPERTY TOTE_PRELOAD_EXPORTS_${name} ${arg_EXPORTS})
+    endif()
+    install(TARGETS ${target} ${export} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
+endfunction()
+
 # tote_pkgconfig(OUTPUT BASE LINK_NAMES STATIC_FLAGS): write OUTPUT.pc, whose prefix is relative to its location. The
 # names are not in Requires.private: a static libtote is linked with a shared libcurl, and
 # Requires.private would require everything that a static libcurl needs.

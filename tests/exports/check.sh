@@ -6,6 +6,7 @@
 # check.sh shared LIBRARY COMPILER FOLDER... [-- FOLDER...]: the dynamic symbols
 #   are the functions declared with default visibility in the headers under the
 #   folders, and have symbol versions. Headers after -- are only on the include path.
+# check.sh preload LIBRARY NAME...: the dynamic symbols are these, without versions.
 # check.sh static LIBRARY: only global symbols tote_* are defined.
 # The exception is otel_thread_ctx_v1, the name under which profilers find a thread's context.
 # check.sh needs LIBRARY NAME...: it is linked to no other libraries.
@@ -70,6 +71,9 @@ shared)
         exit 1
     fi
     echo "$(symbols --dynamic | wc -l) symbols, each declared and with its version"
+    ;;
+preload)
+    diff <(printf '%s\n' "$@" | sort) <(versioned --dynamic) || { echo "< interposed, > exported"; exit 1; }
     ;;
 static)
     if symbols | grep -vE '^(tote_.*|otel_thread_ctx_v1)$'; then

@@ -1,32 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * agent.c - the SDK for programs that are not changed
- *
- * It starts at the first transfer, unless the program has an SDK, and is configured by the OTEL_*
- * variables. It continues the trace of the environment, and is closed when the program exits.
+ * agent.c - requests of the preload object, and the SDK that exports by the program's libcurl
  *
  * Tests: tests/examples/test_preload_curl.sh
  */
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent.h"
 #include "tote/diagnostics.h"
-#include "tote/environment.h"
-#include "tote/tote.h"
 
-enum { CLOSE_TIMEOUT_MS = 2000, VERSION_7_88 = 0x075800 };
+enum { VERSION_7_88 = 0x075800 };
 
 const struct preload_library *agent_exporters_library;
 
 static struct {
-    pthread_once_t once;
     struct preload_library *(*load)(const char *name);
     _Atomic(const struct preload_library *) first; /* the libcurl of the first transfer */
-    tote_sdk *sdk;
-    tote_context *remote; /* extracted from the environment */
-} state = {.once = PTHREAD_ONCE_INIT};
+} state;
 
 /* Whether the exporter can use this libcurl on its own thread; it needs TLS. */
 static bool is_fit(const struct preload_library *library) {
@@ -53,41 +43,28 @@ static const struct preload_library *choose_library(void) {
     return is_fit(other) ? other : NULL;
 }
 
-static void close_sdk(void) {
-    tote_sdk_close(&state.sdk, CLOSE_TIMEOUT_MS);
-}
-
-static void start_sdk(void) {
-    tote_tracer_provider *provider = tote_tracer_provider_ref_global();
-
-    if (provider) { /* the program has an SDK */
-        tote_tracer_provider_unref(provider);
-    } else if ((agent_exporters_library = choose_library())) {
-        state.sdk = tote_sdk_start(NULL);
-        atexit(close_sdk); /* runs before the handlers of libcurl and TLS, registered earlier */
-    } else {
+bool tote__preload_find_sdk(struct tote__preload_sdk *sdk) {
+    if (!(agent_exporters_library = choose_library())) {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "preload",
             "transfers are not traced: the exporter needs a libcurl with TLS, 7.88 or newer");
+        return false;
     }
-    /* With the propagators that the start has set. */
-    state.remote = tote_extract_environment(tote_context_root(), NULL);
+    *sdk = (struct tote__preload_sdk){.start = tote_sdk_start, .close = tote_sdk_close};
+    return true;
 }
 
-/* The parent is the current context, or that of the environment if none is attached. */
 static bool begin(tote_curl_request **request, const struct preload_library *library,
                   const struct tote__transfer *transfer, enum tote__scheme scheme,
                   const CURLU *parts) {
     const struct preload_library *none = NULL;
 
     atomic_compare_exchange_strong(&state.first, &none, library);
-    pthread_once(&state.once, start_sdk);
+    const tote_context *parent = tote__preload_parent();
     if (!*request && !(*request = tote__curl_attach(transfer))) {
         return false;
     }
-    const tote_context *current = tote_context_current();
-    tote__curl_start(*request, current == tote_context_root() ? state.remote : current, scheme,
-                     parts);
+    tote__curl_start(*request, parent, scheme, parts);
     return true;
 }
 

@@ -22,12 +22,38 @@
 
 #include "preload.h"
 
-#define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
+#define CALLER TOTE__PRELOAD_CALLER
 
 /* Set in curl_easy_perform() and curl_easy_cleanup(), which call the multi interface of libcurl. */
 static _Thread_local struct preload_library *entered __attribute__((tls_model("initial-exec")));
 
 static const struct preload_agent *agent;
+
+static struct tote__preload_table handles = {.size = sizeof(struct preload_handle)};
+
+static struct preload_handle *find_handle(const void *handle) {
+    return (struct preload_handle *)tote__preload_handle_find(&handles, handle);
+}
+
+static struct preload_handle *add_handle(const void *handle, struct preload_library *library) {
+    struct preload_handle *added =
+        (struct preload_handle *)tote__preload_handle_add(&handles, handle);
+
+    if (added) {
+        added->library = library;
+    }
+    return added;
+}
+
+/* Forget the options of the handle. Requires that nothing is attached to it. */
+static void reset_handle(struct preload_handle *known) {
+    known->headers = NULL;
+    known->prereq = NULL;
+    known->prereq_data = NULL;
+    known->url = NULL;
+    known->default_scheme = TOTE__SCHEME_UNKNOWN;
+    known->has_api_request = false;
+}
 
 /* Write to standard error without SIGPIPE. */
 static void report(const char *reason) {
@@ -71,7 +97,8 @@ static bool get_agent(void) {
 static struct preload_library *calls_itself(void *caller) {
     uintptr_t address = (uintptr_t)caller;
 
-    return entered && address >= entered->start && address < entered->end ? entered : NULL;
+    return entered && address >= entered->base.start && address < entered->base.end ? entered
+                                                                                    : NULL;
 }
 
 /* Return the libcurl of the handle, or that of the caller if the handle is unknown. */
@@ -126,7 +153,7 @@ static enum tote__scheme scheme_of(const struct preload_handle *known, CURL *eas
 
 /* A request stays attached to the handle until a transfer that is not traced. */
 static void begin(struct preload_handle *known, CURL *easy) {
-    enum tote__scheme scheme = known->library->is_traced && !known->has_api_request
+    enum tote__scheme scheme = known->library->base.is_complete && !known->has_api_request
                                    ? scheme_of(known, easy)
                                    : TOTE__SCHEME_OTHER;
 
@@ -215,14 +242,14 @@ TOTE_API CURL *curl_easy_init(void) {
     struct preload_library *library = preload_library_of(caller);
     CURL *easy = library ? library->easy_init() : NULL;
 
-    if (easy && !preload_is_internal(caller)) {
-        preload_handle_add(easy, library);
+    if (easy && !tote__preload_is_internal(&preload_kind, caller)) {
+        add_handle(easy, library);
     }
     return easy;
 }
 
 TOTE_API CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
-    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_handle *known = find_handle(easy);
     struct preload_library *library = library_for(known, CALLER);
     CURLcode result = CURLE_FAILED_INIT;
     va_list list;
@@ -247,7 +274,7 @@ TOTE_API CURLcode(curl_easy_setopt)(CURL *easy, CURLoption option, ...) {
 }
 
 TOTE_API CURLcode curl_easy_perform(CURL *easy) {
-    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_handle *known = find_handle(easy);
     struct preload_library *library = library_for(known, CALLER);
 
     if (!library) {
@@ -266,12 +293,12 @@ TOTE_API CURLcode curl_easy_perform(CURL *easy) {
 }
 
 TOTE_API void curl_easy_reset(CURL *easy) {
-    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_handle *known = find_handle(easy);
     struct preload_library *library = library_for(known, CALLER);
 
     if (known) {
         abandon(known);
-        preload_handle_reset(known);
+        reset_handle(known);
     }
     if (library) {
         library->easy_reset(easy);
@@ -280,10 +307,10 @@ TOTE_API void curl_easy_reset(CURL *easy) {
 
 /* The copy gets the options of the program, also during a transfer of the original. */
 TOTE_API CURL *curl_easy_duphandle(CURL *easy) {
-    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_handle *known = find_handle(easy);
     struct preload_library *library = library_for(known, CALLER);
     CURL *copy = library ? library->easy_duphandle(easy) : NULL;
-    struct preload_handle *added = copy && known ? preload_handle_add(copy, library) : NULL;
+    struct preload_handle *added = copy && known ? add_handle(copy, library) : NULL;
 
     if (copy && known && known->request) {
         library->easy_setopt(copy, CURLOPT_HTTPHEADER, known->headers);
@@ -301,12 +328,12 @@ TOTE_API CURL *curl_easy_duphandle(CURL *easy) {
 }
 
 TOTE_API void curl_easy_cleanup(CURL *easy) {
-    struct preload_handle *known = preload_handle_find(easy);
+    struct preload_handle *known = find_handle(easy);
     struct preload_library *library = library_for(known, CALLER);
 
     if (known) {
         abandon(known);
-        preload_handle_remove(easy);
+        tote__preload_handle_remove(&handles, easy);
     }
     if (library) {
         struct preload_library *around = entered;
@@ -321,8 +348,8 @@ TOTE_API CURLM *curl_multi_init(void) {
     struct preload_library *library = preload_library_of(caller);
     CURLM *multi = library ? library->multi_init() : NULL;
 
-    if (multi && !preload_is_internal(caller)) {
-        preload_handle_add(multi, library);
+    if (multi && !tote__preload_is_internal(&preload_kind, caller)) {
+        add_handle(multi, library);
     }
     return multi;
 }
@@ -333,8 +360,8 @@ TOTE_API CURLMcode curl_multi_cleanup(CURLM *multi) {
     if (library) {
         return library->multi_cleanup(multi);
     }
-    library = library_for(preload_handle_find(multi), CALLER);
-    preload_handle_remove(multi);
+    library = library_for(find_handle(multi), CALLER);
+    tote__preload_handle_remove(&handles, multi);
     return library ? library->multi_cleanup(multi) : CURLM_BAD_HANDLE;
 }
 
@@ -344,8 +371,8 @@ TOTE_API CURLMcode curl_multi_add_handle(CURLM *multi, CURL *easy) {
     if (library) {
         return library->multi_add_handle(multi, easy);
     }
-    struct preload_handle *known = preload_handle_find(easy);
-    library = library_for(preload_handle_find(multi), CALLER);
+    struct preload_handle *known = find_handle(easy);
+    library = library_for(find_handle(multi), CALLER);
     if (!library) {
         return CURLM_BAD_HANDLE;
     }
@@ -366,10 +393,10 @@ TOTE_API CURLMsg *curl_multi_info_read(CURLM *multi, int *count) {
     if (library) {
         return library->multi_info_read(multi, count);
     }
-    library = library_for(preload_handle_find(multi), CALLER);
+    library = library_for(find_handle(multi), CALLER);
     CURLMsg *message = library ? library->multi_info_read(multi, count) : NULL;
     if (message && message->msg == CURLMSG_DONE) {
-        struct preload_handle *known = preload_handle_find(message->easy_handle);
+        struct preload_handle *known = find_handle(message->easy_handle);
         if (known) {
             end(known, message->data.result);
         }
@@ -384,8 +411,8 @@ TOTE_API CURLMcode curl_multi_remove_handle(CURLM *multi, CURL *easy) {
     if (library) {
         return library->multi_remove_handle(multi, easy);
     }
-    struct preload_handle *known = preload_handle_find(easy);
-    library = library_for(preload_handle_find(multi), CALLER);
+    struct preload_handle *known = find_handle(easy);
+    library = library_for(find_handle(multi), CALLER);
     if (!library) {
         return CURLM_BAD_HANDLE;
     }
@@ -408,7 +435,7 @@ TOTE_API CURLcode curl_global_init_mem(long flags, curl_malloc_callback allocate
     union {
         void *object;
         __typeof__(&curl_global_init_mem) function;
-    } cast = {.object = preload_find(caller, "curl_global_init_mem")};
+    } cast = {.object = tote__preload_find(&preload_kind, caller, "curl_global_init_mem")};
 
     if (library) {
         library->is_customized = true;

@@ -9,9 +9,8 @@
 #ifndef TOTE_PRELOAD_H
 #define TOTE_PRELOAD_H
 
-#include <stdatomic.h>
-
 #include "curl_parts.h"
+#include "tote/internal/preload.h"
 
 /* Functions that a libcurl must have: without them its handles are not intercepted. */
 #define PRELOAD_REQUIRED(X)                                                                        \
@@ -51,37 +50,27 @@
 
 /* A libcurl of the process. It stays mapped. */
 struct preload_library {
-    struct preload_library *next;
+    struct tote__preload_library base; /* complete: it has all functions that tracing needs */
     PRELOAD_REQUIRED(PRELOAD_FIELD)
     PRELOAD_TRACING(PRELOAD_FIELD)
-    uintptr_t start, end;  /* the addresses where it is mapped */
-    bool is_traced;        /* has all functions that tracing needs */
     bool reports_old_urls; /* see tote__curl_reports_old_urls() */
     bool is_customized;    /* uses the allocator of the program: curl_global_init_mem() */
     struct tote__curl curl;
 };
 
-/* library.c: return the libcurl that the code at `caller` is bound to; NULL if there is none. */
-struct preload_library *preload_library_of(void *caller);
+extern struct tote__preload_kind preload_kind;
 
-/* Whether `caller` is in a libcurl or in a library of Tote, whose handles are not traced. */
-bool preload_is_internal(void *caller);
-
-/* Return the function that the code at `caller` is bound to; NULL if there is none. */
-void *preload_find(void *caller, const char *name);
+/* Return the libcurl that the code at `caller` is bound to; NULL if there is none. */
+static inline struct preload_library *preload_library_of(void *caller) {
+    return (struct preload_library *)tote__preload_library_of(&preload_kind, caller);
+}
 
 /* Return the libcurl with this file name, and load it if necessary; NULL on failure. */
 struct preload_library *preload_load(const char *name);
 
-/*
- * handles.c: the state of an easy or a multi handle since its creation.
- *
- * These structs stay in the table and are never freed, so that a lookup needs no lock. The struct
- * of a handle that was cleaned up is reused.
- */
+/* An easy or a multi handle since its creation. */
 struct preload_handle {
-    struct preload_handle *next;
-    _Atomic(const void *) handle; /* NULL: none */
+    struct tote__preload_handle base;
     struct preload_library *library;
     struct curl_slist *headers; /* CURLOPT_HTTPHEADER, which libcurl does not report */
     curl_prereq_callback prereq;
@@ -92,20 +81,6 @@ struct preload_handle {
     bool is_transferring;       /* `request` traces a transfer */
     tote_curl_request *request; /* attached at the first traced transfer, until a reset */
 };
-
-/*
- * Return the state of a handle; NULL if its creation was not intercepted. One thread at a time uses
- * a handle and its state.
- */
-struct preload_handle *preload_handle_find(const void *handle);
-
-/* Replace the state of an earlier handle at that address. Returns NULL if out of memory. */
-struct preload_handle *preload_handle_add(const void *handle, struct preload_library *library);
-
-/* Forget the options of the handle. Requires that nothing is attached to it. */
-void preload_handle_reset(struct preload_handle *known);
-
-void preload_handle_remove(const void *handle);
 
 /* The functions of the agent. */
 struct preload_agent {
