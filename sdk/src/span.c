@@ -389,7 +389,7 @@ static void release_parts(struct span *span) {
     span->facts.parent.trace_state = NULL;
 }
 
-/* The last reference to a span that has not ended is released: it is not exported. */
+/* Close an open span without exporting it. */
 tote__rarely_called static void abandon(struct span *span) {
     struct thread_state *thread = tote__thread_state();
 
@@ -402,10 +402,15 @@ tote__rarely_called static void abandon(struct span *span) {
         tote__count(&counters->never_ended[tote__span_is_sampled(span)]);
     }
     leave_core(thread);
-    tote_diagnostics_report(TOTE_LEVEL_WARN, "span",
-                            "span \"%.64s\" was released without an end: it is not exported; call "
-                            "tote_span_end() or tote_span_close()",
-                            name_of(span));
+}
+
+static void span_discard(tote_span *base) {
+    struct span *span = self(base);
+
+    if (atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN &&
+        span->generation == tote__generation()) {
+        abandon(span);
+    }
 }
 
 /* Prepare a span's block for reuse. Returns false if it must not be reused. */
@@ -415,6 +420,10 @@ static bool retire(struct span *span) {
     }
     if (tote__unlikely(atomic_load_explicit(&span->state, memory_order_relaxed) == SPAN_OPEN)) {
         abandon(span);
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "span",
+                                "span \"%.64s\" was released without an end: it is not exported; "
+                                "call tote_span_end() or tote_span_close()",
+                                name_of(span));
     }
     if (has_parts(span)) {
         release_parts(span);
@@ -459,6 +468,7 @@ const struct tote__span_ops tote__recording_ops = {
     .update_name = span_update_name,
     .fail = span_fail,
     .end = span_end,
+    .discard = span_discard,
     .destroy = span_destroy,
     .get_name = span_get_name,
 };

@@ -63,6 +63,16 @@ const char *program_base_name(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
+/* The names of a command, such as "tote: exec: ": `between` is after each of them. */
+static void print_names(FILE *out, const struct program_command *command, const char *between) {
+    const char *name = command ? command->name : NULL;
+
+    fprintf(out, "%s%s", command && command->program ? command->program : "tote", between);
+    if (name) {
+        fprintf(out, "%s%s", name, between);
+    }
+}
+
 /* Arguments of the command line are not to be executed by the terminal. */
 static void report(const struct program_command *command, const char *format, va_list arguments) {
     struct tote__arena arena = {.chunks = NULL};
@@ -70,8 +80,8 @@ static void report(const struct program_command *command, const char *format, va
     int length = vsnprintf(text, sizeof text, format, arguments);
     size_t size = length < 0 ? 0 : tote__min((size_t)length, sizeof text - 1);
 
-    fprintf(stderr, "tote: %s%s%s\n", command ? command->name : "", command ? ": " : "",
-            terminal_clean(&arena, text, size));
+    print_names(stderr, command, ": ");
+    fprintf(stderr, "%s\n", terminal_clean(&arena, text, size));
     tote__arena_clear(&arena);
 }
 
@@ -89,8 +99,9 @@ int program_usage_error(const struct program_command *command, const char *forma
     va_start(arguments, format);
     report(command, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "Try 'tote %s%s--help' for more information.\n", command ? command->name : "",
-            command ? " " : "");
+    fputs("Try '", stderr);
+    print_names(stderr, command, " ");
+    fputs("--help' for more information.\n", stderr);
     return PROGRAM_USAGE;
 }
 
@@ -130,8 +141,10 @@ static const struct program_option help_option = {
     .name = "help", .letter = 'h', .help = "print this text, and exit"};
 
 static void print_help(const struct program_command *command) {
-    printf("usage: tote %s [OPTION]...%s%s\n\n%s\n\n", command->name,
-           *command->arguments ? " " : "", command->arguments, command->summary);
+    fputs("usage: ", stdout);
+    print_names(stdout, command, " ");
+    printf("[OPTION]...%s%s\n\n%s\n\n", *command->arguments ? " " : "", command->arguments,
+           command->summary);
     for (size_t i = 0; i < command->option_count; i++) {
         print_option(&command->options[i]);
     }

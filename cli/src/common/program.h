@@ -44,7 +44,8 @@ struct program_option {
 };
 
 struct program_command {
-    const char *name;
+    const char *program;     /* NULL: "tote", which has the command `name` */
+    const char *name;        /* NULL: none */
     const char *arguments;   /* in the usage line, such as "[FILE]..." */
     const char *summary;     /* one line */
     const char *subcommands; /* their names, with blanks between them; NULL: none */

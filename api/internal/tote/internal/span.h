@@ -87,6 +87,7 @@ struct tote__span_ops {
     void (*set_status)(tote_span *span, tote_status_code code, const char *description);
     void (*update_name)(tote_span *span, const char *name);
     void (*end)(tote_span *span, uint64_t end_time_unix_nano);
+    void (*discard)(tote_span *span); /* see tote__span_discard(); NULL: nothing is to be done */
     void (*destroy)(tote_span *span); /* called when the last reference is dropped */
     /*
      * Set the status ERROR and `error.type` unless a status was set. Called if the function of
@@ -102,6 +103,17 @@ struct tote_span {
     _Atomic(uint32_t) references; /* 0: static, never counted */
     struct tote_span_context context;
 };
+
+/*
+ * Close a span that is not to be exported, because what it was started for does not happen. It is
+ * released. It counts as never ended, without a diagnostic.
+ */
+static inline void tote__span_discard(tote_span *span) {
+    if (span && span->ops && span->ops->discard) {
+        span->ops->discard(span);
+    }
+    tote_span_unref(span);
+}
 
 enum { TOTE__SPAN_NAME_BYTES = 65, TOTE__SPAN_LABEL_BYTES = TOTE__SPAN_NAME_BYTES + 8 };
 

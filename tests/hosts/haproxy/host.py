@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""host.py - HAProxy with the documented configuration, its agent, a server and a receiver of spans
+
+Everything listens on loopback. The processes are killed when the test ends.
+"""
+import atexit, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
+
+here = os.path.dirname(os.path.abspath(__file__))
+top = os.path.dirname(os.path.dirname(os.path.dirname(here)))
+config = os.path.join(top, "instrumentation/haproxy/config")
+work = tempfile.mkdtemp(prefix="tote-haproxy.")
+processes = []
+failures = 0
+
+
+@atexit.register
+def clean_up():
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+    for process in processes:
+        process.wait()
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def check(what, is_true, *shown):
+    global failures
+    print("ok -" if is_true else "not ok -", what, flush=True)
+    if not is_true:
+        failures += 1
+        for item in shown:
+            print("   ", item, flush=True)
+
+
+def finish():
+    sys.exit(1 if failures else 0)
+
+
+def until(condition, seconds=30):
+    """Wait until the condition has a true value. Returns the value it has in the end."""
+    end = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return value
+
+
+def start(arguments, pattern=None, **options):
+    """Start a process, and wait for its first line. Returns it, and the match of the pattern."""
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE if pattern else None, text=True,
+                               **options)
+    processes.append(process)
+    if not pattern:
+        return process, None
+    line = process.stdout.readline()
+    match = re.search(pattern, line)
+    if not match:
+        print("not ok - %s starts: %r" % (arguments[0], line))
+        sys.exit(1)
+    return process, match.group(1)
+
+
+class Spans:
+    """An OTLP receiver, and the spans that it has received."""
+
+    def __init__(self):
+        self.file = os.path.join(work, "spans")
+        receiver = os.path.join(top, "tests/cli/receive.py")
+        _, self.port = start([sys.executable, receiver, self.file], r"^(\d+)$")
+
+    def all(self):
+        try:
+            with open(self.file) as lines:
+                return [json.loads(line) for line in lines if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+    def clear(self):
+        if os.path.exists(self.file):
+            os.truncate(self.file, 0)
+
+    def of(self, trace_id):
+        return [span for span in self.all() if span["traceId"] == trace_id]
+
+    def pair(self, trace_id):
+        """Wait for the spans of a request. Returns the server span and the client span."""
+        def both():
+            kinds = {span["kind"]: span for span in self.of(trace_id)}
+            return (kinds[2], kinds[3]) if {2, 3} <= set(kinds) else None
+        return until(both) or ({"attributes": {}}, {"attributes": {}})
+
+    def server_of_path(self, path):
+        """Wait for the server span of a request to this path."""
+        def server():
+            return [s for s in self.all()
+                    if s["kind"] == 2 and s["attributes"].get("url.path") == path]
+        return (until(server) or [{"attributes": {}, "traceId": ""}])[0]
+
+
+class Agent:
+    def __init__(self, program, spans, listen="127.0.0.1:0", arguments=(), wrapper=(), **variables):
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith("OTEL_")}
+        environment.update(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:%s" % spans.port,
+                           OTEL_EXPORTER_OTLP_PROTOCOL="http/json", OTEL_BSP_SCHEDULE_DELAY="50",
+                           no_proxy="*", **variables)
+        self.process, self.address = start([*wrapper, program, "--listen", listen, *arguments],
+                                           r"^listening on (\S+)", env=environment)
+        self.port = self.address.rpartition(":")[2]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self):
+        """End it in order. Returns its exit status."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            return "still running"
+
+
+def documented(name):
+    with open(os.path.join(config, name)) as file:
+        return file.read()
+
+
+class HAProxy:
+    """HAProxy with the documented files: only addresses and paths differ."""
+
+    def __init__(self, agent_port, backend_port, rules="", sections="", spoe=None):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self.port = self.listener.getsockname()[1]
+        spoe_file = os.path.join(work, "tote.spoe.conf")
+        file = os.path.join(work, "haproxy.cfg")
+        with open(spoe_file, "w") as out:
+            out.write(spoe or documented("tote.spoe.conf"))
+        text = documented("haproxy.cfg")
+        for old, new in (("bind :80", "bind fd@%d" % self.listener.fileno()),
+                         ("127.0.0.1:4390", "127.0.0.1:%s" % agent_port),
+                         ("/etc/haproxy/tote.spoe.conf", spoe_file),
+                         ("127.0.0.1:8080", "127.0.0.1:%s" % backend_port),
+                         ("    default_backend", rules + "    default_backend")):
+            assert old in text
+            text = text.replace(old, new)
+        with open(file, "w") as out:
+            out.write("global\n    maxconn 4000\n"
+                      "defaults\n    mode http\n    option httplog\n    option dontlognull\n"
+                      "    timeout connect 1s\n    timeout client 2s\n    timeout server 1s\n"
+                      "    retries 1\n" + text + sections)
+        checked = subprocess.run(["haproxy", "-c", "-f", file], capture_output=True, text=True,
+                                 pass_fds=[self.listener.fileno()])
+        check("HAProxy's own checker accepts the documented configuration without a warning",
+              checked.returncode == 0 and "WARNING" not in checked.stderr, checked.stderr)
+        self.process, _ = start(["haproxy", "-db", "-f", file],
+                                pass_fds=[self.listener.fileno()], stderr=subprocess.DEVNULL)
+        until(lambda: self.is_serving())
+
+    def is_serving(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as peer:
+                peer.settimeout(2)
+                peer.sendall(b"OPTIONS /ready HTTP/1.0\r\n\r\n")
+                return peer.recv(1)
+        except OSError:
+            return False
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+
+    def get(self, path, headers={}, connection=None):
+        """Returns the status, and the headers that the server received."""
+        peer = connection or self.connect()
+        peer.request("GET", path, headers=headers)
+        response = peer.getresponse()
+        body = response.read()
+        if not connection:
+            peer.close()
+        try:
+            return response.status, {name.lower(): value for name, value in json.loads(body)}
+        except ValueError:
+            return response.status, {}
+
+
+def start_backend():
+    return start([sys.executable, os.path.join(here, "backend.py")], r"^(\d+)$")[1]
+
+
+def trace_of(headers):
+    return headers.get("traceparent", "--").split("-")[1]
