@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -55,11 +56,16 @@ static void enlarge_buffer(int descriptor) {
     }
 }
 
-/* Remove a socket that a killed process has left: nothing accepts connections there. */
+/*
+ * Remove a socket that a killed process has left: nothing accepts connections there. connect()
+ * fails in the same way with any other file, which is kept.
+ */
 static void remove_stale(const union any_address *address, socklen_t size, int type) {
     int descriptor = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct stat status;
 
-    if (connect(descriptor, &address->head, size) != 0 && errno == ECONNREFUSED) {
+    if (lstat(address->un.sun_path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+        connect(descriptor, &address->head, size) != 0 && errno == ECONNREFUSED) {
         unlink(address->un.sun_path);
     }
     close(descriptor);

@@ -4,7 +4,7 @@
 
 test_haproxy.py TOTE_SPOA
 """
-import signal, socket, struct, subprocess, sys, time
+import os, signal, socket, struct, subprocess, sys, time
 
 from host import *
 
@@ -137,6 +137,25 @@ send_raw(b"GET /slow HTTP/1.1\r\n")
 found = until(lambda: bad_requests(408))
 check("a request that is not complete in time has a server span with the status 408",
       found and found[0]["attributes"].get("error.type") == "client_timeout", found)
+
+# Sockets of the file system.
+path = os.path.join(work, "spoa")
+with open(path + ".log", "w") as file:
+    file.write("not a socket")
+refused = subprocess.run([program, "--listen", "unix:" + path], capture_output=True, text=True,
+                         timeout=20)
+with open(path + ".log") as file:
+    check("a file that has the name of a socket is an error, and is kept",
+          refused.returncode == 1 and file.read() == "not a socket" and not os.path.exists(path),
+          refused)
+os.remove(path + ".log")
+killed = Agent(program, spans, "unix:" + path)
+killed.process.kill()
+killed.process.wait()
+again = Agent(program, spans, "unix:" + path)
+check("the sockets of an agent that was killed are replaced", again.process.poll() is None)
+check("an agent removes its sockets when it ends",
+      again.stop() == 0 and not os.path.exists(path) and not os.path.exists(path + ".log"))
 
 check("every span was ended once",
       len({span["spanId"] for span in spans.all()}) == len(spans.all()))
