@@ -39,6 +39,10 @@ def proxy_variables(text):
     return set(re.findall(r'"([a-z]+_proxy|[A-Z]+_PROXY)"', text))
 
 
+def database_variables(text):
+    return set(re.findall(r'"(OTEL_C_DB_\w+)"', text))
+
+
 # The file of a call without a literal: what its names are, and how many such calls there are.
 COMPUTED = {
     "sdk/src/env.c": (None, 3),                         # the readers themselves
@@ -47,6 +51,7 @@ COMPUTED = {
     "configuration/src/settings.c": (None, 2),          # the table: see settings()
     "exporters/otlp/options.c": (otlp_variables, 4),
     "exporters/otlp/transport/proxy.c": (proxy_variables, 1),
+    "instrumentation/database/src/config.c": (database_variables, 1),
     "cli/src/front/parent.c": (None, 4),                # is_set() of its own: the propagators' names
     "cli/src/front/run_environment.c": (None, 1),       # names of OpenTelemetry
     "cli/src/front/span_open.c": (None, 1),             # is_set() of its own
@@ -59,7 +64,8 @@ COMPUTED = {
 SETTINGS = ROOT / "configuration/src/settings.c"
 # Variables of programs and instrumentation, which the SDK does not read, and ignored ones: the
 # table has none of them.
-NO_SETTINGS = {"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "COLUMNS", "NO_COLOR", "TERM",
+NO_SETTINGS = {"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "OTEL_C_DB_QUERY_TEXT",
+               "OTEL_C_DB_COMMENTER", "OTEL_C_DB_RETURNED_ROWS", "COLUMNS", "NO_COLOR", "TERM",
                "HOME", "LD_PRELOAD", "PATH", "TMPDIR", "TOTE_VIEW_URL", "XDG_STATE_HOME",
                "OTEL_EXPORTER_ZIPKIN_ENDPOINT", "OTEL_EXPORTER_ZIPKIN_TIMEOUT"}
 

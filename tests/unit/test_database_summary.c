@@ -125,6 +125,13 @@ static void quoted_names_keep_their_quotes(void **state) {
         {"SELECT a FROM \"S\".\"my t\", u", "SELECT \"S\".\"my t\" u"},
         {"SELECT a FROM 'secret'", "SELECT"},
     };
+    static const struct row sqlite[] = {
+        {"SELECT a FROM 's t'", "SELECT 's t'"},
+        {"UPDATE 'secret' SET a = 1", "UPDATE"},
+        {"VACUUM INTO 'secret'", "VACUUM"},
+        {"VACUUM INTO \"secret\"", "VACUUM"},
+        {"SELECT a WHERE a IS NOT DISTINCT FROM 'secret'", "SELECT"},
+    };
     static const struct row mysql[] = {
         {"SELECT a FROM `d`.`my t`", "SELECT `d`.`my t`"},
         {"SELECT a FROM \"secret\"", "SELECT"},
@@ -132,6 +139,7 @@ static void quoted_names_keep_their_quotes(void **state) {
 
     (void)state;
     assert_rows("postgresql", postgresql, TOTE_COUNT_OF(postgresql));
+    assert_rows("sqlite", sqlite, TOTE_COUNT_OF(sqlite));
     assert_rows("mysql", mysql, TOTE_COUNT_OF(mysql));
 }
 

@@ -17,7 +17,8 @@ enum flags {
     PREFIX = 1 << 5,  /* another command follows */
     TYPE = 1 << 6,    /* a type of object follows, then the target */
     INNER = 1 << 7,   /* may start in parentheses */
-    HIDDEN = 1 << 8   /* is not part of the summary */
+    HIDDEN = 1 << 8,  /* is not part of the summary */
+    INTO = 1 << 9     /* the target may follow INTO */
 };
 
 struct tote__sql_command {
@@ -28,11 +29,11 @@ struct tote__sql_command {
 /* Commands without flags have no target that says much: names of users, cursors or settings. */
 static const struct tote__sql_command commands[] = {
     {"SELECT", FROM | LIST | NESTS | INNER},
-    {"INSERT", FOLLOWS | NESTS | INNER},
+    {"INSERT", FOLLOWS | INTO | NESTS | INNER},
     {"UPDATE", FOLLOWS | FROM | LIST | NESTS | INNER},
     {"DELETE", FROM | USING | LIST | NESTS | INNER},
-    {"MERGE", FOLLOWS | USING | NESTS | INNER},
-    {"REPLACE", FOLLOWS | NESTS},
+    {"MERGE", FOLLOWS | INTO | USING | NESTS | INNER},
+    {"REPLACE", FOLLOWS | INTO | NESTS},
     {"VALUES", NESTS | INNER},
     {"WITH", PREFIX | NESTS | INNER | HIDDEN},
     {"EXPLAIN", PREFIX | NESTS},
@@ -99,16 +100,15 @@ static const char *const type_modifiers[] = {
 
 /* Between a command, or FROM, and its target. */
 static const char *const target_modifiers[] = {
-    "ABORT",   "ANALYZE",      "CONCURRENTLY",  "DELAYED", "EXISTS", "FAIL",
-    "FREEZE",  "FULL",         "HIGH_PRIORITY", "IF",      "IGNORE", "INTO",
-    "LATERAL", "LOW_PRIORITY", "NOT",           "ON",      "ONLY",   "OR",
-    "REPLACE", "ROLLBACK",     "TABLE",         "VERBOSE"};
+    "ABORT", "ANALYZE",       "CONCURRENTLY", "DELAYED", "EXISTS",   "FAIL",         "FREEZE",
+    "FULL",  "HIGH_PRIORITY", "IF",           "IGNORE",  "LATERAL",  "LOW_PRIORITY", "NOT",
+    "ON",    "ONLY",          "OR",           "REPLACE", "ROLLBACK", "TABLE",        "VERBOSE"};
 
 /* What ends a list of targets. */
-static const char *const clauses[] = {"DEFAULT", "DO",     "EXCEPT",    "FETCH", "FOR",
-                                      "GROUP",   "HAVING", "INTERSECT", "LIMIT", "MINUS",
-                                      "OFFSET",  "ORDER",  "RETURNING", "SET",   "UNION",
-                                      "VALUES",  "WHEN",   "WHERE",     "WINDOW"};
+static const char *const clauses[] = {"DEFAULT", "DO",     "EXCEPT",    "FETCH",     "FOR",
+                                      "GROUP",   "HAVING", "INTERSECT", "INTO",      "LIMIT",
+                                      "MINUS",   "OFFSET", "ORDER",     "RETURNING", "SET",
+                                      "UNION",   "VALUES", "WHEN",      "WHERE",     "WINDOW"};
 
 static bool is_one_of(const struct tote__sql_token *token, const char *const *words, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -191,11 +191,13 @@ static enum tote__sql_role take_type(struct tote__sql_level *level,
 
 static enum tote__sql_role take_target(struct tote__sql_level *level,
                                        const struct tote__sql_token *token) {
-    if (IS_ONE_OF(token, target_modifiers)) {
+    if (IS_ONE_OF(token, target_modifiers) || (has(level, INTO) && tote__sql_is(token, "INTO"))) {
         return TOTE__SQL_OTHER;
     }
     level->expects_target = false;
-    bool is_name = token->kind == TOTE__SQL_NAME || token->kind == TOTE__SQL_EITHER ||
+    bool is_string = *token->at == '\'' && !level->has_from;
+    bool is_name = token->kind == TOTE__SQL_NAME ||
+                   (token->kind == TOTE__SQL_EITHER && !is_string) ||
                    (token->kind == TOTE__SQL_WORD && !IS_ONE_OF(token, clauses));
     level->is_list = level->is_list && is_name;
     return is_name ? TOTE__SQL_TARGET : TOTE__SQL_OTHER;
