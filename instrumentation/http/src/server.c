@@ -280,7 +280,9 @@ static void prepare(struct opening *opening, const tote_http_request *given) {
     opening->link = (tote_link){.context = NULL};
     opening->memory = (struct tote__arena){.chunks = NULL};
     opening->start = tote__allocate(sizeof *opening->start);
-    opening->incoming = tote_extract(tote_context_root(), request.carrier, request.getter);
+    opening->incoming = request.ignore_context
+                            ? tote_context_ref(tote_context_root())
+                            : tote_extract(tote_context_root(), request.carrier, request.getter);
     tote_http_span_name(opening->name, sizeof opening->name, request.method, request.route);
     set_parent(options, &request, opening->incoming, &opening->link);
     options->kind = TOTE_SPAN_KIND_SERVER;

@@ -71,12 +71,15 @@ typedef struct tote_http_request {
     const char *const *captured_headers;
     size_t captured_header_count;
     uint64_t start_time_unix_nano; /**< 0: now */
+
+    /** Do the same as `public_endpoint`, without a link: the incoming context is not read. */
+    bool ignore_context;
 } tote_http_request;
 
 #define TOTE_HTTP_REQUEST_INIT                                                                     \
     {                                                                                              \
         sizeof(tote_http_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, false, \
-            false, NULL, 0, 0                                                                      \
+            false, NULL, 0, 0, false                                                               \
     }
 
 /**

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""servers.py - nginx, its upstreams and the receiver of its spans, for the tests
+
+All listen on 127.0.0.1, keep their files in one folder, and are ended by close().
+"""
+import http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DEADLINE = 30
+NGINX = "/usr/sbin/nginx"
+
+
+def until(condition, what):
+    """Wait for a value that is true, and return it."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {DEADLINE} s: {what}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Upstream:
+    """A server that answers by path and keeps each request: its path and its headers."""
+
+    def __init__(self, answer=None):
+        self.requests = []
+        self.answer = answer or (lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(1024)
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            try:
+                while self.serve_one(connection, stream):
+                    pass
+            except OSError:
+                pass
+
+    def serve_one(self, connection, stream):
+        line = stream.readline().split()
+        if not line:
+            return False
+        headers = []
+        for header in iter(stream.readline, b"\r\n"):
+            name, _, value = header.decode("latin-1").partition(":")
+            headers.append((name.lower(), value.strip()))
+        length = int(dict(headers).get("content-length", 0))
+        body = stream.read(length)
+        request = {"method": line[0].decode(), "path": line[1].decode(), "headers": headers,
+                   "body": body, "stream": stream, "connection": connection}
+        self.requests.append(request)
+        answer = self.answer(request)
+        if answer is None:
+            return False
+        connection.sendall(answer)
+        return dict(headers).get("connection", "") != "close"
+
+    def close(self):
+        self.socket.close()
+
+
+def values(request, name):
+    """The values of the headers with this name."""
+    return [value for header, value in request["headers"] if header == name]
+
+
+class Host:
+    """A folder with nginx and a receiver."""
+
+    def __init__(self, module, prefix=()):
+        self.module = module
+        self.prefix = list(prefix) # for example valgrind
+        self.folder = tempfile.mkdtemp(prefix="tote-nginx-")
+        os.chmod(self.folder, 0o755)
+        self.file = os.path.join(self.folder, "spans")
+        self.receiver = None
+        self.nginx = None
+        self.port = free_port()
+        self.receiver_port = free_port()
+
+    def start_receiver(self):
+        script = os.path.join(HERE, "..", "..", "cli", "receive.py")
+        self.receiver = subprocess.Popen([sys.executable, script, self.file,
+                                          str(self.receiver_port)], stdout=subprocess.PIPE)
+        assert self.receiver.stdout.readline()
+
+    def stop_receiver(self):
+        self.receiver.kill()
+        self.receiver.wait()
+        self.receiver.stdout.close()
+        self.receiver = None
+
+    def write(self, http, main="", endpoint=True):
+        """Write a configuration. In `http`, LISTEN is the address of nginx."""
+        with open(os.path.join(self.folder, "nginx.conf"), "w") as out:
+            out.write(f"load_module {self.module};\n"
+                      f"pid {self.folder}/nginx.pid;\nerror_log {self.folder}/error.log info;\n"
+                      f"worker_shutdown_timeout 20s;\n{main}\n"
+                      "events { worker_connections 4096; }\nhttp {\n")
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
+                out.write(f"{kind}_temp_path {self.folder}/{kind};\n")
+            out.write(f"access_log off;\n")
+            if endpoint:
+                out.write(f"tote_endpoint http://127.0.0.1:{self.receiver_port} "
+                          "protocol=http/json;\ntote_batch delay=50ms;\n")
+            out.write(http.replace("LISTEN", f"127.0.0.1:{self.port}")
+                      .replace("FOLDER", self.folder))
+            out.write("\n}\n")
+
+    def command(self, *arguments):
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith("OTEL_")}
+        return subprocess.Popen(
+            self.prefix + [NGINX, "-p", self.folder, "-c", f"{self.folder}/nginx.conf",
+                           "-e", f"{self.folder}/error.log", *arguments],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+
+    def test(self):
+        """Run nginx -t. Returns its exit code and what it printed."""
+        process = self.command("-t", "-q")
+        _, text = process.communicate(timeout=DEADLINE)
+        return process.returncode, text
+
+    def start(self, http, main="", directives="daemon off;", endpoint=True):
+        self.write(http, main, endpoint)
+        self.nginx = self.command("-g", directives)
+        until(self.is_listening, f"nginx listens; {self.error_log()}")
+
+    def is_listening(self):
+        assert self.nginx.poll() is None, f"nginx ended: {self.error_log()}"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def error_log(self):
+        try:
+            with open(os.path.join(self.folder, "error.log")) as log:
+                return log.read()
+        except OSError:
+            return ""
+
+    def workers(self):
+        """The ids of the worker processes."""
+        path = f"/proc/{self.nginx.pid}/task/{self.nginx.pid}/children"
+        with open(path) as children:
+            return [int(child) for child in children.read().split()]
+
+    def stop(self, how=signal.SIGQUIT):
+        if self.nginx:
+            self.nginx.send_signal(how)
+            code = self.nginx.wait(DEADLINE)
+            self.nginx.stderr.close()
+            self.nginx = None
+            return code
+        return 0
+
+    def close(self):
+        if self.nginx:
+            self.nginx.send_signal(signal.SIGTERM)
+            try:
+                self.nginx.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                self.nginx.kill()
+            self.nginx.stderr.close()
+        if self.receiver:
+            self.stop_receiver()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def get(self, path, headers=None, method="GET", body=None):
+        """Send a request on a connection of its own. Returns the status and the body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.read().decode("latin-1")
+        finally:
+            connection.close()
+
+    def raw(self, text):
+        """Send bytes, and return the response until the connection is closed."""
+        with socket.create_connection(("127.0.0.1", self.port), DEADLINE) as connection:
+            connection.sendall(text)
+            response = b""
+            while True:
+                part = connection.recv(65536)
+                if not part:
+                    return response
+                response += part
+
+    def spans(self):
+        try:
+            with open(self.file) as lines:
+                return [json.loads(line) for line in lines if line.endswith("\n")]
+        except OSError:
+            return []
+
+    def find(self, **wanted):
+        """The spans of a kind (2: server, 3: client) with these attributes, `.` written as `__`."""
+        kind = wanted.pop("kind", None)
+        pairs = [(name.replace("__", "."), value) for name, value in wanted.items()]
+        return [span for span in self.spans()
+                if kind in (None, span["kind"]) and
+                all(span["attributes"].get(name) == value for name, value in pairs)]
+
+    def wait(self, count=1, **wanted):
+        """Wait for this number of such spans, and return them in the order of their start."""
+        found = until(lambda: len(self.find(**wanted)) >= count and self.find(**wanted),
+                      f"{count} spans with {wanted}; there are {self.spans()}; {self.error_log()}")
+        assert len(found) == count, f"{len(found)} spans with {wanted}, not {count}: {found}"
+        return sorted(found, key=lambda span: int(span["startTimeUnixNano"]))
+
+    def only(self, **wanted):
+        return self.wait(1, **wanted)[0]
