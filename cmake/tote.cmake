@@ -169,7 +169,8 @@ endmacro()
 #   [COMPONENTS whose objects it contains] [LINK private dependencies])
 #
 # Define tote-preload-NAME.so, for LD_PRELOAD, with the parts of instrumentation/preload that it calls. The functions
-# have no symbol versions: they take the place of those of any version. A MODULE is loaded by a preload object.
+# have no symbol versions: they take the place of those of any version. A MODULE is loaded by a preload object or by
+# another library.
 function(tote_preload name)
     cmake_parse_arguments(arg "MODULE" "" "EXPORTS;SOURCES;ON;COMPONENTS;LINK" ${ARGN})
     set(target tote_preload_${name})
@@ -199,9 +200,9 @@ function(tote_preload name)
     if(NOT arg_MODULE)
         set(export EXPORT tote-targets)
         add_library(tote::preload_${name} ALIAS ${target})
-        set_property(GLOBAL APPEND PROPERTY TOTE_PRELOADS ${name})
-        set_property(GLOBAL PROPERTY TOTE_PRELOAD_EXPORTS_${name} ${arg_EXPORTS})
     endif()
+    set_property(GLOBAL APPEND PROPERTY TOTE_PRELOADS ${name})
+    set_property(GLOBAL PROPERTY TOTE_PRELOAD_EXPORTS_${name} ${arg_EXPORTS})
     install(TARGETS ${target} ${export} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
 endfunction()
 

@@ -164,7 +164,7 @@ static void on_request(struct evhttp_request *http, void *arg) {
 }
 
 static uint16_t port_of(struct evhttp_bound_socket *listener) {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {.sin_port = 0};
     socklen_t size = sizeof address;
 
     getsockname(evhttp_bound_socket_get_fd(listener), (struct sockaddr *)&address, &size);

@@ -65,7 +65,8 @@ SETTINGS = ROOT / "configuration/src/settings.c"
 # Variables of programs and instrumentation, which the SDK does not read, and ignored ones: the
 # table has none of them.
 NO_SETTINGS = {"OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "OTEL_C_DB_QUERY_TEXT",
-               "OTEL_C_DB_COMMENTER", "OTEL_C_DB_RETURNED_ROWS", "COLUMNS", "NO_COLOR", "TERM",
+               "OTEL_C_DB_COMMENTER", "OTEL_C_DB_RETURNED_ROWS", "OTEL_C_KAFKA_CAPTURE_KEYS",
+               "OTEL_C_KAFKA_PROCESS_SPANS", "COLUMNS", "NO_COLOR", "TERM",
                "HOME", "LD_PRELOAD", "PATH", "TMPDIR", "TOTE_VIEW_URL", "XDG_STATE_HOME",
                "OTEL_EXPORTER_ZIPKIN_ENDPOINT", "OTEL_EXPORTER_ZIPKIN_TIMEOUT"}
 

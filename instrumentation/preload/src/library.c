@@ -47,7 +47,7 @@ static void *base_of(const void *address) {
 }
 
 static void *own_base(void) {
-    return base_of((void *)(uintptr_t)&tote__preload_library_of);
+    return base_of((void *)(uintptr_t)&own_base);
 }
 
 /* Read an object's dynamic section. On some platforms its addresses are not relocated. */
@@ -248,6 +248,11 @@ static const struct place *place_of(struct tote__preload_kind *kind, void *calle
 struct tote__preload_library *tote__preload_library_of(struct tote__preload_kind *kind,
                                                        void *caller) {
     return place_of(kind, caller)->library;
+}
+
+struct tote__preload_library *tote__preload_library_at(struct tote__preload_kind *kind,
+                                                       void *address) {
+    return find_place(kind, address, 0).library;
 }
 
 bool tote__preload_is_internal(struct tote__preload_kind *kind, void *caller) {

@@ -55,6 +55,10 @@ struct tote__preload_kind {
 struct tote__preload_library *tote__preload_library_of(struct tote__preload_kind *kind,
                                                        void *caller);
 
+/* Do the same for any address. Slow, and needs no thread-local storage. */
+struct tote__preload_library *tote__preload_library_at(struct tote__preload_kind *kind,
+                                                       void *address);
+
 /* Whether `caller` is in a library of the kind or in a library of Tote: a nested call. */
 bool tote__preload_is_internal(struct tote__preload_kind *kind, void *caller);
 
