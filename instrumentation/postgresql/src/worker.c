@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.c - the background worker: it saves spans in the disk queue, and runs a sender for it
+ *
+ * The sender is the program tote-send, so that no code of the network is in a process of the
+ * server. It has its own session: it is no process of the server, and may deliver the last spans
+ * after the server has stopped.
+ *
+ * Spans are removed from the ring after they are in a file. If the worker is killed in between,
+ * they are sent twice.
+ *
+ * Tests: tests/hosts/postgresql/test_extension.sh
+ */
+#include "extension.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/procarray.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "ring.h"
+#include "tote/internal/disk_queue.h"
+#include "tote/internal/disk_queue_lock.h"
+#include "tote/internal/request.h"
+
+extern char **environ;
+
+enum {
+    BUFFER_BYTES = 1 << 20, /* of one batch */
+    LAST_SPANS_MS = 1000,   /* how long the worker waits for backends at its end */
+    LOOK_EVERY_MS = 20,
+    FIRST_PAUSE_MS = 1000, /* after a failed delivery */
+    MOST_PAUSE_MS = 60000
+};
+
+static const struct tote__disk_queue_limits limits = {256 << 20, 4096, 86400};
+
+static struct {
+    char path[MAXPGPATH]; /* of the disk queue */
+    struct tote__disk_queue *queue;
+    uint8_t *buffer;
+} saved;
+
+static struct {
+    pid_t process;      /* 0: none */
+    bool is_wanted;     /* the queue may have batches */
+    int pause_ms;       /* after a failure, else 0 */
+    TimestampTz failed; /* when the last sender failed */
+} sender;
+
+/* A variable of the sender that a setting replaces, and its values before. */
+static struct {
+    const char *name;
+    const char *specific; /* overrides it */
+    char **setting;
+    char *initial[2];
+} variables[] = {
+    {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &tote_endpoint, {NULL}},
+    {"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", &tote_headers, {NULL}},
+};
+
+/* Open the disk queue. After a failure the next call tries again. */
+static bool open_queue(void) {
+    if (!saved.queue) {
+        saved.queue = tote__disk_queue_open_to_put(saved.path, &limits);
+        if (saved.queue) {
+            tote__disk_queue_set_sync(saved.queue, false);
+        }
+    }
+    return saved.queue != NULL;
+}
+
+/* Put a request into the queue. Spans of one resource and scope are joined. */
+static bool put(struct tote__slice request, uint32_t span_count) {
+    struct tote__request_spans *spans = tote__request_read(request);
+    struct tote__buffer joined = {NULL, 0, 0};
+    size_t count = 0;
+
+    const tote_span_data *const *all = spans ? tote__request_spans_get(spans, &count) : NULL;
+    bool is_joined = all && tote__request_of_spans(&joined, all, count);
+    const struct tote__batch batch = {
+        .message = is_joined ? tote__buffer_slice(&joined) : request,
+        .span_count = span_count,
+        .is_own = true,
+    };
+    bool is_put = tote__disk_queue_put(saved.queue, &batch);
+    tote__buffer_clear(&joined);
+    tote__request_spans_free(spans);
+    return is_put;
+}
+
+/* Save all spans. What cannot be saved stays in the ring. */
+static void save(void) {
+    uint32_t span_count;
+    uint64_t end;
+
+    for (size_t size; (size = ring_read(saved.buffer, BUFFER_BYTES, &span_count, &end)) > 0;) {
+        if (!open_queue() || !put((struct tote__slice){saved.buffer, size}, span_count)) {
+            break;
+        }
+        ring_remove(span_count, end);
+        sender.is_wanted = true;
+    }
+}
+
+static void set_variable(const char *name, const char *value) {
+    if (value) {
+        setenv(name, value, 1);
+    } else {
+        unsetenv(name);
+    }
+}
+
+static void set_variables(void) {
+    for (size_t i = 0; i < lengthof(variables); i++) {
+        bool is_set = **variables[i].setting;
+        set_variable(variables[i].name, is_set ? *variables[i].setting : variables[i].initial[0]);
+        set_variable(variables[i].specific, is_set ? NULL : variables[i].initial[1]);
+    }
+}
+
+static void keep_variables(void) {
+    for (size_t i = 0; i < lengthof(variables); i++) {
+        const char *const names[] = {variables[i].name, variables[i].specific};
+        for (size_t n = 0; n < lengthof(names); n++) {
+            const char *value = getenv(names[n]);
+            variables[i].initial[n] = value ? strdup(value) : NULL;
+        }
+    }
+}
+
+/* Start a sender. It inherits no descriptor, no signal mask and no ignored signal. */
+static void start_sender(void) {
+    char *const arguments[] = {"tote-send", "send", "--background", "--linger", "5s",
+                               "--timeout", "10s",  "--",           saved.path, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigset_t all;
+
+    set_variables();
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        posix_spawn_file_actions_addopen(&actions, i, "/dev/null", i ? O_WRONLY : O_RDONLY, 0);
+    }
+    int error =
+        posix_spawn(&sender.process, tote_sender, &actions, &attributes, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (error) {
+        sender.process = 0;
+        sender.failed = GetCurrentTimestamp();
+        sender.pause_ms = MOST_PAUSE_MS;
+        ereport(LOG, errmsg("tote: spans stay in \"%s\": could not run \"%s\": %s", saved.path,
+                            tote_sender, strerror(error)));
+    } else {
+        sender.is_wanted = false;
+    }
+}
+
+/* Report why a sender failed: it has written that into a file of the queue. */
+static void report_failure(void) {
+    char path[MAXPGPATH + sizeof TOTE__DISK_QUEUE_SENDER_NAME];
+    char line[1024] = "";
+    int text = 0;
+
+    snprintf(path, sizeof path, "%s/%s", saved.path, TOTE__DISK_QUEUE_SENDER_NAME);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = file >= 0 ? read(file, line, sizeof line - 1) : -1;
+    if (file >= 0) {
+        close(file);
+    }
+    line[size > 0 ? size : 0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    if (sscanf(line, "%*u %*u %n", &text) == 0 && line[text]) {
+        ereport(LOG, errmsg("tote: spans stay in \"%s\": %s", saved.path, line + text));
+    }
+}
+
+/* Look whether the sender has ended. */
+static void watch_sender(void) {
+    int status = 0;
+
+    if (!sender.process || waitpid(sender.process, &status, WNOHANG) != sender.process) {
+        return;
+    }
+    sender.process = 0;
+    if (status == 0) {
+        sender.pause_ms = 0;
+        return;
+    }
+    if (!sender.pause_ms) { /* the first failure in a row */
+        report_failure();
+    }
+    sender.is_wanted = true;
+    sender.failed = GetCurrentTimestamp();
+    sender.pause_ms = Min(Max(2 * sender.pause_ms, FIRST_PAUSE_MS), MOST_PAUSE_MS);
+}
+
+static void run_sender(void) {
+    watch_sender();
+    if (sender.process || !sender.is_wanted || !*tote_sender) {
+        return;
+    }
+    if (!sender.pause_ms ||
+        TimestampDifferenceExceeds(sender.failed, GetCurrentTimestamp(), sender.pause_ms)) {
+        start_sender();
+    }
+}
+
+/* Apply changed settings: another sender uses them. */
+static void reload(void) {
+    ConfigReloadPending = false;
+    ProcessConfigFile(PGC_SIGHUP);
+    sender.pause_ms = 0;
+    if (sender.process) {
+        kill(sender.process, SIGTERM);
+        waitpid(sender.process, NULL, 0);
+        sender.process = 0;
+        sender.is_wanted = true;
+    }
+}
+
+/* Save the spans that backends write while they end. */
+static void save_last(void) {
+    TimestampTz begin = GetCurrentTimestamp();
+
+    save();
+    while (CountDBConnections(InvalidOid) > 0 &&
+           !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), LAST_SPANS_MS)) {
+        pg_usleep(LOOK_EVERY_MS * 1000);
+        save();
+    }
+    save();
+}
+
+static void set_latch(Latch *latch) {
+    LWLockAcquire(ring_lock, LW_EXCLUSIVE);
+    shared->worker = latch;
+    LWLockRelease(ring_lock);
+}
+
+static void forget_latch(int code, Datum argument) {
+    (void)code, (void)argument;
+    set_latch(NULL);
+}
+
+void tote_postgresql_worker(Datum argument) {
+    bool is_ending = false;
+
+    (void)argument;
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+    BackgroundWorkerUnblockSignals();
+    if (is_absolute_path(tote_queue_directory)) {
+        strlcpy(saved.path, tote_queue_directory, sizeof saved.path);
+    } else {
+        snprintf(saved.path, sizeof saved.path, "%s/%s", DataDir, tote_queue_directory);
+    }
+    saved.buffer = MemoryContextAlloc(TopMemoryContext, BUFFER_BYTES);
+    keep_variables();
+    before_shmem_exit(forget_latch, (Datum)0);
+    set_latch(MyLatch);
+    sender.is_wanted = open_queue(); /* of the time before */
+    while (!is_ending) {
+        int events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH,
+                               tote_export_interval, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        if (ConfigReloadPending) {
+            reload();
+        }
+        is_ending = ShutdownRequestPending || (events & WL_POSTMASTER_DEATH);
+        if (is_ending) {
+            save_last();
+        } else {
+            save();
+        }
+        run_sender();
+    }
+    proc_exit(0);
+}

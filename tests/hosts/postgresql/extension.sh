@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# extension.sh - a PostgreSQL server with the extension. Source it after server.sh and receiver.sh,
+# and after $build is set. Spans go to the receiver as JSON.
+
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
+
+# sql [-v] STATEMENTS: run them in one connection of the test, which `reset all` ends; print the rows
+sql() {
+    printf '%s\n' "$1" '\echo .end' >&6
+    while IFS= read -r line <&7 && [ "$line" != .end ]; do
+        printf '%s\n' "$line"
+    done
+}
+
+# connect: the connection of sql
+connect() {
+    rm -f "$work/statements" "$work/rows"
+    mkfifo "$work/statements" "$work/rows"
+    psql -XAtq <"$work/statements" >"$work/rows" 2>>"$work/errors" &
+    started+=($!)
+    exec 6>"$work/statements" 7<"$work/rows"
+}
+
+# start_extension [SETTING...]: needs start_receiver
+start_extension() {
+    # shellcheck disable=SC2154
+    start_postgresql "dynamic_library_path = '$build/instrumentation/postgresql:\$libdir'" \
+        "shared_preload_libraries = 'tote_postgresql'" \
+        "tote.sender = '$build/libexec/tote/tote-send'" \
+        "tote.endpoint = '$OTEL_EXPORTER_OTLP_ENDPOINT'" "tote.export_interval = 20ms" "$@"
+    connect
+    sql "$(sed "s/MODULE_PATHNAME/tote_postgresql/; /^\\\\echo/d" \
+        "$here/../../../instrumentation/postgresql/tote--0.1.sql")"
+}
+
+# extension_is_idle: whether all recorded spans were delivered
+extension_is_idle() {
+    # shellcheck disable=SC2154
+    [ "$(sql "set tote.enabled = off; select recorded = saved from tote_stats(); reset tote.enabled;")" = t ] &&
+        [ -z "$(find "$postgresql/data/tote" -name '*-*-*-*' 2>/dev/null)" ]
+}
