@@ -109,13 +109,10 @@ static int run(int argc, char **argv) {
         .option_count = sizeof options / sizeof *options};
     struct address_sockets sockets;
     int status;
-    int first = program_parse(&command, argc, argv, false, &status);
+    int first = program_parse_few(&command, argc, argv, 0, &status);
 
     if (first < 0) {
         return status;
-    }
-    if (first < argc) {
-        return program_usage_error(&command, "unexpected argument '%s'", argv[first]);
     }
     const char *problem = address_open(settings.listen, &sockets);
     if (problem) {
