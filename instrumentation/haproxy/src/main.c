@@ -77,8 +77,8 @@ static int serve(const struct program_command *command, const struct settings *s
 static int run(int argc, char **argv) {
     struct settings settings = {.listen = "127.0.0.1:4390",
                                 .trust = TRUST_CONTINUE,
-                                .most_connections = 256,
-                                .most_requests = 16384,
+                                .most_connections = 1024,
+                                .most_requests = 65536,
                                 .request_timeout_ns = UINT64_C(3600000000000),
                                 .drain_ns = UINT64_C(5000000000)};
     struct program_call trust = {set_trust, &settings};
@@ -91,9 +91,9 @@ static int run(int argc, char **argv) {
          "(continue)"},
         {"max-connections", 0, PROGRAM_NUMBER, "N", &settings.most_connections, 1, 4096,
          "connections of HAProxy at a time; one more replaces the one that is silent for the "
-         "longest time (256)"},
+         "longest time (1024)"},
         {"max-requests", 0, PROGRAM_NUMBER, "N", &settings.most_requests, 1, 1048576,
-         "requests at a time; one more ends the oldest one (16384)"},
+         "requests at a time; one more ends the oldest one (65536)"},
         {"request-timeout", 0, PROGRAM_DURATION, "DURATION", &settings.request_timeout_ns,
          UINT64_C(1000000), UINT64_C(604800000000000),
          "end a request with an error if HAProxy has not logged its end (1h)"},

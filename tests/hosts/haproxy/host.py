@@ -11,6 +11,7 @@ config = os.path.join(top, "instrumentation/haproxy/config")
 work = tempfile.mkdtemp(prefix="tote-haproxy.")
 processes = []
 failures = 0
+began = time.monotonic()
 
 
 @atexit.register
@@ -25,7 +26,8 @@ def clean_up():
 
 def check(what, is_true, *shown):
     global failures
-    print("ok -" if is_true else "not ok -", what, flush=True)
+    print("ok -" if is_true else "not ok -", what, "(%.1f s)" % (time.monotonic() - began),
+          flush=True)
     if not is_true:
         failures += 1
         for item in shown:
@@ -100,9 +102,9 @@ class Agent:
     def __init__(self, program, spans, listen="127.0.0.1:0", arguments=(), wrapper=(), **variables):
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("OTEL_")}
-        environment.update(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:%s" % spans.port,
-                           OTEL_EXPORTER_OTLP_PROTOCOL="http/json", OTEL_BSP_SCHEDULE_DELAY="50",
-                           no_proxy="*", **variables)
+        environment.update({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:%s" % spans.port,
+                            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+                            "OTEL_BSP_SCHEDULE_DELAY": "50", "no_proxy": "*", **variables})
         self.process, self.address = start([*wrapper, program, "--listen", listen, *arguments],
                                            r"^listening on (\S+)", env=environment)
         self.port = self.address.rpartition(":")[2]
@@ -127,26 +129,27 @@ def documented(name):
 class HAProxy:
     """HAProxy with the documented files: only addresses and paths differ."""
 
-    def __init__(self, agent_port, backend_port, rules="", sections="", spoe=None):
+    def __init__(self, agent_port, backend_port, sections="", change={}, timeouts=(20, 20),
+                 processing="100ms"):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port = self.listener.getsockname()[1]
-        spoe_file = os.path.join(work, "tote.spoe.conf")
-        file = os.path.join(work, "haproxy.cfg")
+        spoe_file = os.path.join(work, "tote.spoe.conf.%d" % self.port)
+        file = os.path.join(work, "haproxy.cfg.%d" % self.port)
         with open(spoe_file, "w") as out:
-            out.write(spoe or documented("tote.spoe.conf"))
+            out.write(documented("tote.spoe.conf").replace("processing 100ms",
+                                                           "processing " + processing))
         text = documented("haproxy.cfg")
         for old, new in (("bind :80", "bind fd@%d" % self.listener.fileno()),
                          ("127.0.0.1:4390", "127.0.0.1:%s" % agent_port),
                          ("/etc/haproxy/tote.spoe.conf", spoe_file),
-                         ("127.0.0.1:8080", "127.0.0.1:%s" % backend_port),
-                         ("    default_backend", rules + "    default_backend")):
+                         ("127.0.0.1:8080", "127.0.0.1:%s" % backend_port), *change.items()):
             assert old in text
             text = text.replace(old, new)
         with open(file, "w") as out:
             out.write("global\n    maxconn 4000\n"
                       "defaults\n    mode http\n    option httplog\n    option dontlognull\n"
-                      "    timeout connect 1s\n    timeout client 2s\n    timeout server 1s\n"
-                      "    retries 1\n" + text + sections)
+                      "    retries 1\n    timeout connect 1s\n    timeout client %ds\n"
+                      "    timeout server %ds\n" % timeouts + text + sections)
         checked = subprocess.run(["haproxy", "-c", "-f", file], capture_output=True, text=True,
                                  pass_fds=[self.listener.fileno()])
         check("HAProxy's own checker accepts the documented configuration without a warning",

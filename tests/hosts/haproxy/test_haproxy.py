@@ -14,14 +14,20 @@ backend = start_backend()
 agent = Agent(program, spans)
 closed = socket.socket()
 closed.bind(("127.0.0.1", 0))  # not listening: connections are refused
-proxy = HAProxy(agent.port, backend,
-                "    http-request deny if { path /denied }\n"
-                "    http-request return status 200 if { path /own }\n"
-                "    use_backend refusing if { path /refused }\n"
-                "    use_backend empty if { path /empty }\n",
-                "backend refusing\n    option redispatch\n    retries 2\n"
-                "    server one 127.0.0.1:{0}\n    server two 127.0.0.1:{0}\n"
-                "backend empty\n".format(closed.getsockname()[1]))
+rules = """    http-request deny if { path /denied }
+    http-request return status 200 if { path /own }
+    use_backend refusing if { path /refused }
+    use_backend empty if { path /empty }
+"""
+sections = """backend refusing
+    option redispatch
+    retries 2
+    server one 127.0.0.1:{0}
+    server two 127.0.0.1:{0}
+backend empty
+""".format(closed.getsockname()[1])
+proxy = HAProxy(agent.port, backend, sections,
+                {"    default_backend": rules + "    default_backend"}, (2, 1))
 
 # One trace: the client, HAProxy, the server.
 until(lambda: trace_of(proxy.get("/ready")[1]))
