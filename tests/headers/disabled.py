@@ -67,6 +67,8 @@ values = {
     "tote_curl_inject": "(headers)",
     "tote_curl_begin": "tote__off_curl_begin(easy, options)",
     "tote_curl_perform": "tote__off_curl_perform(easy, options)",
+    "tote_sqlite_step": "sqlite3_step(statement)",
+    "tote_sqlite_exec": "sqlite3_exec(db, sql, callback, user_data, message)",
 }
 
 # The helper functions that a header's results need.
@@ -264,6 +266,9 @@ special = {
         "static struct curl_slist list; headers = &list;", "returned == &list", "headers"),
     "tote_curl_begin": ("", "!returned", "easy options"),
     "tote_curl_perform": ("", "returned == CURLE_BAD_FUNCTION_ARGUMENT", "easy options"),
+    "tote_sqlite_step": ("", "returned == SQLITE_MISUSE", "statement"),
+    "tote_sqlite_exec": (
+        "", "returned == SQLITE_MISUSE", "db sql callback user_data message"),
 }
 
 program = """

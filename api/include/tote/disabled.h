@@ -172,6 +172,7 @@ static inline CURLcode tote__off_curl_perform(CURL *easy, const tote_curl_option
 #ifdef TOTE__OFF_INSTRUMENTATION_DATABASE
 #define tote_database_start(...) TOTE__OFF_POINTER(tote_span *, (tote_database_start)(__VA_ARGS__))
 #define tote_database_set_error(...) TOTE__OFF((tote_database_set_error)(__VA_ARGS__))
+#define tote_database_wants_rows(...) TOTE__OFF_BOOL((tote_database_wants_rows)(__VA_ARGS__))
 #define tote_database_set_rows(...) TOTE__OFF((tote_database_set_rows)(__VA_ARGS__))
 #define tote_database_sanitize(buffer, size, system, query, query_length) \
     (TOTE__OFF((tote_database_sanitize)(buffer, size, system, query, query_length)), \
@@ -530,6 +531,16 @@ static inline const tote_span_id *tote__off_span_id(void) {
 #define tote_span_context_is_remote(...) TOTE__OFF_BOOL((tote_span_context_is_remote)(__VA_ARGS__))
 #define tote_span_context_is_sampled(...) \
     TOTE__OFF_BOOL((tote_span_context_is_sampled)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_SQLITE
+#define tote_sqlite_trace(...) TOTE__OFF_BOOL((tote_sqlite_trace)(__VA_ARGS__))
+#define tote_sqlite_step(statement) \
+    (TOTE__OFF((tote_sqlite_step)(statement)), \
+    sqlite3_step(statement))
+#define tote_sqlite_exec(db, sql, callback, user_data, message) \
+    (TOTE__OFF((tote_sqlite_exec)(db, sql, callback, user_data, message)), \
+    sqlite3_exec(db, sql, callback, user_data, message))
 #endif
 
 #ifdef TOTE__OFF_START

@@ -6,8 +6,10 @@
  */
 #include "preload.h"
 
-#define REQUIRED(name) {"curl_" #name, offsetof(struct preload_library, name), false},
-#define OPTIONAL(name) {"curl_" #name, offsetof(struct preload_library, name), true},
+#define REQUIRED(name)                                                                             \
+    {"curl_" #name, offsetof(struct preload_library, name), TOTE__PRELOAD_REQUIRED},
+#define OPTIONAL(name)                                                                             \
+    {"curl_" #name, offsetof(struct preload_library, name), TOTE__PRELOAD_OPTIONAL},
 
 static const struct tote__preload_function functions[] = {PRELOAD_REQUIRED(REQUIRED)
                                                               PRELOAD_TRACING(OPTIONAL)};

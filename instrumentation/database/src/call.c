@@ -191,7 +191,7 @@ void tote_database_set_error(tote_span *span, const char *code, const char *erro
 }
 
 void tote_database_set_rows(tote_span *span, uint64_t rows) {
-    if (tote__database_config()->wants_rows) {
+    if (tote_database_wants_rows()) {
         tote_span_set_attribute(span, "db.response.returned_rows", tote_uint(rows));
     }
 }

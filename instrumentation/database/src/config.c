@@ -61,3 +61,7 @@ const struct tote__database_config *tote__database_config(void) {
 bool tote_database_wants_comment(void) {
     return tote__database_config()->wants_comment;
 }
+
+bool tote_database_wants_rows(void) {
+    return tote__database_config()->wants_rows;
+}

@@ -125,10 +125,10 @@ static bool get_functions(const struct tote__preload_kind *kind,
         void *found = dlsym(handle, function->name);
         if (found && base_of(found) == base) {
             memcpy((char *)library + function->offset, &found, sizeof found);
-        } else if (function->is_optional) {
-            library->is_complete = false;
-        } else {
+        } else if (function->need == TOTE__PRELOAD_REQUIRED) {
             return false;
+        } else if (function->need == TOTE__PRELOAD_OPTIONAL) {
+            library->is_complete = false;
         }
     }
     return true;

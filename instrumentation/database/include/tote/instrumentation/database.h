@@ -92,6 +92,9 @@ TOTE_API TOTE_MUST_USE tote_span *tote_database_start(tote_tracer *tracer,
 TOTE_API void tote_database_set_error(tote_span *span, const char *code, const char *error_type,
                                       const char *description);
 
+/** Return whether the user wants the number of rows: OTEL_C_DB_RETURNED_ROWS is true. */
+TOTE_API bool tote_database_wants_rows(void);
+
 /** Set db.response.returned_rows, if OTEL_C_DB_RETURNED_ROWS is true. */
 TOTE_API void tote_database_set_rows(tote_span *span, uint64_t rows);
 

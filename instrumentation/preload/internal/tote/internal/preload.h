@@ -28,14 +28,21 @@
 struct tote__preload_library {
     struct tote__preload_library *next;
     uintptr_t start, end; /* the addresses where it is mapped; it stays mapped */
-    bool is_complete;     /* has the optional functions, too */
+    bool is_complete;     /* has the optional functions */
+};
+
+/* Whether a library must have a function. */
+enum tote__preload_need {
+    TOTE__PRELOAD_REQUIRED, /* calls cannot be passed on without it */
+    TOTE__PRELOAD_OPTIONAL, /* a library without it is not complete */
+    TOTE__PRELOAD_EXTRA     /* a library without it is complete */
 };
 
 /* A function of a library, and where its address is stored. */
 struct tote__preload_function {
     const char *name;
     size_t offset; /* of a pointer in the struct that begins with struct tote__preload_library */
-    bool is_optional;
+    enum tote__preload_need need;
 };
 
 /* A kind of library. Only `first` changes. */
@@ -50,7 +57,7 @@ struct tote__preload_kind {
 
 /*
  * Return the library that the code at `caller` is bound to. Returns NULL if there is none, if it
- * lacks a function that is not optional, or if out of memory. Fast for recent call sites.
+ * lacks a required function, or if out of memory. Fast for recent call sites.
  */
 struct tote__preload_library *tote__preload_library_of(struct tote__preload_kind *kind,
                                                        void *caller);
