@@ -16,6 +16,7 @@ static struct {
     tote_sdk *sdk;
     tote_tracer *tracer;
     ngx_connection_t *connection; /* NULL: there is nothing to wait for */
+    bool is_preparing;            /* what fails now is reported when it is needed */
 } worker;
 
 static ngx_uint_t log_level(tote_level level) {
@@ -35,8 +36,10 @@ static ngx_uint_t log_level(tote_level level) {
 
 /* Write a diagnostic of Tote to the error log. */
 static void write_log(tote_level level, const char *component, const char *message, void *cycle) {
-    ngx_log_error(log_level(level), ((ngx_cycle_t *)cycle)->log, 0, "tote: %s: %s", component,
-                  message);
+    if (!worker.is_preparing) {
+        ngx_log_error(log_level(level), ((ngx_cycle_t *)cycle)->log, 0, "tote: %s: %s", component,
+                      message);
+    }
 }
 
 /* Let the timer expire when the SDK has work. */
@@ -84,6 +87,7 @@ static ngx_int_t watch(ngx_cycle_t *cycle) {
         return NGX_ERROR;
     }
     worker.connection = connection;
+    set_timer(); /* a disk queue may have spans of earlier workers */
     return NGX_OK;
 }
 
@@ -156,7 +160,9 @@ ngx_int_t ngx_http_tote_start(ngx_cycle_t *cycle) {
         tote_sdk_close(&worker.sdk, 0);
         return NGX_OK;
     }
-    tote_sdk_prepare(worker.sdk, PREPARE_MS);
+    worker.is_preparing = true;
+    tote_sdk_prepare(worker.sdk, PREPARE_MS); /* a later lookup would create a thread */
+    worker.is_preparing = false;
     tracer.version = tote_version();
     tracer.schema_url = "https://opentelemetry.io/schemas/1.44.0";
     worker.tracer =
@@ -182,22 +188,35 @@ tote_tracer *ngx_http_tote_tracer(void) {
     return worker.tracer;
 }
 
-/* Report a problem of the exporter as one of the configuration. */
-static void report(tote_level level, const char *component, const char *message, void *cf) {
-    ngx_conf_log_error(log_level(level), (ngx_conf_t *)cf, 0, "tote: %s: %s", component, message);
+/* A configuration that is being checked. */
+struct checked {
+    ngx_conf_t *cf;
+    bool is_valid;
+};
+
+static void report(tote_level level, const char *component, const char *message, void *data) {
+    struct checked *checked = data;
+
+    (void)level;
+    ngx_conf_log_error(NGX_LOG_EMERG, checked->cf, 0, "tote: %s: %s", component, message);
+    checked->is_valid = false;
 }
 
 char *ngx_http_tote_check_exporter(ngx_conf_t *cf, ngx_http_tote_main_conf_t *conf) {
     tote_otlp_options options = exporter_options(conf);
+    struct checked checked = {cf, true};
+    tote_configuration *configuration = NULL;
 
-    tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, cf);
+    options.ignore_environment = true; /* the workers have another one */
+    tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, &checked);
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&options);
-    tote_configuration *configuration =
-        conf->config_file.len ? tote_configuration_parse_file((char *)conf->config_file.data, NULL)
-                              : NULL;
-    bool is_valid = exporter && (configuration || !conf->config_file.len);
+    if (conf->config_file.len) {
+        configuration = tote_configuration_parse_file((char *)conf->config_file.data, NULL);
+        checked.is_valid = checked.is_valid && configuration;
+    }
+    checked.is_valid = checked.is_valid && exporter;
     tote_span_exporter_free(exporter);
     tote_configuration_unref(configuration);
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
-    return is_valid ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return checked.is_valid ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

@@ -79,7 +79,7 @@ static bool is_word(const ngx_str_t *text, const char *word) {
     return text->len == ngx_strlen(word) && ngx_strncmp(text->data, word, text->len) == 0;
 }
 
-/* Take one of these words. Returns its index from 1; 0: it is none of them. */
+/* Return the number of a word, from 1; 0: it is none of them. */
 static uint32_t index_of(const ngx_str_t *value, const char *const *words, size_t count) {
     for (uint32_t i = 0; i < count; i++) {
         if (is_word(value, words[i])) {
@@ -100,42 +100,66 @@ static char *check(ngx_conf_t *cf) {
     return result;
 }
 
-/* tote_endpoint URL [protocol=] [compression=] [ca=] [certificate=] [certificate_key=] */
-static char *set_endpoint(ngx_conf_t *cf, ngx_command_t *command, void *data) {
+/* Take the path of a file, which must exist. */
+static char *take_file(ngx_conf_t *cf, const ngx_str_t *value, ngx_str_t *path) {
+    ngx_file_info_t info;
+
+    *path = *value;
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+    if (ngx_file_info(path->data, &info) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "\"%V\" cannot be used", path);
+        return NGX_CONF_ERROR;
+    }
+    return NGX_CONF_OK;
+}
+
+static char *set_endpoint_parameter(ngx_conf_t *cf, ngx_http_tote_main_conf_t *conf,
+                                    const ngx_str_t *parameter) {
     static const char *const protocols[] = {"http/protobuf", "http/json", "grpc"};
     static const char *const compressions[] = {"none", "gzip"};
+    const struct {
+        const char *name;
+        ngx_str_t *path;
+    } files[] = {{"ca=", &conf->ca_file},
+                 {"certificate=", &conf->certificate},
+                 {"certificate_key=", &conf->certificate_key}};
+    ngx_str_t value;
+
+    if (take_value(parameter, "protocol=", &value)) {
+        conf->protocol = index_of(&value, protocols, 3);
+        return conf->protocol ? NGX_CONF_OK : refuse(cf, parameter);
+    }
+    if (take_value(parameter, "compression=", &value)) {
+        conf->compression = index_of(&value, compressions, 2);
+        return conf->compression ? NGX_CONF_OK : refuse(cf, parameter);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (take_value(parameter, files[i].name, &value)) {
+            return take_file(cf, &value, files[i].path);
+        }
+    }
+    return refuse(cf, parameter);
+}
+
+/* tote_endpoint URL [protocol=] [compression=] [ca=] [certificate=] [certificate_key=] */
+static char *set_endpoint(ngx_conf_t *cf, ngx_command_t *command, void *data) {
     ngx_http_tote_main_conf_t *conf = data;
     const ngx_str_t *words = cf->args->elts;
-    ngx_str_t value;
 
     (void)command;
     if (conf->endpoint.len) {
         return "is duplicate";
     }
+    if (!words[1].len) {
+        return refuse(cf, &words[1]);
+    }
     conf->endpoint = words[1];
     for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
-        const struct {
-            const char *name;
-            ngx_str_t *file;
-        } files[] = {{"ca=", &conf->ca_file},
-                     {"certificate=", &conf->certificate},
-                     {"certificate_key=", &conf->certificate_key}};
-        bool is_valid = false;
-        if (take_value(&words[i], "protocol=", &value)) {
-            conf->protocol = index_of(&value, protocols, 3);
-            is_valid = conf->protocol != 0;
-        } else if (take_value(&words[i], "compression=", &value)) {
-            conf->compression = index_of(&value, compressions, 2);
-            is_valid = conf->compression != 0;
-        }
-        for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
-            if (take_value(&words[i], files[k].name, &value)) {
-                *files[k].file = value;
-                is_valid = ngx_conf_full_name(cf->cycle, files[k].file, 1) == NGX_OK;
-            }
-        }
-        if (!is_valid) {
-            return refuse(cf, &words[i]);
+        char *result = set_endpoint_parameter(cf, conf, &words[i]);
+        if (result != NGX_CONF_OK) {
+            return result;
         }
     }
     return check(cf);
@@ -162,9 +186,7 @@ static char *set_config_file(ngx_conf_t *cf, ngx_command_t *command, void *data)
     if (conf->config_file.len) {
         return "is duplicate";
     }
-    conf->config_file = words[1];
-    return ngx_conf_full_name(cf->cycle, &conf->config_file, 1) == NGX_OK ? check(cf)
-                                                                          : NGX_CONF_ERROR;
+    return take_file(cf, &words[1], &conf->config_file) == NGX_CONF_OK ? check(cf) : NGX_CONF_ERROR;
 }
 
 /* tote_batch [delay=TIME] [size=SPANS] [queue=SPANS] */

@@ -4,7 +4,7 @@
 
 All listen on 127.0.0.1, keep their files in one folder, and are ended by close().
 """
-import http.client, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import http.client, http.server, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEADLINE = 30
@@ -12,14 +12,14 @@ NGINX = "/usr/sbin/nginx"
 
 
 def until(condition, what):
-    """Wait for a value that is true, and return it."""
+    """Wait for a value that is true, and return it. `what` describes the wait, at its end."""
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.02)
-    raise AssertionError(f"not within {DEADLINE} s: {what}")
+    raise AssertionError(f"not within {DEADLINE} s: {what() if callable(what) else what}")
 
 
 def free_port():
@@ -85,6 +85,72 @@ def values(request, name):
     return [value for header, value in request["headers"] if header == name]
 
 
+def fields(message):
+    """The fields of a protobuf message that have bytes: pairs of number and bytes."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        number = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            number |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return number
+
+    while at < len(message):
+        key = varint()
+        if key & 7 == 2:
+            length = varint()
+            yield key >> 3, message[at:at + length]
+            at += length
+        else:
+            at += {1: 8, 5: 4}.get(key & 7) or 0
+            if key & 7 == 0:
+                varint()
+
+
+class Receiver:
+    """An OTLP receiver for protobuf, which crash-safe mode needs. Keeps headers and span names."""
+
+    def __init__(self, port=0):
+        outer = self
+        self.names = []
+        self.headers = {}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                outer.take(self.rfile.read(int(self.headers["Content-Length"])), self.headers)
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-protobuf")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def take(self, message, headers):
+        self.headers = dict(headers)
+        for _, resource in (f for f in fields(message) if f[0] == 1):
+            for _, scope in (f for f in fields(resource) if f[0] == 2):
+                for _, span in (f for f in fields(scope) if f[0] == 2):
+                    self.names.append(next(text for number, text in fields(span)
+                                           if number == 5).decode())
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class Host:
     """A folder with nginx and a receiver."""
 
@@ -115,7 +181,7 @@ class Host:
         """Write a configuration. In `http`, LISTEN is the address of nginx."""
         with open(os.path.join(self.folder, "nginx.conf"), "w") as out:
             out.write(f"load_module {self.module};\n"
-                      f"pid {self.folder}/nginx.pid;\nerror_log {self.folder}/error.log info;\n"
+                      f"pid {self.folder}/nginx.pid;\nerror_log {self.folder}/error.log notice;\n"
                       f"worker_shutdown_timeout 20s;\n{main}\n"
                       "events { worker_connections 4096; }\nhttp {\n")
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
@@ -145,7 +211,7 @@ class Host:
     def start(self, http, main="", directives="daemon off;", endpoint=True):
         self.write(http, main, endpoint)
         self.nginx = self.command("-g", directives)
-        until(self.is_listening, f"nginx listens; {self.error_log()}")
+        until(self.is_listening, lambda: f"nginx listens; {self.error_log()}")
 
     def is_listening(self):
         assert self.nginx.poll() is None, f"nginx ended: {self.error_log()}"
@@ -158,7 +224,7 @@ class Host:
     def error_log(self):
         try:
             with open(os.path.join(self.folder, "error.log")) as log:
-                return log.read()
+                return log.read()[-4000:]
         except OSError:
             return ""
 
@@ -172,6 +238,7 @@ class Host:
         if self.nginx:
             self.nginx.send_signal(how)
             code = self.nginx.wait(DEADLINE)
+            self.printed = self.nginx.stderr.read()
             self.nginx.stderr.close()
             self.nginx = None
             return code
@@ -228,7 +295,7 @@ class Host:
     def wait(self, count=1, **wanted):
         """Wait for this number of such spans, and return them in the order of their start."""
         found = until(lambda: len(self.find(**wanted)) >= count and self.find(**wanted),
-                      f"{count} spans with {wanted}; there are {self.spans()}; {self.error_log()}")
+                      lambda: f"{count} spans with {wanted}; there are {self.spans()}; {self.error_log()}")
         assert len(found) == count, f"{len(found)} spans with {wanted}, not {count}: {found}"
         return sorted(found, key=lambda span: int(span["startTimeUnixNano"]))
 

@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: MIT
 """test_nginx.py - the nginx module in the nginx of the distribution
 
-test_nginx.py MODULE TOTE [TEST...]
+test_nginx.py MODULE [TEST...]
 """
-import http.client, os, re, signal, socket, subprocess, sys, threading, time, unittest
+import http.client, os, re, socket, subprocess, sys, threading, time, unittest
 
 from servers import DEADLINE, Host, Upstream, free_port, until, values
 
 MODULE = os.path.abspath(sys.argv.pop(1))
-TOTE = os.path.abspath(sys.argv.pop(1))
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SERVER, CLIENT = 2, 3
 ERROR = {"code": 2}
