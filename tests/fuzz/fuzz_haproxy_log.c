@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!log_line_read(bytes, size, &line)) {
         return 0;
     }
-    const struct spop_text texts[] = {line.state, line.method, line.backend, line.server,
-                                      line.address};
+    const struct spop_text texts[] = {line.state,   line.method, line.frontend,
+                                      line.backend, line.server, line.address};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         MUST(!texts[i].bytes ||
              (texts[i].bytes >= bytes && texts[i].bytes + texts[i].length < bytes + size));

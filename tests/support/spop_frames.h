@@ -99,20 +99,19 @@ static inline void put_notify(struct frames *frames, uint64_t stream, unsigned p
     put_byte(&block, 0);
     open_frame(frames, SPOP_NOTIFY, stream, 1);
     put_text(frames, "tote-request");
-    put_byte(frames, 7);
+    put_byte(frames, 6);
     put_pair(frames, "method", method);
-    put_pair(frames, "target", target);
-    put_pair(frames, "version", "1.1");
+    put_pair(frames, "path", target);
+    put_pair(frames, "http", "1.1");
     put_text(frames, "headers");
     put_byte(frames, SPOP_BINARY);
     put_bytes(frames, block.bytes, block.size);
-    put_text(frames, "peer");
+    put_text(frames, "ip");
     put_byte(frames, SPOP_IPV4);
     for (unsigned i = 1; i <= 4; i++) {
         put_byte(frames, i);
     }
     put_pair_number(frames, "port", port);
-    put_pair(frames, "frontend", "www");
     close_frame(frames);
 }
 

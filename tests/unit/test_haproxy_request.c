@@ -95,7 +95,8 @@ static void end(unsigned stream, unsigned port, const char *fields) {
 }
 
 #define SERVED                                                                                     \
-    "status=\"200\" state=\"----\" method=\"GET\" backend=\"app\" server=\"app1\" "                \
+    "status=\"200\" state=\"----\" method=\"GET\" frontend=\"www\" backend=\"app\" "               \
+    "server=\"app1\" "                                                                             \
     "address=\"10.0.0.7\" server_port=\"8080\" retries=\"0\" queue=\"0\" connect=\"1\" "           \
     "response=\"250\""
 

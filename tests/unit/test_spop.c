@@ -85,7 +85,7 @@ static void a_frame_that_is_cut_anywhere_is_refused_and_not_read_past_its_end(vo
         assert_true(is_valid == (cut == size || (status == SPOP_NORMAL && !has_payload)));
         free(copy);
     }
-    assert_int_equal(pairs, 7);
+    assert_int_equal(pairs, 6);
 }
 
 static void fragments_and_aborted_frames_are_refused(void **state) {

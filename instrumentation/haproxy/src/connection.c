@@ -138,20 +138,16 @@ bool connection_serve(struct connection *connection, struct requests *requests, 
     enum { MOST_READS = 16 }; /* other connections wait meanwhile */
 
     *has_frames = handle_frames(connection, requests); /* that had no room for their response */
-    for (int i = 0; i < MOST_READS && !connection->is_stopping && has_room(connection); i++) {
-        ssize_t got = recv(connection->descriptor, connection->in + connection->in_count,
-                           sizeof connection->in - connection->in_count, 0);
-        if (got < 0 && errno != EINTR) {
-            if (errno != EAGAIN && errno != EWOULDBLOCK) {
-                return false;
-            }
-            break;
-        }
-        if (got == 0) {
+    bool may_have_more = !connection->is_stopping;
+    for (int i = 0; i < MOST_READS && may_have_more && has_room(connection); i++) {
+        size_t space = sizeof connection->in - connection->in_count;
+        ssize_t got = recv(connection->descriptor, connection->in + connection->in_count, space, 0);
+        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)) {
             return false;
         }
         connection->in_count += got > 0 ? (size_t)got : 0;
         *has_frames |= handle_frames(connection, requests);
+        may_have_more = got > 0 && (size_t)got == space && !connection->is_stopping;
     }
     return flush(connection) && !(connection->is_stopping && !connection->out_end);
 }

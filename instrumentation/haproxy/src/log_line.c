@@ -48,6 +48,7 @@ static const struct field {
     {"status", NUMBER, offsetof(struct log_line, status), 0},
     {"state", TEXT, offsetof(struct log_line, state), 0},
     {"method", TEXT, offsetof(struct log_line, method), 0},
+    {"frontend", TEXT, offsetof(struct log_line, frontend), 0},
     {"backend", TEXT, offsetof(struct log_line, backend), 0},
     {"server", TEXT, offsetof(struct log_line, server), 0},
     {"address", TEXT, offsetof(struct log_line, address), 0},

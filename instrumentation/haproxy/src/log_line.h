@@ -20,11 +20,12 @@ struct log_line {
     uint64_t connect_ms;
     uint64_t response_ms;
     bool is_redispatched;
-    struct spop_text state;   /* the termination state, such as "sH--" */
-    struct spop_text method;  /* "<BADREQ>": no valid request was received */
-    struct spop_text backend; /* its name */
-    struct spop_text server;  /* its name; in angle brackets: none was chosen */
-    struct spop_text address; /* of the server */
+    struct spop_text state;    /* the termination state, such as "sH--" */
+    struct spop_text method;   /* "<BADREQ>": no valid request was received */
+    struct spop_text frontend; /* its name */
+    struct spop_text backend;  /* its name */
+    struct spop_text server;   /* its name; in angle brackets: none was chosen */
+    struct spop_text address;  /* of the server */
 };
 
 /* Read a line. The texts point into it. Returns false if it is no line of a request. */

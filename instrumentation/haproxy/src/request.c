@@ -61,7 +61,6 @@ struct arguments {
     const char *target;
     const char *version;
     const char *route;
-    const char *frontend;
     char peer[INET6_ADDRSTRLEN];
     uint64_t port;
     bool is_tls;
@@ -129,10 +128,9 @@ static const struct argument {
     size_t offset;
 } text_arguments[] = {
     {"method", offsetof(struct arguments, method)},
-    {"target", offsetof(struct arguments, target)},
-    {"version", offsetof(struct arguments, version)},
+    {"path", offsetof(struct arguments, target)},
+    {"http", offsetof(struct arguments, version)},
     {"route", offsetof(struct arguments, route)},
-    {"frontend", offsetof(struct arguments, frontend)},
 };
 
 static bool read_argument(struct requests *requests, struct copies *copies, struct spop_text name,
@@ -142,7 +140,7 @@ static bool read_argument(struct requests *requests, struct copies *copies, stru
     if (spop_is(name, "headers")) {
         return value->kind != SPOP_BINARY || read_headers(requests, value->text, arguments);
     }
-    if (spop_is(name, "peer") && (value->kind == SPOP_IPV4 || value->kind == SPOP_IPV6)) {
+    if (spop_is(name, "ip") && (value->kind == SPOP_IPV4 || value->kind == SPOP_IPV6)) {
         inet_ntop(family, value->text.bytes, arguments->peer, sizeof arguments->peer);
     } else if (spop_is(name, "port")) {
         arguments->port = value->number;
@@ -195,12 +193,7 @@ static tote_context *start_server(struct requests *requests, const struct argume
     request.carrier = &headers;
     request.getter = tote_header_array_getter();
     request.public_endpoint = requests->trust == TRUST_LINK;
-    tote_context *context = tote_http_server_start(requests->tracer, &request);
-    if (arguments->frontend) {
-        tote_span_set_attribute(tote_context_get_span(context), "haproxy.frontend",
-                                tote_string(arguments->frontend));
-    }
-    return context;
+    return tote_http_server_start(requests->tracer, &request);
 }
 
 /* Write the URL of the request to the server: the same host and path. */
@@ -452,6 +445,15 @@ static void end_client(tote_span **span, const struct log_line *line, const char
     tote_span_close(span);
 }
 
+/* End a server span by its line. */
+static void end_logged(tote_context *server, const struct log_line *line, const char *error_type) {
+    tote_span *span = tote_context_get_span(server);
+
+    set_text(span, "haproxy.frontend", line->frontend);
+    set_text(span, "haproxy.termination_state", line->state);
+    end_server(server, (unsigned)line->status, error_type);
+}
+
 /* A request that HAProxy cannot parse has no message. Its line of the log is all there is. */
 static void record_bad_request(struct requests *requests, const struct log_line *line) {
     const struct arguments arguments = {.port = line->port};
@@ -459,9 +461,7 @@ static void record_bad_request(struct requests *requests, const struct log_line 
     if (!spop_is(line->method, "<BADREQ>") || line->status < 400) {
         return;
     }
-    tote_context *server = start_server(requests, &arguments);
-    set_text(tote_context_get_span(server), "haproxy.termination_state", line->state);
-    end_server(server, (unsigned)line->status, error_of(line));
+    end_logged(start_server(requests, &arguments), line, error_of(line));
 }
 
 void requests_log(struct requests *requests, const char *bytes, size_t size) {
@@ -476,9 +476,8 @@ void requests_log(struct requests *requests, const char *bytes, size_t size) {
         return;
     }
     const char *error_type = error_of(&line);
-    set_text(tote_context_get_span(spans.server), "haproxy.termination_state", line.state);
     end_client(&spans.client, &line, error_type);
-    end_server(spans.server, (unsigned)line.status, error_type);
+    end_logged(spans.server, &line, error_type);
 }
 
 int requests_expire(struct requests *requests, int most) {

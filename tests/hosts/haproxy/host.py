@@ -67,7 +67,8 @@ class Spans:
     def __init__(self):
         self.file = os.path.join(work, "spans")
         receiver = os.path.join(top, "tests/cli/receive.py")
-        _, self.port = start([sys.executable, receiver, self.file], r"^(\d+)$")
+        _, self.port = start([sys.executable, receiver, self.file], r"^(\d+)$",
+                             stderr=subprocess.DEVNULL)
 
     def all(self):
         try:

@@ -29,6 +29,12 @@ backend empty
 proxy = HAProxy(agent.port, backend, sections,
                 {"    default_backend": rules + "    default_backend"}, (2, 1))
 
+with open(os.path.join(top, "docs/haproxy.md")) as page:
+    page = page.read()
+for name in ("haproxy.cfg", "tote.spoe.conf"):
+    check("docs/haproxy.md shows %s as it is tested here" % name,
+          "```text\n%s```" % documented(name) in page)
+
 # One trace: the client, HAProxy, the server.
 until(lambda: trace_of(proxy.get("/ready")[1]))
 sent = {"traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
