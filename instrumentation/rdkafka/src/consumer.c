@@ -11,7 +11,7 @@
  *
  * Spec: messaging-spans.md#consumer-spans
  *
- * Tests: tests/hosts/kafka/test_kafka.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
  */
 #include <errno.h>
 #include <stdio.h>
@@ -140,6 +140,15 @@ static bool detach(struct rdkafka_thread *thread) {
     tote_context_unref(thread->attached);
     thread->attached = NULL;
     return true;
+}
+
+void rdkafka_leave(struct rdkafka_client *client) {
+    struct rdkafka_thread *thread = rdkafka_thread_here();
+
+    if (thread && thread->process.client == client) {
+        detach(thread);
+    }
+    rdkafka_end_consumed(client);
 }
 
 static void attach(struct rdkafka_thread *thread, const tote_context *parent, tote_span *span) {

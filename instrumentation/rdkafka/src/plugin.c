@@ -7,7 +7,7 @@
  * configuration is that of its client, too. It is freed with the configuration, because broker
  * threads call interceptors after on_destroy().
  *
- * Tests: tests/hosts/kafka/test_kafka.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -96,7 +96,7 @@ static rd_kafka_resp_err_t on_broker_state_change(rd_kafka_t *rk, int32_t id, co
 static rd_kafka_resp_err_t on_destroy(rd_kafka_t *rk, void *opaque) {
     int error = errno;
 
-    (void)rk;
+    (void)rk; /* on a thread of librdkafka */
     rdkafka_end_consumed(opaque);
     errno = error;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -132,8 +132,10 @@ static rd_kafka_resp_err_t on_conf_destroy(void *opaque) {
     struct rdkafka_client *client = opaque;
     int error = errno;
 
-    rdkafka_end_consumed(client);
-    rdkafka_forget_sent(client);
+    rdkafka_client_remove(client);
+    rdkafka_leave(client);
+    rdkafka_end_sent(client);
+    rdkafka_free_sent(client);
     tote__release(client, sizeof *client);
     errno = error;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -153,6 +155,7 @@ rd_kafka_resp_err_t conf_init(rd_kafka_conf_t *conf, void **plugin, char *messag
                                              secure_getenv("OTEL_C_KAFKA_PROCESS_SPANS"), true);
     if (client) {
         client->library = library;
+        rdkafka_client_add(client);
         library->conf_interceptor_add_on_conf_destroy(conf, NAME, on_conf_destroy, client);
         library->conf_interceptor_add_on_new(conf, NAME, on_new, client);
     } else {

@@ -6,7 +6,7 @@
  * the span is in a table, by the address of the message. Invariant: each change of a bucket is one
  * store, so that a child that is forked during a change has a consistent list.
  *
- * Tests: tests/hosts/kafka/test_kafka.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
  */
 #include <errno.h>
 
@@ -189,11 +189,14 @@ rd_kafka_resp_err_t rdkafka_on_acknowledgement(rd_kafka_t *rk, rd_kafka_message_
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-void rdkafka_forget_sent(struct rdkafka_client *client) {
-    link_to_sent *buckets = atomic_exchange(&client->sent, NULL);
+void rdkafka_end_sent(struct rdkafka_client *client) {
+    link_to_sent *buckets = atomic_load_explicit(&client->sent, memory_order_acquire);
 
     for (size_t at = 0; buckets && at < client->sent_buckets; at++) {
-        struct rdkafka_sent *sent = atomic_load_explicit(&buckets[at], memory_order_acquire);
+        struct tote__lock *lock = &client->locks[at % RDKAFKA_LOCKS];
+        tote__lock_take(lock);
+        struct rdkafka_sent *sent = atomic_exchange(&buckets[at], NULL);
+        tote__lock_drop(lock);
         while (sent) {
             struct rdkafka_sent *next = atomic_load_explicit(&sent->next, memory_order_relaxed);
             rdkafka_set_error(sent->span, client, RD_KAFKA_RESP_ERR__DESTROY);
@@ -202,5 +205,8 @@ void rdkafka_forget_sent(struct rdkafka_client *client) {
             sent = next;
         }
     }
-    tote__release(buckets, client->sent_buckets * sizeof *buckets);
+}
+
+void rdkafka_free_sent(struct rdkafka_client *client) {
+    tote__release(client->sent, client->sent_buckets * sizeof *client->sent);
 }

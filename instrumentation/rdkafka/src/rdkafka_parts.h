@@ -66,6 +66,7 @@ struct rdkafka_broker {
 
 /* A configuration, and the client that is created from it. */
 struct rdkafka_client {
+    struct rdkafka_client *next;
     const struct rdkafka_library *library;
     char id[RDKAFKA_ID_SIZE];    /* client.id */
     char group[RDKAFKA_ID_SIZE]; /* group.id; "": none */
@@ -148,8 +149,11 @@ void rdkafka_inject(const struct rdkafka_client *client, const tote_context *con
 rd_kafka_interceptor_f_on_send_t rdkafka_on_send;
 rd_kafka_interceptor_f_on_acknowledgement_t rdkafka_on_acknowledgement;
 
-/* End the spans of messages that were never acknowledged, and free the table. */
-void rdkafka_forget_sent(struct rdkafka_client *client);
+/* End the spans of messages that are not acknowledged, with an error. */
+void rdkafka_end_sent(struct rdkafka_client *client);
+
+/* Free the table of these spans. */
+void rdkafka_free_sent(struct rdkafka_client *client);
 
 /* consumer.c */
 
@@ -160,7 +164,10 @@ rd_kafka_interceptor_f_on_request_sent_t rdkafka_on_request_sent;
 /* End the spans of the messages that the client has delivered; NULL: any client. */
 void rdkafka_end_consumed(struct rdkafka_client *client);
 
-/* thread.c: what the plug-in keeps for each thread of the program */
+/* Do the same for a client that is destroyed, and detach its context from this thread. */
+void rdkafka_leave(struct rdkafka_client *client);
+
+/* thread.c: threads that send or consume, and clients */
 
 /* The message that a thread has sent last, to find it again: see rdkafka_on_acknowledgement(). */
 struct rdkafka_last_sent {
@@ -203,6 +210,10 @@ void rdkafka_end_spans(struct rdkafka_thread *thread);
 
 /* Return what is kept for this thread, created if necessary; NULL if out of memory. */
 struct rdkafka_thread *rdkafka_thread_here(void);
+
+/* Keep the list of clients, whose spans end at exit. */
+void rdkafka_client_add(struct rdkafka_client *client);
+void rdkafka_client_remove(struct rdkafka_client *client);
 
 /* Call `visit` for each thread. */
 void rdkafka_each_thread(void (*visit)(struct rdkafka_thread *thread, void *arg), void *arg);

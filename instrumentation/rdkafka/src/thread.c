@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.c - what the plug-in keeps for each thread that sends or consumes
+ * thread.c - the threads that send or consume, and the clients
  *
- * Tests: tests/hosts/kafka/test_kafka.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@ static bool has_key;
 
 static struct tote__lock list_lock;
 static struct rdkafka_thread *first;
+static struct rdkafka_client *first_client;
 
 static void end_thread(void *value) {
     struct rdkafka_thread *thread = value;
@@ -37,6 +38,11 @@ static void end_thread(void *value) {
 
 static void end_all(void) {
     rdkafka_end_consumed(NULL);
+    tote__lock_take(&list_lock);
+    for (struct rdkafka_client *client = first_client; client; client = client->next) {
+        rdkafka_end_sent(client);
+    }
+    tote__lock_drop(&list_lock);
 }
 
 /* The SDK has started before, so its exit handler runs later. */
@@ -68,6 +74,24 @@ void rdkafka_each_thread(void (*visit)(struct rdkafka_thread *thread, void *arg)
         tote__lock_take(&thread->lock);
         visit(thread, arg);
         tote__lock_drop(&thread->lock);
+    }
+    tote__lock_drop(&list_lock);
+}
+
+void rdkafka_client_add(struct rdkafka_client *client) {
+    tote__lock_take(&list_lock);
+    client->next = first_client;
+    first_client = client;
+    tote__lock_drop(&list_lock);
+}
+
+void rdkafka_client_remove(struct rdkafka_client *client) {
+    tote__lock_take(&list_lock);
+    for (struct rdkafka_client **link = &first_client; *link; link = &(*link)->next) {
+        if (*link == client) {
+            *link = client->next;
+            break;
+        }
     }
     tote__lock_drop(&list_lock);
 }
