@@ -5,7 +5,8 @@
  *   LD_PRELOAD=$prefix/lib/tote-preload-sqlite.so sqlite3 shop.db
  *
  * A connection is traced if its opening was intercepted. The program may use sqlite3_trace_v2(),
- * sqlite3_trace() and sqlite3_profile() too. Other calls are passed on unchanged.
+ * sqlite3_trace() and sqlite3_profile() too: their callbacks are called as SQLite does. Other calls
+ * are passed on unchanged.
  *
  * Tests: tests/hosts/sqlite/test_sqlite.py
  */
@@ -28,6 +29,7 @@
     X(open_v2)                                                                                     \
     X(prepare_v2)                                                                                  \
     X(prepare_v3)                                                                                  \
+    X(profile)                                                                                     \
     X(trace)
 
 /* sqlite3.h marks some as deprecated. */
@@ -80,9 +82,24 @@ static struct library *library_for(sqlite3_stmt *statement, void *caller) {
     return known ? known->library : library_of(caller);
 }
 
+static void restore(const struct tote__sqlite *sqlite, sqlite3 *db,
+                    const struct tote__sqlite_user *user) {
+    const struct library *library =
+        (const void *)((const char *)sqlite - offsetof(struct library, sqlite));
+
+    if (user->flags & TOTE__SQLITE_FLAG_TRACE) {
+        library->trace(db, user->trace, user->data);
+    } else {
+        sqlite->trace_v2(db, user->flags & TOTE__SQLITE_FLAGS_V2, user->callback, user->data);
+    }
+    if (user->profile && library->profile) {
+        library->profile(db, user->profile, user->profile_data);
+    }
+}
+
 static struct tote__sqlite_options options_for(const struct library *library) {
-    return (struct tote__sqlite_options){.sqlite = &library->sqlite,
-                                         .parent = tote__preload_parent};
+    return (struct tote__sqlite_options){
+        .sqlite = &library->sqlite, .parent = tote__preload_parent, .restore = restore};
 }
 
 static int opened(const struct library *library, sqlite3 **db, int result, void *caller) {
@@ -129,6 +146,9 @@ static int close_with(const struct library *library, int (*close)(sqlite3 *), sq
     bool is_traced = tote__sqlite_get_user(db, &options.user);
     int result = close(db);
     if (is_traced && result == SQLITE_BUSY) {
+        if (options.user.profile) {
+            library->profile(db, NULL, NULL);
+        }
         tote__sqlite_attach(db, &options);
     }
     return result;
@@ -146,16 +166,32 @@ TOTE_API int sqlite3_close_v2(sqlite3 *db) {
     return close_with(library, library ? library->close_v2 : NULL, db);
 }
 
-static int prepared(struct library *library, sqlite3 *db, const char *sql, int length,
-                    sqlite3_stmt **statement, int result) {
+/* What the program and SQLite passed to each other. */
+struct prepared {
+    struct library *library;
+    sqlite3 *db;
+    const char *sql;
+    int length;
+    sqlite3_stmt **statement;
+    const char **tail; /* the program's, or NULL */
+    const char *end;   /* where SQLite stopped to read; NULL: unknown */
+};
+
+static int finish_prepare(const struct prepared *prepared, int result) {
+    const char *end = prepared->end;
+
+    if (prepared->tail && end) {
+        *prepared->tail = end;
+    }
     if (result != SQLITE_OK) {
-        tote__sqlite_prepare_failed(db, sql, length, result);
+        tote__sqlite_prepare_failed(prepared->db, prepared->sql,
+                                    end ? (int)(end - prepared->sql) : prepared->length, result);
         return result;
     }
-    struct handle *added =
-        (struct handle *)tote__preload_handle_add(&statements, statement ? *statement : NULL);
+    struct handle *added = (struct handle *)tote__preload_handle_add(
+        &statements, prepared->statement ? *prepared->statement : NULL);
     if (added) {
-        added->library = library;
+        added->library = prepared->library;
     }
     return result;
 }
@@ -163,29 +199,32 @@ static int prepared(struct library *library, sqlite3 *db, const char *sql, int l
 TOTE_API int sqlite3_prepare(sqlite3 *db, const char *sql, int length, sqlite3_stmt **statement,
                              const char **tail) {
     struct library *library = library_of(CALLER);
+    struct prepared prepared = {library, db, sql, length, statement, tail, NULL};
 
-    return library ? prepared(library, db, sql, length, statement,
-                              library->prepare(db, sql, length, statement, tail))
+    return library ? finish_prepare(&prepared,
+                                    library->prepare(db, sql, length, statement, &prepared.end))
                    : SQLITE_ERROR;
 }
 
 TOTE_API int sqlite3_prepare_v2(sqlite3 *db, const char *sql, int length, sqlite3_stmt **statement,
                                 const char **tail) {
     struct library *library = library_of(CALLER);
+    struct prepared prepared = {library, db, sql, length, statement, tail, NULL};
 
     return library && library->prepare_v2
-               ? prepared(library, db, sql, length, statement,
-                          library->prepare_v2(db, sql, length, statement, tail))
+               ? finish_prepare(&prepared,
+                                library->prepare_v2(db, sql, length, statement, &prepared.end))
                : SQLITE_ERROR;
 }
 
 TOTE_API int sqlite3_prepare_v3(sqlite3 *db, const char *sql, int length, unsigned flags,
                                 sqlite3_stmt **statement, const char **tail) {
     struct library *library = library_of(CALLER);
+    struct prepared prepared = {library, db, sql, length, statement, tail, NULL};
 
     return library && library->prepare_v3
-               ? prepared(library, db, sql, length, statement,
-                          library->prepare_v3(db, sql, length, flags, statement, tail))
+               ? finish_prepare(&prepared, library->prepare_v3(db, sql, length, flags, statement,
+                                                               &prepared.end))
                : SQLITE_ERROR;
 }
 
@@ -233,8 +272,9 @@ TOTE_API int sqlite3_trace_v2(sqlite3 *db, unsigned mask,
         tote__sqlite_detach(db);
     } else if (tote__sqlite_get_user(db, &user)) {
         bool is_set = mask && callback;
-        user = (struct tote__sqlite_user){
-            .mask = is_set ? mask : 0, .callback = is_set ? callback : NULL, .data = data};
+        user.flags = is_set ? mask : 0;
+        user.callback = is_set ? callback : NULL;
+        user.data = data;
         return tote__sqlite_set_user(db, &user);
     }
     return library->sqlite.trace_v2(db, mask, callback, data);
@@ -251,7 +291,30 @@ TOTE_API void *sqlite3_trace(sqlite3 *db, void (*callback)(void *, const char *)
         return library->trace(db, callback, data);
     }
     void *before = user.data;
-    user = (struct tote__sqlite_user){.legacy = callback, .data = data};
+    user.flags = callback ? TOTE__SQLITE_FLAG_TRACE : 0;
+    user.trace = callback;
+    user.callback = NULL;
+    user.data = data;
+    tote__sqlite_set_user(db, &user);
+    return before;
+}
+
+TOTE_API void *sqlite3_profile(sqlite3 *db, void (*callback)(void *, const char *, sqlite3_uint64),
+                               void *data) {
+    const struct library *library = library_of(CALLER);
+    struct tote__sqlite_user user;
+
+    if (!library || !library->profile) {
+        return NULL;
+    }
+    if (!tote__sqlite_get_user(db, &user)) {
+        return library->profile(db, callback, data);
+    }
+    void *before = user.profile_data;
+    user.flags &= TOTE__SQLITE_FLAGS_V2;
+    user.flags |= callback ? TOTE__SQLITE_FLAG_PROFILE : 0;
+    user.profile = callback;
+    user.profile_data = data;
     tote__sqlite_set_user(db, &user);
     return before;
 }

@@ -34,12 +34,23 @@ struct tote__sqlite {
     TOTE__SQLITE_FUNCTIONS(TOTE__SQLITE_FIELD)
 };
 
-/* The program's own callback. At most one of `callback` and `legacy` is set. */
+/*
+ * What the program has registered, as SQLite keeps it: sqlite3_trace_v2(), sqlite3_trace() and
+ * sqlite3_profile() replace flags and data of each other.
+ */
 struct tote__sqlite_user {
-    unsigned mask;
+    unsigned flags; /* the mask of sqlite3_trace_v2(), and the two below */
     int (*callback)(unsigned, void *, void *, void *);
-    void (*legacy)(void *, const char *); /* of sqlite3_trace() */
-    void *data;
+    void (*trace)(void *, const char *);
+    void *data; /* of `callback` or `trace` */
+    void (*profile)(void *, const char *, sqlite3_uint64);
+    void *profile_data;
+};
+
+enum {
+    TOTE__SQLITE_FLAGS_V2 = 0x0f,
+    TOTE__SQLITE_FLAG_TRACE = 0x40,
+    TOTE__SQLITE_FLAG_PROFILE = 0x80
 };
 
 /* How a connection is traced. */
@@ -48,18 +59,22 @@ struct tote__sqlite_options {
     tote_tracer *tracer; /* NULL: the instrumentation's own */
     const tote_context *(*parent)(void);
     struct tote__sqlite_user user;
+
+    /* Register what the program has registered. NULL: it cannot have registered anything. */
+    void (*restore)(const struct tote__sqlite *sqlite, sqlite3 *db,
+                    const struct tote__sqlite_user *user);
 };
 
 /* trace.c: trace a connection until it is closed. Returns false if out of memory. */
 bool tote__sqlite_attach(sqlite3 *db, const struct tote__sqlite_options *options);
 
-/* End the tracing. The program's callback is registered alone. Does nothing if it is not traced. */
+/* End the tracing, if the connection is traced. */
 void tote__sqlite_detach(sqlite3 *db);
 
-/* Return whether the connection is traced, and the program's callback. */
+/* Return whether the connection is traced, and what the program has registered. */
 bool tote__sqlite_get_user(sqlite3 *db, struct tote__sqlite_user *user);
 
-/* Replace the program's callback. Returns the result of sqlite3_trace_v2(). */
+/* Replace what the program has registered. Returns the result of sqlite3_trace_v2(). */
 int tote__sqlite_set_user(sqlite3 *db, const struct tote__sqlite_user *user);
 
 /* End the span of a statement that a call has kept. `result` is that of the call. */

@@ -20,7 +20,10 @@
 #include "tote/internal/memory.h"
 
 /* Statements that are not reset have open spans. More of them have none. */
-enum { MOST_STATEMENTS = 256, EVENTS = SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE };
+enum {
+    MOST_STATEMENTS = 256,
+    EVENTS = SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE | SQLITE_TRACE_CLOSE
+};
 
 /* An execution of a statement. */
 struct tote__sqlite_statement {
@@ -369,19 +372,28 @@ void tote__sqlite_report_wait(uint64_t waited_ns) {
     tote__lock_drop(&connections.lock);
 }
 
-/* Call the program's callback. */
-static int call_user(const struct connection *connection, const struct tote__sqlite_user *user,
-                     unsigned event, void *subject, void *detail) {
-    const struct tote__sqlite *sqlite = connection->options.sqlite;
+/* sqlite3_trace() passes the text with the values of parameters. */
+static void call_trace(const struct tote__sqlite *sqlite, const struct tote__sqlite_user *user,
+                       sqlite3_stmt *statement, const char *text) {
+    const char *sql = sqlite->sql(statement);
+    char *expanded = sql && strcmp(text, sql) == 0 ? sqlite->expanded_sql(statement) : NULL;
 
-    if (user->legacy && event == SQLITE_TRACE_STMT) {
-        const char *sql = sqlite->sql(subject);
-        char *expanded = sql && strcmp(detail, sql) == 0 ? sqlite->expanded_sql(subject) : NULL;
-        user->legacy(user->data, expanded ? expanded : detail);
-        sqlite->free(expanded);
+    user->trace(user->data, expanded ? expanded : text);
+    sqlite->free(expanded);
+}
+
+/* Call what the program has registered, as SQLite does. */
+static int call_user(const struct tote__sqlite *sqlite, const struct tote__sqlite_user *user,
+                     unsigned event, void *subject, void *detail) {
+    if (event == SQLITE_TRACE_STMT && (user->flags & TOTE__SQLITE_FLAG_TRACE)) {
+        call_trace(sqlite, user, subject, detail);
         return 0;
     }
-    return user->callback && (user->mask & event)
+    if (event == SQLITE_TRACE_PROFILE && user->profile &&
+        (user->flags & (SQLITE_TRACE_PROFILE | TOTE__SQLITE_FLAG_PROFILE))) {
+        user->profile(user->profile_data, sqlite->sql(subject), *(const sqlite3_uint64 *)detail);
+    }
+    return user->callback && (user->flags & event)
                ? user->callback(event, user->data, subject, detail)
                : 0;
 }
@@ -401,7 +413,7 @@ static int on_event(unsigned event, void *data, void *subject, void *detail) {
     const struct tote__sqlite_user user = connection->options.user;
     tote__lock_drop(&connection->lock);
     errno = error;
-    int result = call_user(connection, &user, event, subject, detail);
+    int result = call_user(connection->options.sqlite, &user, event, subject, detail);
     if (event == SQLITE_TRACE_CLOSE) {
         tote__sqlite_detach(connection->db);
     }
@@ -409,7 +421,7 @@ static int on_event(unsigned event, void *data, void *subject, void *detail) {
 }
 
 static int register_callback(struct connection *connection) {
-    unsigned mask = EVENTS | SQLITE_TRACE_CLOSE | connection->options.user.mask;
+    unsigned mask = EVENTS | (connection->options.user.flags & TOTE__SQLITE_FLAGS_V2);
 
     return connection->options.sqlite->trace_v2(
         connection->db, tote_database_wants_rows() ? mask | SQLITE_TRACE_ROW : mask, on_event,
@@ -471,8 +483,10 @@ void tote__sqlite_detach(sqlite3 *db) {
     if (!removed) {
         return;
     }
-    const struct tote__sqlite_user *user = &removed->options.user;
-    removed->options.sqlite->trace_v2(db, user->mask, user->callback, user->data);
+    removed->options.sqlite->trace_v2(db, 0, NULL, NULL);
+    if (removed->options.restore) {
+        removed->options.restore(removed->options.sqlite, db, &removed->options.user);
+    }
     while (removed->open) {
         tote__sqlite_end(take_open(removed, removed->open->statement), SQLITE_OK);
     }
