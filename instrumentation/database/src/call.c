@@ -10,12 +10,7 @@
 #include "tote/internal/memory.h"
 #include "tote/internal/tracer.h"
 
-enum {
-    MOST_ATTRIBUTES = 13,
-    MOST_NAME = 512,
-    MOST_DESCRIPTION = 1024,
-    MOST_READ = 4 * TOTE_DATABASE_MAX_TEXT
-};
+enum { MOST_ATTRIBUTES = 13, MOST_NAME = 512, MOST_READ = 4 * TOTE_DATABASE_MAX_TEXT };
 
 /* What a span is started with. Allocated, because stacks may be small. */
 struct start {
@@ -55,30 +50,41 @@ static bool is_default_port(const char *system, uint16_t port) {
     return false;
 }
 
+size_t tote_database_text(char *buffer, size_t size, const tote_database_call *given) {
+    tote_database_call call = TOTE_DATABASE_CALL_INIT;
+    enum tote__database_text config = tote__database_config()->text;
+
+    TOTE__COPY_OPTIONS(tote_database_call, &call, given);
+    if (!size) {
+        return 0;
+    }
+    buffer[0] = '\0';
+    if (!call.query || config == TOTE__DATABASE_TEXT_NONE) {
+        return 0;
+    }
+    if (!call.is_parameterized && config == TOTE__DATABASE_TEXT_SANITIZED) {
+        return tote_database_sanitize(buffer, size, call.system, call.query,
+                                      tote__min(call.query_length, MOST_READ));
+    }
+    size_t length =
+        tote__utf8_cut(call.query, call.query_length, tote__min(call.query_length, size - 1));
+    memcpy(buffer, call.query, length);
+    buffer[length] = '\0';
+    return length;
+}
+
 /* Add the text of the query and its summary. */
 static void add_query(struct start *start) {
     const tote_database_call *call = start->call;
-    size_t read = tote__min(call->query_length, MOST_READ);
-    enum tote__database_text text = tote__database_config()->text;
 
     if (call->summary && *call->summary) {
         snprintf(start->summary, sizeof start->summary, "%s", call->summary);
     } else if (call->query) {
         tote_database_summarize(start->summary, sizeof start->summary, call->system, call->query,
-                                read);
+                                tote__min(call->query_length, MOST_READ));
     }
     add_text(start, "db.query.summary", start->summary);
-    if (!call->query || text == TOTE__DATABASE_TEXT_NONE) {
-        return;
-    }
-    if (call->is_parameterized || text == TOTE__DATABASE_TEXT_RAW) {
-        size_t length = tote__min(call->query_length, TOTE_DATABASE_MAX_TEXT);
-        add(start, "db.query.text",
-            tote_string_of(call->query, tote__utf8_cut(call->query, call->query_length, length)));
-        return;
-    }
-    size_t length =
-        tote_database_sanitize(start->text, sizeof start->text, call->system, call->query, read);
+    size_t length = tote_database_text(start->text, sizeof start->text, call);
     if (length) {
         add(start, "db.query.text", tote_string_of(start->text, length));
     }
@@ -169,10 +175,29 @@ tote_span *tote_database_start(tote_tracer *tracer, const tote_context *parent,
     return span;
 }
 
+size_t tote_database_message(char *buffer, size_t size, const char *message) {
+    enum tote__database_text config = tote__database_config()->text;
+    size_t length = message ? strlen(message) : 0;
+
+    if (!size) {
+        return 0;
+    }
+    buffer[0] = '\0';
+    if (!length || config == TOTE__DATABASE_TEXT_NONE) {
+        return 0;
+    }
+    if (config == TOTE__DATABASE_TEXT_SANITIZED) {
+        return tote__sql_sanitize(buffer, size, TOTE__SQL_PROSE, message, length);
+    }
+    length = tote__utf8_cut(message, length, tote__min(length, size - 1));
+    memcpy(buffer, message, length);
+    buffer[length] = '\0';
+    return length;
+}
+
 void tote_database_set_error(tote_span *span, const char *code, const char *error_type,
                              const char *description) {
-    enum tote__database_text config = tote__database_config()->text;
-    char text[MOST_DESCRIPTION];
+    char text[TOTE_DATABASE_MESSAGE_BYTES];
     bool has_code = code && *code;
 
     if (has_code) {
@@ -182,12 +207,8 @@ void tote_database_set_error(tote_span *span, const char *code, const char *erro
         error_type = has_code ? code : "_OTHER";
     }
     tote_span_set_attribute(span, "error.type", tote_string(error_type));
-    if (description && config == TOTE__DATABASE_TEXT_SANITIZED) {
-        tote__sql_sanitize(text, sizeof text, TOTE__SQL_PROSE, description, strlen(description));
-        description = text;
-    }
-    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR,
-                         config == TOTE__DATABASE_TEXT_NONE ? NULL : description);
+    size_t length = tote_database_message(text, sizeof text, description);
+    tote_span_set_status(span, TOTE_STATUS_CODE_ERROR, length ? text : NULL);
 }
 
 void tote_database_set_rows(tote_span *span, uint64_t rows) {

@@ -36,7 +36,7 @@ TOTE_BEGIN_DECLS
 typedef struct tote_database_call {
     size_t struct_size;
     const char *system;         /**< db.system.name, for example "postgresql" */
-    const char *db_namespace;     /**< db.namespace, for example the name of the database */
+    const char *db_namespace;   /**< db.namespace, for example the name of the database */
     const char *server_address; /**< host name, IP address or path of a socket, as configured */
     const char *peer_address;   /**< network.peer.address */
     uint16_t server_port;       /**< recorded if it is not the default port of the system */
@@ -84,6 +84,12 @@ TOTE_API TOTE_MUST_USE tote_span *tote_database_start(tote_tracer *tracer,
 #define TOTE_DATABASE_MAX_TEXT 8192
 
 /**
+ * Write the text of the query as tote_database_start() records it, for example to join the texts of
+ * a batch. Returns its length; 0 if no text is recorded. Ends with NUL.
+ */
+TOTE_API size_t tote_database_text(char *buffer, size_t size, const tote_database_call *call);
+
+/**
  * Make the span an error. `code` is db.response.status_code, for example an SQLSTATE; NULL: none.
  * `error_type` is error.type; NULL: `code`, else "_OTHER". `description` is a message of the
  * server or the client library; NULL: none. Its literals are replaced as in a query, and it is left
@@ -94,6 +100,15 @@ TOTE_API void tote_database_set_error(tote_span *span, const char *code, const c
 
 /** Return whether the user wants the number of rows: OTEL_C_DB_RETURNED_ROWS is true. */
 TOTE_API bool tote_database_wants_rows(void);
+
+/** The size for tote_database_message(): the rest of a message is left out. */
+#define TOTE_DATABASE_MESSAGE_BYTES 1024
+
+/**
+ * Write a message of the server as tote_database_set_error() records it, for example for an event.
+ * Returns its length; 0 if it is not recorded. Ends with NUL.
+ */
+TOTE_API size_t tote_database_message(char *buffer, size_t size, const char *message);
 
 /** Set db.response.returned_rows, if OTEL_C_DB_RETURNED_ROWS is true. */
 TOTE_API void tote_database_set_rows(tote_span *span, uint64_t rows);
