@@ -12,6 +12,8 @@ set -uo pipefail
 what=$1 compiler=$2 standard=$3
 top=$(cd "$(dirname "$0")/../.." && pwd)
 flags=(-std="$standard" -fsyntax-only -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+# shellcheck disable=SC2207
+flags+=($(pkg-config --cflags libpq))
 failed=0 count=0
 
 for folder in "$top"/*/include "$top"/instrumentation/*/include; do
@@ -57,7 +59,7 @@ disabled)
     done
     check "all disabled functions" "$([[ $standard == c++* ]] && echo c++ || echo c)" \
         -D_GNU_SOURCE -c -o "$object" < <(python3 "$top/tests/headers/disabled.py" test)
-    "$compiler" "$object" -lcurl -pthread -o "$linked" && "$linked" || failed=1
+    "$compiler" "$object" -lcurl -lpq -pthread -o "$linked" && "$linked" || failed=1
     ;;
 esac
 

@@ -71,6 +71,19 @@ values = {
     "tote_sqlite_exec": "sqlite3_exec(db, sql, callback, user_data, message)",
 }
 
+# Functions that only call another one.
+calls = {"tote_pq_" + name: function for name, function in {
+    "exec": "PQexec", "exec_params": "PQexecParams", "prepare": "PQprepare",
+    "exec_prepared": "PQexecPrepared", "describe_prepared": "PQdescribePrepared",
+    "describe_portal": "PQdescribePortal", "send_query": "PQsendQuery",
+    "send_query_params": "PQsendQueryParams", "send_prepare": "PQsendPrepare",
+    "send_query_prepared": "PQsendQueryPrepared",
+    "send_describe_prepared": "PQsendDescribePrepared",
+    "send_describe_portal": "PQsendDescribePortal", "get_result": "PQgetResult",
+    "pipeline_sync": "PQpipelineSync", "endcopy": "PQendcopy", "is_busy": "PQisBusy",
+    "put_copy_data": "PQputCopyData", "put_copy_end": "PQputCopyEnd",
+    "get_copy_data": "PQgetCopyData"}.items()}
+
 # The helper functions that a header's results need.
 helpers = {
     "tote/environment.h": """
@@ -194,8 +207,10 @@ def define(name, parameters, *parts):
 
 
 def macro(result, name, parameters):
+    names = ", ".join(parameter for _, parameter in parameters)
+    if name in calls:
+        return define(name, names, f"(TOTE__OFF(({name})({names})),", f"{calls[name]}({names}))")
     if name in values:
-        names = ", ".join(parameter for _, parameter in parameters)
         return define(name, names, f"(TOTE__OFF(({name})({names})),", f"{values[name]})")
     call = f"({name})(__VA_ARGS__)"
     if result == "void":
@@ -265,6 +280,9 @@ special = {
     "tote_curl_inject": (
         "static struct curl_slist list; headers = &list;", "returned == &list", "headers"),
     "tote_curl_begin": ("", "!returned", "easy options"),
+    "tote_pq_put_copy_data": ("", "returned == -1", ""),
+    "tote_pq_put_copy_end": ("", "returned == -1", ""),
+    "tote_pq_get_copy_data": ("static char *data; buffer = &data;", "returned == -2", ""),
     "tote_curl_perform": ("", "returned == CURLE_BAD_FUNCTION_ARGUMENT", "easy options"),
     "tote_sqlite_step": ("", "returned == SQLITE_MISUSE", "statement"),
     "tote_sqlite_exec": (
@@ -322,6 +340,8 @@ static void expect_evaluated(const char *name, const char *times) {
 def call(number, result, name, parameters):
     """A function of the program that calls the disabled form of a function."""
     setup, expected, names = special.get(name, ("", "!returned", ""))
+    if name in calls:
+        names = " ".join(parameter for _, parameter in parameters)
     literals = {"const char *format"}
     lines = [f"static {declaration};" for declaration, _ in parameters
              if declaration not in literals]

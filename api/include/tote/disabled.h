@@ -171,8 +171,10 @@ static inline CURLcode tote__off_curl_perform(CURL *easy, const tote_curl_option
 
 #ifdef TOTE__OFF_INSTRUMENTATION_DATABASE
 #define tote_database_start(...) TOTE__OFF_POINTER(tote_span *, (tote_database_start)(__VA_ARGS__))
+#define tote_database_text(...) TOTE__OFF_NUMBER(size_t, (tote_database_text)(__VA_ARGS__))
 #define tote_database_set_error(...) TOTE__OFF((tote_database_set_error)(__VA_ARGS__))
 #define tote_database_wants_rows(...) TOTE__OFF_BOOL((tote_database_wants_rows)(__VA_ARGS__))
+#define tote_database_message(...) TOTE__OFF_NUMBER(size_t, (tote_database_message)(__VA_ARGS__))
 #define tote_database_set_rows(...) TOTE__OFF((tote_database_set_rows)(__VA_ARGS__))
 #define tote_database_sanitize(buffer, size, system, query, query_length) \
     (TOTE__OFF((tote_database_sanitize)(buffer, size, system, query, query_length)), \
@@ -306,6 +308,56 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #ifdef TOTE__OFF_EXPORTERS_OTLP_FILE
 #define tote_span_exporter_otlp_file_new(...) \
     TOTE__OFF_POINTER(tote_span_exporter *, (tote_span_exporter_otlp_file_new)(__VA_ARGS__))
+#endif
+
+#ifdef TOTE__OFF_INSTRUMENTATION_PQ
+#define tote_pq_exec(conn, query) (TOTE__OFF((tote_pq_exec)(conn, query)), PQexec(conn, query))
+#define tote_pq_exec_params(conn, query, count, types, values, lengths, formats, format) \
+    (TOTE__OFF((tote_pq_exec_params)(conn, query, count, types, values, lengths, formats, format)), \
+    PQexecParams(conn, query, count, types, values, lengths, formats, format))
+#define tote_pq_prepare(conn, name, query, count, types) \
+    (TOTE__OFF((tote_pq_prepare)(conn, name, query, count, types)), \
+    PQprepare(conn, name, query, count, types))
+#define tote_pq_exec_prepared(conn, name, count, values, lengths, formats, format) \
+    (TOTE__OFF((tote_pq_exec_prepared)(conn, name, count, values, lengths, formats, format)), \
+    PQexecPrepared(conn, name, count, values, lengths, formats, format))
+#define tote_pq_describe_prepared(conn, name) \
+    (TOTE__OFF((tote_pq_describe_prepared)(conn, name)), \
+    PQdescribePrepared(conn, name))
+#define tote_pq_describe_portal(conn, name) \
+    (TOTE__OFF((tote_pq_describe_portal)(conn, name)), \
+    PQdescribePortal(conn, name))
+#define tote_pq_send_query(conn, query) \
+    (TOTE__OFF((tote_pq_send_query)(conn, query)), \
+    PQsendQuery(conn, query))
+#define tote_pq_send_query_params(conn, query, count, types, values, lengths, formats, format) \
+    (TOTE__OFF((tote_pq_send_query_params)(conn, query, count, types, values, lengths, formats, format)), \
+    PQsendQueryParams(conn, query, count, types, values, lengths, formats, format))
+#define tote_pq_send_prepare(conn, name, query, count, types) \
+    (TOTE__OFF((tote_pq_send_prepare)(conn, name, query, count, types)), \
+    PQsendPrepare(conn, name, query, count, types))
+#define tote_pq_send_query_prepared(conn, name, count, values, lengths, formats, format) \
+    (TOTE__OFF((tote_pq_send_query_prepared)(conn, name, count, values, lengths, formats, format)), \
+    PQsendQueryPrepared(conn, name, count, values, lengths, formats, format))
+#define tote_pq_send_describe_prepared(conn, name) \
+    (TOTE__OFF((tote_pq_send_describe_prepared)(conn, name)), \
+    PQsendDescribePrepared(conn, name))
+#define tote_pq_send_describe_portal(conn, name) \
+    (TOTE__OFF((tote_pq_send_describe_portal)(conn, name)), \
+    PQsendDescribePortal(conn, name))
+#define tote_pq_get_result(conn) (TOTE__OFF((tote_pq_get_result)(conn)), PQgetResult(conn))
+#define tote_pq_pipeline_sync(conn) (TOTE__OFF((tote_pq_pipeline_sync)(conn)), PQpipelineSync(conn))
+#define tote_pq_endcopy(conn) (TOTE__OFF((tote_pq_endcopy)(conn)), PQendcopy(conn))
+#define tote_pq_is_busy(conn) (TOTE__OFF((tote_pq_is_busy)(conn)), PQisBusy(conn))
+#define tote_pq_put_copy_data(conn, buffer, size) \
+    (TOTE__OFF((tote_pq_put_copy_data)(conn, buffer, size)), \
+    PQputCopyData(conn, buffer, size))
+#define tote_pq_put_copy_end(conn, message) \
+    (TOTE__OFF((tote_pq_put_copy_end)(conn, message)), \
+    PQputCopyEnd(conn, message))
+#define tote_pq_get_copy_data(conn, buffer, is_async) \
+    (TOTE__OFF((tote_pq_get_copy_data)(conn, buffer, is_async)), \
+    PQgetCopyData(conn, buffer, is_async))
 #endif
 
 #ifdef TOTE__OFF_PROCESSORS
