@@ -17,7 +17,7 @@ start_receiver() {
 mkfifo "$work/expressions" "$work/values"
 python3 -c 'import json, os, sys
 for line in sys.stdin:
-    S = [json.loads(l) for l in open(sys.argv[1])] if os.path.exists(sys.argv[1]) else []
+    S = [json.loads(l) for l in open(sys.argv[1]) if l[-1] == "\n"] if os.path.exists(sys.argv[1]) else []
     N = {s["name"]: s for s in S}
     try:
         print(eval(line), flush=True)

@@ -3,8 +3,8 @@
  * worker.c - the background worker: it saves spans in the disk queue, and runs a sender for it
  *
  * The sender is the program tote-send, so that no code of the network is in a process of the
- * server. It has its own session: it is no process of the server, and may deliver the last spans
- * after the server has stopped.
+ * server. It has its own session, because the postmaster signals those of its processes. The last
+ * one delivers the last spans after the server has stopped.
  *
  * Spans are removed from the ring after they are in a file. If the worker is killed in between,
  * they are sent twice.
@@ -15,7 +15,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "libpq/pqsignal.h"
@@ -34,14 +34,13 @@
 #include "tote/internal/disk_queue_lock.h"
 #include "tote/internal/request.h"
 
-extern char **environ;
-
 enum {
     BUFFER_BYTES = 1 << 20, /* of one batch */
     LAST_SPANS_MS = 1000,   /* how long the worker waits for backends at its end */
     LOOK_EVERY_MS = 20,
     FIRST_PAUSE_MS = 1000, /* after a failed delivery */
-    MOST_PAUSE_MS = 60000
+    MOST_PAUSE_MS = 60000,
+    NOT_FOUND = 127 /* exit status */
 };
 
 static const struct tote__disk_queue_limits limits = {256 << 20, 4096, 86400};
@@ -140,49 +139,68 @@ static void keep_variables(void) {
     }
 }
 
-/* Start a sender. It inherits no descriptor, no signal mask and no ignored signal. */
-static void start_sender(void) {
+/*
+ * Become the sender, with no descriptor, signal mask or ignored signal of the server. It ends with
+ * the worker, unless it is the last one: a server that restarts after a crash has another one.
+ */
+static void become_sender(pid_t worker, bool is_last) {
     char *const arguments[] = {"tote-send", "send", "--background", "--linger", "5s",
                                "--timeout", "10s",  "--",           saved.path, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
+    const struct sigaction normal = {.sa_handler = SIG_DFL};
     sigset_t none;
-    sigset_t all;
+
+    if (!is_last && (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != worker)) {
+        _exit(EXIT_FAILURE);
+    }
+    setsid();
+    for (int i = 1; i < NSIG; i++) {
+        sigaction(i, &normal, NULL);
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int nothing = open("/dev/null", O_RDWR);
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        dup2(nothing, i);
+    }
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    execv(tote_sender, arguments);
+    _exit(NOT_FOUND);
+}
+
+static void start_sender(bool is_last) {
+    pid_t worker = getpid();
 
     set_variables();
-    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
-        posix_spawn_file_actions_addopen(&actions, i, "/dev/null", i ? O_WRONLY : O_RDONLY, 0);
+    pid_t process = fork();
+    if (process == 0) {
+        become_sender(worker, is_last);
     }
-    int error =
-        posix_spawn(&sender.process, tote_sender, &actions, &attributes, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (error) {
-        sender.process = 0;
-        sender.failed = GetCurrentTimestamp();
-        sender.pause_ms = MOST_PAUSE_MS;
-        ereport(LOG, errmsg("tote: spans stay in \"%s\": could not run \"%s\": %s", saved.path,
-                            tote_sender, strerror(error)));
-    } else {
+    if (process > 0) {
+        sender.process = process;
         sender.is_wanted = false;
     }
 }
 
+static void stop_sender(void) {
+    if (sender.process) {
+        kill(sender.process, SIGTERM);
+        waitpid(sender.process, NULL, 0);
+        sender.process = 0;
+        sender.is_wanted = true;
+    }
+}
+
 /* Report why a sender failed: it has written that into a file of the queue. */
-static void report_failure(void) {
+static void report_failure(int status) {
     char path[MAXPGPATH + sizeof TOTE__DISK_QUEUE_SENDER_NAME];
     char line[1024] = "";
     int text = 0;
 
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND) {
+        ereport(LOG, errmsg("tote: spans stay in \"%s\": could not run \"%s\"", saved.path,
+                            tote_sender));
+        return;
+    }
     snprintf(path, sizeof path, "%s/%s", saved.path, TOTE__DISK_QUEUE_SENDER_NAME);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t size = file >= 0 ? read(file, line, sizeof line - 1) : -1;
@@ -209,7 +227,7 @@ static void watch_sender(void) {
         return;
     }
     if (!sender.pause_ms) { /* the first failure in a row */
-        report_failure();
+        report_failure(status);
     }
     sender.is_wanted = true;
     sender.failed = GetCurrentTimestamp();
@@ -223,7 +241,7 @@ static void run_sender(void) {
     }
     if (!sender.pause_ms ||
         TimestampDifferenceExceeds(sender.failed, GetCurrentTimestamp(), sender.pause_ms)) {
-        start_sender();
+        start_sender(false);
     }
 }
 
@@ -232,15 +250,10 @@ static void reload(void) {
     ConfigReloadPending = false;
     ProcessConfigFile(PGC_SIGHUP);
     sender.pause_ms = 0;
-    if (sender.process) {
-        kill(sender.process, SIGTERM);
-        waitpid(sender.process, NULL, 0);
-        sender.process = 0;
-        sender.is_wanted = true;
-    }
+    stop_sender();
 }
 
-/* Save the spans that backends write while they end. */
+/* Save the spans that backends write while they end, and leave them to a last sender. */
 static void save_last(void) {
     TimestampTz begin = GetCurrentTimestamp();
 
@@ -251,6 +264,10 @@ static void save_last(void) {
         save();
     }
     save();
+    stop_sender();
+    if (sender.is_wanted && *tote_sender) {
+        start_sender(true);
+    }
 }
 
 static void set_latch(Latch *latch) {
@@ -293,8 +310,8 @@ void tote_postgresql_worker(Datum argument) {
             save_last();
         } else {
             save();
+            run_sender();
         }
-        run_sender();
     }
     proc_exit(0);
 }

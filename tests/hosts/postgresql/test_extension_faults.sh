@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# test_extension_faults.sh BUILD_DIRECTORY - the spans of the PostgreSQL extension when something fails
+set -u
+build=$(cd "$1" && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export tote=$build/bin/tote
+# shellcheck source=tests/cli/lib.sh
+. "$here/../../cli/lib.sh"
+# shellcheck source=tests/cli/receiver.sh
+. "$here/../../cli/receiver.sh"
+# shellcheck source=tests/hosts/postgresql/server.sh
+. "$here/server.sh"
+# shellcheck source=tests/hosts/postgresql/extension.sh
+. "$here/extension.sh"
+
+# names SELECTOR: of the statements that were received
+names() {
+    spans "[s['name'] for s in S if s['kind'] == 2 and ($1)]"
+}
+# received COUNT: whether at least so many statements were received
+received() {
+    [ "$(spans "len([s for s in S if s['kind'] == 2]) >= $1")" = True ]
+}
+worker() {
+    ps --ppid "$postgresql_process" -o pid=,args= | awk '/tote exporter/ { print $1 }'
+}
+waiting() {
+    [ "$(sql "set tote.enabled = off; select recorded - saved from tote_stats(); reset tote.enabled;")" = "$1" ]
+}
+reconnect() {
+    exec 6>&- 7<&-
+    until_true "$postgresql_bin/pg_isready" -q
+    connect
+}
+
+# The worker looks only once an hour: the spans stay in shared memory.
+start_receiver
+start_extension "tote.export_interval = 10min" "tote.buffer_size = 1MB"
+sql "create table t (id int primary key); insert into t values (1);"
+
+traceparent=00-0000000000000000000000000000ab01-00000000000000aa-01
+sql "set tote.traceparent = '$traceparent'; select 1 as before; select 2 as before; set tote.traceparent = '';" >/dev/null
+until_true waiting 6
+PGOPTIONS="-c tote.traceparent=$traceparent" psql -c "select pg_sleep(60) /* victim */" >/dev/null 2>&1 &
+client=$!
+victim() {
+    victim=$(sql "select pid from pg_stat_activity where query like '%victim%' and pid <> pg_backend_pid() and wait_event = 'PgSleep';")
+    [ -n "$victim" ]
+}
+until_true victim
+kill -KILL "$victim"
+wait "$client"
+expect "the server restarts after a backend was killed" "$(until_true "$postgresql_bin/pg_isready" -q && echo yes)" yes
+reconnect
+sql "alter system set tote.export_interval = '20ms'; select pg_reload_conf();" >/dev/null
+until_true received 2
+until_true extension_is_idle
+expect "no span that was written before a backend was killed is lost" "$(names "s['traceId'].endswith('ab01')")" "['select', 'select']"
+sql "set tote.traceparent = '${traceparent/ab01/ab02}'; select 3 as after; set tote.traceparent = '';" >/dev/null
+until_true received 3
+expect "the server records after its restart" "$(names "s['traceId'].endswith('ab02')")" "['select']"
+
+kill -KILL "$(worker)"
+reconnect
+sql "set tote.traceparent = '${traceparent/ab01/ab03}'; select 4; set tote.traceparent = '';" >/dev/null
+until_true received 4
+expect "the background worker is restarted after it was killed" "$(names "s['traceId'].endswith('ab03')")" "['select']"
+
+# A receiver that accepts connections and does not respond.
+kill -STOP "$receiver"
+sql "set tote.traceparent = '${traceparent/ab01/ab04}'; do \$\$ begin for i in 1..5000 loop perform 1 from t; end loop; end \$\$; select 5; select 6; set tote.traceparent = '';" >/dev/null
+expect "statements run while the receiver hangs" "$(sql "select 7;")" 7
+kill -CONT "$receiver"
+until_true received 7
+until_true extension_is_idle
+expect "their spans are delivered later" "$(names "s['traceId'].endswith('ab04')")" "['do', 'select', 'select']"
+
+# A receiver that does not exist, until the setting is changed.
+sql "alter system set tote.endpoint = 'http://127.0.0.1:9'; select pg_reload_conf();" >/dev/null
+fails() { # the worker reloads its settings later than this connection
+    sql "set tote.traceparent = '${traceparent/ab01/ab05}'; select 8; set tote.traceparent = '';" >/dev/null
+    grep -q 'LOG:  tote: spans stay in' "$postgresql/log"
+}
+until_true fails
+expect "a delivery that fails is one line in the server's log" \
+    "$(grep -c 'LOG:  tote: spans stay in ".*/data/tote": .' "$postgresql/log")" 1
+sql "alter system reset tote.endpoint; select pg_reload_conf();" >/dev/null
+expect "a reload of the settings changes the endpoint, and the spans are delivered" \
+    "$(until_true extension_is_idle && spans "'select' in [s['name'] for s in S if s['traceId'].endswith('ab05')]")" True
+rm "$work/spans"
+
+# The last spans: of statements that a fast shutdown terminates.
+PGOPTIONS="-c tote.traceparent=${traceparent/ab01/ab06}" psql -c "select pg_sleep(60) /* last */" >/dev/null 2>&1 &
+client=$!
+sleeps() { [ "$(sql "select count(*) from pg_stat_activity where query like '%last%' and wait_event = 'PgSleep';")" = 1 ]; }
+until_true sleeps
+exec 6>&- 7<&-
+stop_postgresql
+wait "$client"
+until_true received 1
+expect "statements that a shutdown terminates are recorded and delivered" \
+    "$(spans "[(s['name'], s['attributes']['db.response.status_code']) for s in S if s['traceId'].endswith('ab06') and s['kind'] == 2]")" \
+    "[('select', '57P01')]"
+
+# A full buffer: the worker is stopped.
+run_postgresql
+connect
+worker=$(worker)
+kill -STOP "$worker"
+sql "set tote.max_nested_spans = 100000; set tote.traceparent = '${traceparent/ab01/ab07}'; do \$\$ begin for i in 1..20000 loop perform 1 from t; end loop; end \$\$; set tote.traceparent = '';" >/dev/null
+expect "statements run while the buffer is full, and missing spans are counted" \
+    "$(sql "select dropped > 1000 and recorded > 100 and buffer_used_bytes <= buffer_bytes from tote_stats();")" t
+kill -CONT "$worker"
+expect "the buffer is emptied later" "$(until_true extension_is_idle && echo yes)" yes
+
+# Without a sender, spans stay in the disk queue, for tote send.
+restart_postgresql "tote.sender = ''"
+connect
+sql "set tote.traceparent = '${traceparent/ab01/ab08}'; select 9; set tote.traceparent = '';" >/dev/null
+until_true waiting 0
+expect "without a sender, tote send delivers the disk queue" \
+    "$("${as_postgresql[@]}" "$tote" send "$postgresql/data/tote" | sed 's/^[0-9]* spans/N spans/')" \
+    "N spans delivered, 0 rejected, 0 batches left"
+expect "so the spans are there" "$(names "s['traceId'].endswith('ab08')")" "['select']"
+exit "$failed"
