@@ -3,12 +3,21 @@
 #
 # page.sh - write the manual page of a command: its options are those of its help
 #
-# page.sh TOTE COMMAND TEXT: COMMAND is empty for the program. TEXT has sections in mdoc: those from
-# DESCRIPTION on; a line `.\" OPTIONS` is where the options go.
+# page.sh TOTE COMMAND TEXT: COMMAND is empty for the program. For a program without commands, such as
+# tote-spoa, it is the part after the dash. TEXT has sections in mdoc: those from DESCRIPTION on; a
+# line `.\" OPTIONS` is where the options go.
 set -eu
 
 tote=$1 command=$2 text=$3
 title=tote${command:+-$command}
+name=tote${command:+ $command}
+[ "${tote##*/}" != "$title" ] || name=$title
+
+# call COMMAND ARGUMENTS...
+call() {
+    [ "$name" != "$title" ] || [ -z "$command" ] || shift
+    "$tote" "$@"
+}
 
 # Escape text for mdoc: a line that begins with a dot or an apostrophe would be a macro.
 escape() {
@@ -21,7 +30,7 @@ list() {
         return
     fi
     # shellcheck disable=SC2086
-    "$tote" $1 --list-options | escape | awk -F '\t' '
+    call $1 --list-options | escape | awk -F '\t' '
         $1 !~ /^\\-\\-./ { next }
         {
             name = substr($1, 5)
@@ -37,7 +46,7 @@ sections() {
     echo '.El'
     [ -n "$command" ] || return 0
     # shellcheck disable=SC2086
-    "$tote" $command --list-options | awk -F '\t' '/^[a-z]/ { print $1 }' | while read -r sub; do
+    call $command --list-options | awk -F '\t' '/^[a-z]/ { print $1 }' | while read -r sub; do
         printf '.Ss tote %s %s\n.Bl -tag -width Ds\n' "$command" "$sub"
         list "$command $sub"
         echo '.El'
@@ -52,13 +61,14 @@ cat <<END
 .Os
 .Sh NAME
 .Nm $title
-.Nd $(if [ -n "$command" ]; then "$tote" --list-commands | sed -n "s/^$command	//p"; else
-    echo 'tracing for programs, scripts and terminals'; fi)
+.Nd $(if [ "$name" = tote ]; then echo 'tracing for programs, scripts and terminals'
+    elif [ "$name" = "$title" ]; then "$tote" --help | sed -n '3s/\.$//p'
+    else "$tote" --list-commands | sed -n "s/^$command	//p"; fi)
 .Sh SYNOPSIS
-.Nm tote${command:+ $command}
+.Nm $name
 END
 if [ -n "$command" ]; then
-    "$tote" "$command" --help | sed -n '1s/^usage: tote [a-z]* *//p' | escape | sed 's/ *$//'
+    call "$command" --help | sed -n '1s/^usage: [a-z -]*//p' | escape | sed 's/ *$//'
 else
     echo '.Ar command Op Ar option ... Op Ar argument ...'
 fi
@@ -71,6 +81,7 @@ done <"$text"
 cat <<END
 .Sh SEE ALSO
 END
+[ "$name" != "$title" ] || [ -z "$command" ] || { echo '.Xr tote 1'; exit; }
 "$tote" --list-commands | cut -f 1 | sed '/^help$/d; s/^/tote-/' | {
     [ -z "$command" ] || { echo tote; grep -vx "$title"; exit; }
     cat

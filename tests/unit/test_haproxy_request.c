@@ -13,7 +13,7 @@
 #include "tote/sdk/sampler.h"
 
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
-#define PARENT "00-" TRACE "-b7ad6b7169203331-01"
+#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 enum { CAPACITY = 4, HOUR = 3600 };
 

@@ -84,7 +84,7 @@ static int run(int argc, char **argv) {
     struct program_call trust = {set_trust, &settings};
     const struct program_option options[] = {
         {"listen", 'l', PROGRAM_TEXT, "ADDRESS", &settings.listen, 0, 0,
-         "HOST:PORT with a numeric host, or unix:PATH (127.0.0.1:4390). The log is read from the "
+         "HOST:PORT with a numeric host, or unix:PATH (127.0.0.1:4390); the log is read from the "
          "same port with UDP, or from PATH.log"},
         {"trust", 't', PROGRAM_CALL, "MODE", &trust, 0, 0,
          "what becomes of the trace context of clients: continue, link to a new trace, or ignore "

@@ -136,16 +136,18 @@ class HAProxy:
         self.port = self.listener.getsockname()[1]
         spoe_file = os.path.join(work, "tote.spoe.conf.%d" % self.port)
         file = os.path.join(work, "haproxy.cfg.%d" % self.port)
-        with open(spoe_file, "w") as out:
-            out.write(documented("tote.spoe.conf").replace("processing 100ms",
-                                                           "processing " + processing))
+        spoe = documented("tote.spoe.conf")
         text = documented("haproxy.cfg")
-        for old, new in (("bind :80", "bind fd@%d" % self.listener.fileno()),
+        for old, new in (("processing 100ms", "processing " + processing),
+                         ("bind :80", "bind fd@%d" % self.listener.fileno()),
                          ("127.0.0.1:4390", "127.0.0.1:%s" % agent_port),
                          ("/etc/haproxy/tote.spoe.conf", spoe_file),
                          ("127.0.0.1:8080", "127.0.0.1:%s" % backend_port), *change.items()):
-            assert old in text
+            assert old in spoe + text, old
+            spoe = spoe.replace(old, new)
             text = text.replace(old, new)
+        with open(spoe_file, "w") as out:
+            out.write(spoe)
         with open(file, "w") as out:
             out.write("global\n    maxconn 4000\n"
                       "defaults\n    mode http\n    option httplog\n    option dontlognull\n"

@@ -196,27 +196,53 @@ for arguments in (["--listen", "example.org:1"], ["--trust", "all"], ["more"], [
     check("%s is wrong usage" % " ".join(arguments),
           result.returncode in (1, 2) and result.stderr.startswith("tote-spoa: "), result)
 
-# A Unix socket, and another propagator.
+# The other lines of the page: a Unix socket, another format of headers, a route.
+with open(os.path.join(top, "docs/haproxy.md")) as page:
+    page = page.read()
+
+
+def shown(line):
+    check("docs/haproxy.md shows: %s" % line, line in page)
+    return line
+
 path = os.path.join(work, "agent.sock")
-agent = Agent(program, spans, "unix:" + path, OTEL_PROPAGATORS="b3multi")
+agent = Agent(program, spans, "unix:" + path, OTEL_PROPAGATORS="b3")
 over_unix = HAProxy("0", backend, change={
-    "server agent 127.0.0.1:0": "server agent unix@" + path,
-    "log 127.0.0.1:0": "log %s.log" % path,
-    "http-request set-header traceparent %[var(txn.tote.traceparent)] if "
-    "{ var(txn.tote.traceparent) -m found }":
-    "http-request set-header X-B3-TraceId %[var(txn.tote.x_b3_traceid)] if "
-    "{ var(txn.tote.x_b3_traceid) -m found }"})
-_, got = until(lambda: (r := over_unix.get("/unix")) and "x-b3-traceid" in r[1] and r) or (0, {})
-server, client = spans.pair(got.get("x-b3-traceid"))
+    "server agent 127.0.0.1:0 check inter 1s fall 1":
+        shown("server agent unix@/run/tote/spoa check inter 1s fall 1").replace("/run/tote/spoa",
+                                                                               path),
+    "log 127.0.0.1:0 format rfc5424 local0":
+        shown("log /run/tote/spoa.log format rfc5424 local0").replace("/run/tote/spoa", path),
+    "    http-request set-header traceparent":
+        "    " + shown("http-request del-header traceparent") + "\n    " +
+        shown("http-request set-header b3 %[var(txn.tote.b3)] if { var(txn.tote.b3) -m found }") +
+        "\n    http-request set-header traceparent",
+    "method=method": "method=method " + shown("route=str(/orders/{id})")})
+_, got = until(lambda: (r := over_unix.get("/unix", sent)) and "b3" in r[1] and r) or (0, {})
+server, client = spans.pair(got.get("b3", "").split("-")[0])
+check("a route becomes part of the name", server.get("name") == "GET /orders/{id}", server)
 check("a Unix socket works, with the headers of another propagator",
       client["attributes"].get("haproxy.server") == "app1" and "traceparent" not in got, got)
 agent.process.kill()
 agent.process.wait()
-agent = Agent(program, spans, "unix:" + path, OTEL_PROPAGATORS="b3multi")
+agent = Agent(program, spans, "unix:" + path, OTEL_PROPAGATORS="b3")
 check("the socket of a killed agent is replaced",
-      until(lambda: "x-b3-traceid" in over_unix.get("/unix")[1]))
+      until(lambda: "b3" in over_unix.get("/unix")[1]))
 check("the files of the socket are removed in the end",
       agent.stop() == 0 and not os.path.exists(path) and not os.path.exists(path + ".log"))
+
+# The manual page.
+manual = os.path.join(work, "tote-spoa.1")
+with open(manual, "w") as out:
+    made = subprocess.run(["sh", os.path.join(top, "cli/man/page.sh"), program, "spoa",
+                           os.path.join(top, "instrumentation/haproxy/tote-spoa.mdoc")], stdout=out)
+with open(manual) as file:
+    check("the manual page has the options of the help",
+          made.returncode == 0 and "request\\-timeout" in file.read())
+if shutil.which("mandoc"):
+    found = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", manual], capture_output=True,
+                           text=True)
+    check("mandoc finds no problem in the manual page", not found.stdout, found.stdout)
 
 # Memory.
 if valgrind:
