@@ -9,6 +9,9 @@
  *
  * Tests: tests/hosts/postgresql/test_libpq.sh
  */
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "pq_parts.h"
 #include "tote/internal/preload.h"
 
@@ -27,8 +30,64 @@ static _Thread_local const struct library *entered __attribute__((tls_model("ini
 static const struct tote__preload_function functions[] = {TOTE__PQ_CALLS(REQUIRED)
                                                               TOTE__PQ_REQUIRED(OPTIONAL)};
 
+/*
+ * The spans that are not ended, by operation. A program can exit before it has taken all results,
+ * while other threads go on: whoever takes the span out of the struct ends it.
+ */
+struct begun {
+    struct tote__preload_handle base;
+    _Atomic(tote_span *) span;
+};
+
+static struct tote__preload_table table = {.size = sizeof(struct begun)};
+
+static void begin(const struct tote__pq_operation *operation) {
+    struct begun *added = (struct begun *)tote__preload_handle_add(&table, operation);
+
+    if (added) {
+        atomic_store(&added->span, tote_span_ref(operation->span));
+    }
+}
+
+static void end(const struct tote__pq_operation *operation) {
+    struct begun *found = (struct begun *)tote__preload_handle_find(&table, operation);
+
+    if (found) {
+        tote_span_unref(atomic_exchange(&found->span, NULL));
+        tote__preload_handle_remove(&table, operation);
+    }
+}
+
+static void end_all(void) {
+    for (size_t i = 0; i < TOTE__PRELOAD_BUCKETS; i++) {
+        for (struct tote__preload_handle *at = atomic_load(&table.buckets[i]); at; at = at->next) {
+            tote_span *span = atomic_exchange(&((struct begun *)at)->span, NULL);
+            if (span) {
+                tote_database_set_error(span, NULL, "exit", NULL);
+                tote_span_close(&span);
+            }
+        }
+    }
+}
+
+static void register_exit(void) {
+    atexit(end_all); /* runs before the SDK is closed */
+}
+
+static const tote_context *get_parent(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const tote_context *parent = tote__preload_parent();
+
+    pthread_once(&once, register_exit);
+    return parent;
+}
+
 static void set_up(struct tote__preload_library *library) {
-    ((struct library *)library)->pq.parent = tote__preload_parent;
+    struct tote__pq *pq = &((struct library *)library)->pq;
+
+    pq->parent = get_parent;
+    pq->begun = begin;
+    pq->ended = end;
 }
 
 static struct tote__preload_kind kind = {

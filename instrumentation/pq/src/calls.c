@@ -4,7 +4,8 @@
  *
  *   command                        starts with the call     ends
  *   PQexec() and the like          before                   at its return, unless COPY begins
- *   PQsend...()                    before                   when PQgetResult() returns NULL
+ *   PQsend...()                    before                   when PQgetResult() returns NULL, or
+ *                                                           the error of a lost connection
  *   COPY                           -                        the same, or at PQendcopy()
  *   replication (COPY BOTH)        -                        when it begins
  *   in pipeline mode               before the first one     at the result PGRES_PIPELINE_SYNC
@@ -120,7 +121,7 @@ static PGresult *end(struct call *call, PGresult *result) {
         tote__pq_operation_fail(connection, call->operation, NULL);
     }
     if (call->operation && !call->is_listed) { /* not allowed in pipeline mode */
-        tote__pq_operation_end(call->operation, 0);
+        tote__pq_operation_end(connection, call->operation, 0);
     } else if (call->operation) {
         if (call->operation->is_late && result) {
             call->operation->is_late = false;
@@ -147,7 +148,7 @@ static int end_sending(struct call *call, int is_sent) {
         tote__pq_operation_fail(connection, call->operation, NULL);
     }
     if (call->operation && !call->is_listed && !is_sent) {
-        tote__pq_operation_end(call->operation, 0);
+        tote__pq_operation_end(connection, call->operation, 0);
     } else if (call->operation && !call->is_listed) {
         if (!call->operation->is_pipeline) {
             tote__pq_operations_end(connection, NULL);
@@ -312,6 +313,17 @@ static struct tote__pq_connection *enter(struct tote__pq *pq, PGconn *conn,
     return connection;
 }
 
+/* Whether the command has no more results, or none that the program would wait for. */
+static bool is_last(const struct tote__pq_connection *connection, const PGresult *result) {
+    const struct tote__pq *pq = connection->pq;
+
+    if (!result) {
+        return !tote__pq_is_pipeline(connection);
+    }
+    return pq->result_status(result) == PGRES_COPY_BOTH ||
+           pq->status(connection->conn) == CONNECTION_BAD;
+}
+
 PGresult *tote__pq_get_result(struct tote__pq *pq, PGconn *conn) {
     struct tote__pq_connection *outer;
     struct tote__pq_connection *connection = enter(pq, conn, &outer);
@@ -319,8 +331,7 @@ PGresult *tote__pq_get_result(struct tote__pq *pq, PGconn *conn) {
     int saved = errno;
 
     tote__pq_notices_leave(outer);
-    if (connection && (result ? pq->result_status(result) == PGRES_COPY_BOTH
-                              : !tote__pq_is_pipeline(connection))) {
+    if (connection && is_last(connection, result)) {
         tote__pq_operation_end_first(connection);
     }
     errno = saved;

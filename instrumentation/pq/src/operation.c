@@ -112,6 +112,9 @@ struct tote__pq_operation *tote__pq_operation_new(struct tote__pq_connection *co
     if (operation->is_pipeline && tote_span_is_recording(operation->span)) {
         operation->batch = tote__pq_batch_new(&described.call);
     }
+    if (connection->pq->begun) {
+        connection->pq->begun(operation);
+    }
     return operation;
 }
 
@@ -165,7 +168,11 @@ void tote__pq_operation_fail(struct tote__pq_connection *connection,
     tote_database_set_error(operation->span, code, type, message);
 }
 
-void tote__pq_operation_end(struct tote__pq_operation *operation, uint64_t end_unix_nano) {
+void tote__pq_operation_end(const struct tote__pq_connection *connection,
+                            struct tote__pq_operation *operation, uint64_t end_unix_nano) {
+    if (connection->pq->ended) {
+        connection->pq->ended(operation);
+    }
     if (operation->has_rows) {
         tote_database_set_rows(operation->span, operation->rows);
     }
@@ -190,7 +197,7 @@ void tote__pq_operation_end_first(struct tote__pq_connection *connection) {
     struct tote__pq_operation *first = take_first(connection);
 
     if (first) {
-        tote__pq_operation_end(first, 0);
+        tote__pq_operation_end(connection, first, 0);
     }
 }
 
@@ -201,7 +208,7 @@ void tote__pq_operations_end(struct tote__pq_connection *connection, const char 
         if (cause && !operation->end_unix_nano) {
             tote_database_set_error(operation->span, NULL, cause, NULL);
         }
-        tote__pq_operation_end(operation, operation->end_unix_nano);
+        tote__pq_operation_end(connection, operation, operation->end_unix_nano);
     }
     connection->syncs = 0;
 }

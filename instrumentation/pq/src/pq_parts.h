@@ -100,6 +100,8 @@
     __typeof__ (&(pq_name))(name);
 #define TOTE__PQ_FIELD(pq_name, name) __typeof__ (&(pq_name))(name);
 
+struct tote__pq_operation;
+
 /*
  * A libpq. A connection belongs to the libpq that created it, and a process may have several: the
  * one that libtote-pq is linked with, and those that tote-preload-pq.so finds. Never freed.
@@ -108,6 +110,10 @@ struct tote__pq {
     TOTE__PQ_CALLS(TOTE__PQ_CALL_FIELD)
     TOTE__PQ_REQUIRED(TOTE__PQ_FIELD)
     const tote_context *(*parent)(void); /* of the next span */
+
+    /* For an exit of the process: an operation has begun, and its span will be ended; or NULL. */
+    void (*begun)(const struct tote__pq_operation *operation);
+    void (*ended)(const struct tote__pq_operation *operation);
 };
 
 /* calls.c: call the function of libpq, and trace it. */
@@ -210,7 +216,8 @@ void tote__pq_operation_fail(struct tote__pq_connection *connection,
                              struct tote__pq_operation *operation, const PGresult *result);
 
 /* End the span, and free the operation, which is not in the list. */
-void tote__pq_operation_end(struct tote__pq_operation *operation, uint64_t end_unix_nano);
+void tote__pq_operation_end(const struct tote__pq_connection *connection,
+                            struct tote__pq_operation *operation, uint64_t end_unix_nano);
 
 /* End the operation that is first. */
 void tote__pq_operation_end_first(struct tote__pq_connection *connection);

@@ -367,6 +367,18 @@ static void schema(PGconn *unused) {
     }
 }
 
+/* A child that exits before it has taken the result. */
+static void leaves(PGconn *unused) {
+    (void)unused;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        PQsendQuery(open_with(""), "SELECT pg_sleep(60)");
+        exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
 static void nowhere(PGconn *unused) {
     PGconn *conn = PQconnectdb("host=/nowhere");
 
@@ -436,7 +448,7 @@ static void forks(PGconn *conn) {
 static const struct {
     const char *name;
     void (*run)(PGconn *conn);
-    enum { CONNECT, CLOSES, NONE } connection;
+    enum { CONNECT, CLOSES, NONE, ONLY_NAMED } connection;
 } modes[] = {
     {"exec", exec, CONNECT},
     {"params", params, CONNECT},
@@ -466,12 +478,13 @@ static const struct {
     {"seen", seen, CONNECT},
     {"threads", threads, NONE},
     {"forks", forks, CONNECT},
+    {"leaves", leaves, ONLY_NAMED},
 };
 
 /* The span of LISTEN stands before those of the mode. */
 static void run_mode(size_t index) {
     PGconn *marker = open_with("");
-    PGconn *conn = modes[index].connection == NONE ? NULL : open_with("");
+    PGconn *conn = modes[index].connection >= NONE ? NULL : open_with("");
     char query[64];
 
     printf("mode %s\n", modes[index].name);
@@ -488,7 +501,7 @@ int main(int argc, char **argv) {
     sdk = tote_sdk_start(NULL);
 #endif
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        bool is_named = argc == 1;
+        bool is_named = argc == 1 && modes[i].connection != ONLY_NAMED;
         for (int at = 1; at < argc; at++) {
             is_named = is_named || strcmp(argv[at], modes[i].name) == 0;
         }

@@ -39,6 +39,12 @@ for how in preloaded linked; do
     expect "$how, the program gets the same results" "$difference" ""
 done
 
+trace left env LD_PRELOAD="$preload" "$modes" leaves
+expect "a span whose results are not taken at exit is an error" \
+    "$(tail -1 "$work/left.spans")" "SELECT | SELECT pg_sleep(?) | error=exit"
+expect "the exit reports nothing" "$(cat "$work/left")" "mode leaves
+exit status 0"
+
 # The attributes of a connection.
 trace preloaded env LD_PRELOAD="$preload" "$modes" exec
 expect "a span is a client's, of the tracer tote-pq" \
