@@ -38,6 +38,10 @@ stay = {"tote_" + name for name in """
     span_processor_on_ending span_processor_on_end span_processor_force_flush
     span_processor_shutdown span_get_data span_processor_free
     microhttpd_handle microhttpd_completed
+    redis_command redis_vcommand redis_command_argv redis_append_command redis_vappend_command
+    redis_append_command_argv redis_get_reply redis_free redis_reconnect redis_async_command
+    redis_vasync_command redis_async_command_argv redis_append_formatted_command
+    redis_async_formatted_command
 """.split()}
 
 # Results that are not 0, false or NULL, and work that must still be done.

@@ -137,6 +137,7 @@ static void a_name_is_the_summary_else_the_operation_and_its_target_else_the_sys
         {{.collection = "users"}, "users"},
         {{.system = "sqlite", .query = "hunter2", .query_length = 7}, "sqlite"},
         {{.system = "sqlite", .operation = "", .collection = "", .summary = ""}, "sqlite"},
+        {{.query = "SELECT a FROM t", .query_length = 15, .operation = "x", .summary = ""}, "x"},
         {{.system = NULL}, "database"},
     };
 

@@ -182,6 +182,7 @@ static inline CURLcode tote__off_curl_perform(CURL *easy, const tote_curl_option
 #define tote_database_summarize(buffer, size, system, query, query_length) \
     (TOTE__OFF((tote_database_summarize)(buffer, size, system, query, query_length)), \
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_database_wants_values(...) TOTE__OFF_BOOL((tote_database_wants_values)(__VA_ARGS__))
 #define tote_database_wants_comment(...) TOTE__OFF_BOOL((tote_database_wants_comment)(__VA_ARGS__))
 #define tote_database_inject_comment(buffer, size, system, query, query_length, context) \
     (TOTE__OFF((tote_database_inject_comment)(buffer, size, system, query, query_length, context)), \

@@ -77,7 +77,7 @@ size_t tote_database_text(char *buffer, size_t size, const tote_database_call *g
 static void add_query(struct start *start) {
     const tote_database_call *call = start->call;
 
-    if (call->summary && *call->summary) {
+    if (call->summary) {
         snprintf(start->summary, sizeof start->summary, "%s", call->summary);
     } else if (call->query) {
         tote_database_summarize(start->summary, sizeof start->summary, call->system, call->query,

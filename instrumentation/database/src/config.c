@@ -65,3 +65,7 @@ bool tote_database_wants_comment(void) {
 bool tote_database_wants_rows(void) {
     return tote__database_config()->wants_rows;
 }
+
+bool tote_database_wants_values(void) {
+    return tote__database_config()->text == TOTE__DATABASE_TEXT_RAW;
+}

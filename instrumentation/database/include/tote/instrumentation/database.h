@@ -51,7 +51,9 @@ typedef struct tote_database_call {
      */
     bool is_parameterized;
 
-    /** db.query.summary; NULL: as by tote_database_summarize(), if there is a text. */
+    /**
+     * db.query.summary; "": none; NULL: as by tote_database_summarize(), if there is a text.
+     */
     const char *summary;
 
     /**
@@ -133,6 +135,12 @@ TOTE_API size_t tote_database_sanitize(char *buffer, size_t size, const char *sy
  */
 TOTE_API size_t tote_database_summarize(char *buffer, size_t size, const char *system,
                                         const char *query, size_t query_length);
+
+/**
+ * Return whether the user wants query text as it is: OTEL_C_DB_QUERY_TEXT is raw. For clients whose
+ * queries are not SQL, which omit values themselves.
+ */
+TOTE_API bool tote_database_wants_values(void);
 
 /**
  * Return whether the user has enabled comments with the context: OTEL_C_DB_COMMENTER is true. They
