@@ -5,7 +5,6 @@
  * Tests: tests/unit/test_http.c
  */
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,13 +45,26 @@ const char *tote_http_known_method(const char *method) {
     return "_OTHER";
 }
 
+/* Write text from `at` on, as far as it fits before a NUL. Returns the end of the whole text. */
+static size_t put(char *buffer, size_t size, size_t at, const char *text) {
+    size_t length = strlen(text);
+
+    if (at < size) {
+        size_t kept = tote__min(length, size - 1 - at);
+        memcpy(buffer + at, text, kept);
+        buffer[at + kept] = '\0';
+    }
+    return at + length;
+}
+
 size_t tote_http_span_name(char *buffer, size_t size, const char *method, const char *target) {
     const char *known_method = tote_http_known_method(method);
-    const char *name = strcmp(known_method, "_OTHER") == 0 ? "HTTP" : known_method;
 
     size = buffer ? size : 0;
-    int length = target && *target ? snprintf(buffer, size, "%s %s", name, target)
-                                   : snprintf(buffer, size, "%s", name);
-
-    return length > 0 ? (size_t)length : 0;
+    size_t length =
+        put(buffer, size, 0, strcmp(known_method, "_OTHER") == 0 ? "HTTP" : known_method);
+    if (target && *target) {
+        length = put(buffer, size, put(buffer, size, length, " "), target);
+    }
+    return length;
 }

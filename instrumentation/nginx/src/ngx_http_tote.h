@@ -77,7 +77,7 @@ enum { NGX_HTTP_TOTE_MOST_SENT = 4, NGX_HTTP_TOTE_ID_LENGTH = TOTE_SPAN_ID_HEX_S
  * redirects.
  */
 typedef struct {
-    tote_context *context; /* of the server span; NULL until it is needed */
+    tote_context *context; /* of the server span; NULL: it is not needed yet */
     ngx_uint_t trust;
     ngx_uint_t tries; /* of the request itself, that have a client span */
     struct ngx_http_tote_sent sent[NGX_HTTP_TOTE_MOST_SENT];

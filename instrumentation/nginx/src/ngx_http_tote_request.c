@@ -76,9 +76,11 @@ static bool is_sampled(ngx_http_request_t *r, const ngx_http_tote_loc_conf_t *co
            !(value.len == 3 && ngx_strncasecmp(value.data, (u_char *)"off", 3) == 0);
 }
 
-static void fill(uint8_t *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        bytes[i] = (uint8_t)(ngx_random() >> 8);
+/* Fill words of 4 bytes, of which the generator gives 31 bits. */
+static void fill(uint8_t *bytes, size_t size) {
+    for (size_t at = 0; at < size; at += 4) {
+        uint32_t word = (uint32_t)ngx_random();
+        ngx_memcpy(bytes + at, &word, sizeof word);
     }
 }
 
@@ -161,8 +163,9 @@ static ngx_http_tote_trace_t *start_trace(ngx_http_request_t *r, bool is_late) {
     }
     trace->trust = conf->trust;
     trace->is_unsampled = !is_sampled(r, conf);
-    trace->context = trace->is_unsampled ? unsampled_context(r, conf->trust)
-                                         : start_span(r, conf, is_late || r->internal);
+    if (!trace->is_unsampled) {
+        trace->context = start_span(r, conf, is_late || r->internal);
+    }
     return trace;
 }
 
@@ -172,11 +175,16 @@ ngx_http_tote_trace_t *ngx_http_tote_get_trace(ngx_http_request_t *r) {
     if (!trace && r == r->main) {
         trace = start_trace(r, false);
     }
+    if (trace && !trace->context && trace->is_unsampled) {
+        trace->context = unsampled_context(r->main, trace->trust);
+    }
     return trace && trace->context ? trace : NULL;
 }
 
 ngx_int_t ngx_http_tote_rewrite_handler(ngx_http_request_t *r) {
-    ngx_http_tote_get_trace(r);
+    if (r == r->main && !find(r)) {
+        start_trace(r, false);
+    }
     return NGX_DECLINED;
 }
 
