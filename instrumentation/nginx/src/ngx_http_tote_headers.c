@@ -105,6 +105,7 @@ static void add_header(ngx_http_request_t *r, const char *name, size_t length,
 struct replaced {
     ngx_http_request_t *r;
     ngx_http_tote_trace_t *trace;
+    bool is_recorded; /* tries have spans */
     char id[TOTE_SPAN_ID_HEX_SIZE];
 };
 
@@ -143,7 +144,9 @@ static void set_header(void *carrier, const char *key, const char *value, size_t
     } else {
         add_header(r, key, length, &copy);
     }
-    keep_sent(replaced, &copy);
+    if (replaced->is_recorded) {
+        keep_sent(replaced, &copy);
+    }
 }
 
 /* Remove what an untrusted client sent, also the headers that inject does not replace. */
@@ -168,10 +171,9 @@ ngx_int_t ngx_http_tote_precontent_handler(ngx_http_request_t *r) {
     if (!trace) {
         return NGX_DECLINED;
     }
-    struct replaced replaced = {r, trace, ""};
-    tote_span_id_to_hex(
-        tote_span_context_get_span_id(tote_span_get_context(tote_context_get_span(trace->context))),
-        replaced.id);
+    const tote_span *span = tote_context_get_span(trace->context);
+    struct replaced replaced = {r, trace, tote_span_is_recording(span), ""};
+    tote_span_id_to_hex(tote_span_context_get_span_id(tote_span_get_context(span)), replaced.id);
     trace->sent_count = 0;
     if (trace->trust != NGX_HTTP_TOTE_CONTINUE) {
         remove_incoming(&replaced);

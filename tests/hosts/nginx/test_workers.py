@@ -90,6 +90,10 @@ class Configuration(Nginx):
     def test_headers_and_resource_of_the_directives_are_sent(self):
         receiver = self.receive()
         self.host.start_receiver()
+        self.host.start(NAMED)
+        self.host.get("/default")
+        self.assertEqual(self.host.only(url__path="/default")["resource"]["service.name"], "nginx")
+        self.host.stop()
         self.host.start('tote_service_name edge; tote_resource_attribute zone "a b";' + NAMED)
         self.host.get("/a")
         resource = self.host.only(url__path="/a")["resource"]
