@@ -48,8 +48,13 @@ expect "standard input and output are those of the command" $? 0
 print='env | grep -E "^(OTEL_|TRACE|BAGGAGE|TOTE|LD_PRELOAD)" | sort'
 environment() { env "$@" "$tote" run -q -- sh -c "$print" 2>/dev/null | sed \
     -e 's/127.0.0.1:[0-9]*/VIEWER/' -e 's/=.*tote-run-.*/=QUEUE/' -e 's/[^ :=]*\/tote-/tote-/g'; }
+objects= # those that were built
+for name in threads curl hiredis pq sqlite; do
+    object=$(dirname "$tote")/../instrumentation/$name/tote-preload-$name.so
+    [ ! -e "$object" ] || objects+=${objects:+:}tote-preload-$name.so
+done
 expect "the command exports to the viewer" "$(environment)" \
-"LD_PRELOAD=tote-preload-threads.so:tote-preload-curl.so
+"LD_PRELOAD=$objects
 OTEL_BSP_SCHEDULE_DELAY=500
 OTEL_C_DISK_QUEUE_DIRECTORY=QUEUE
 OTEL_EXPORTER_OTLP_ENDPOINT=http://VIEWER
@@ -80,11 +85,11 @@ expect "a service name in the resource attributes stays" \
 touch "$work/other.so"
 expect "other preload objects stay, and are first" \
     "$(environment LD_PRELOAD=libm.so.6 | grep LD_PRELOAD)" \
-    "LD_PRELOAD=libm.so.6:tote-preload-threads.so:tote-preload-curl.so"
+    "LD_PRELOAD=libm.so.6:$objects"
 nested() { LD_PRELOAD=$1 "$tote" run -q "$tote" run -q sh -c 'echo "$LD_PRELOAD"' 2>/dev/null |
     sed 's/[^ :=]*\/tote-/tote-/g'; }
 expect "nested runs preload each object once" "$(nested libm.so.6)" \
-    "libm.so.6:tote-preload-threads.so:tote-preload-curl.so"
+    "libm.so.6:$objects"
 expect "--no-preload adds none" \
     "$("$tote" run -q --no-preload sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)" ""
 # A program of a platform that the objects do not fit: 32 bits in the header

@@ -151,12 +151,11 @@ static bool fits(const char *command) {
 
 /* Find an object in the installation or in the build tree. Its path may not contain separators. */
 static bool find_object(const char *name, char path[PATH_MAX]) {
-    static const char *const folders[] = {TOTE_LIBDIR, "instrumentation/curl",
-                                          "instrumentation/threads"};
+    const char *const folders[] = {TOTE_LIBDIR, "instrumentation/"};
 
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char part[PATH_MAX];
-        snprintf(part, sizeof part, "%s/%s", folders[i], name);
+        snprintf(part, sizeof part, "%s%s/tote-preload-%s.so", folders[i], i ? name : "", name);
         if (helper_beside(part, path) && access(path, R_OK) == 0) {
             return !strpbrk(path, ": ");
         }
@@ -165,7 +164,7 @@ static bool find_object(const char *name, char path[PATH_MAX]) {
 }
 
 bool run_environment_preload(const char *command) {
-    static const char *const objects[] = {"tote-preload-threads.so", "tote-preload-curl.so"};
+    static const char *const objects[] = {"threads", "curl", "hiredis", "pq", "sqlite"};
     static const char name[] = "LD_PRELOAD";
 
     if (!fits(command)) {

@@ -5,7 +5,7 @@
  * The preload object is linked with libtote-api only. libtote and the libraries that it needs are
  * loaded at the first traced call, and do not become visible to other objects of the program.
  *
- * Tests: tests/hosts/preload/test_preload.sh
+ * Tests: tests/hosts/preload/test_preload.py
  */
 #include <dlfcn.h>
 #include <string.h>
