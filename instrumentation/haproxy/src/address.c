@@ -2,7 +2,7 @@
 /*
  * address.c - the sockets of the agent
  *
- * Tests: tests/hosts/haproxy/test_haproxy.sh
+ * Tests: tests/hosts/haproxy/test_agent.py
  */
 #include "address.h"
 

@@ -5,7 +5,7 @@
  * Connections are served before the log, because the message of a request precedes its line: so a
  * request that has ended while this process did not run is not left in the table.
  *
- * Tests: tests/hosts/haproxy/test_haproxy.sh
+ * Tests: tests/hosts/haproxy/test_agent.py
  */
 #include "agent.h"
 

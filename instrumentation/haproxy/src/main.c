@@ -2,7 +2,7 @@
 /*
  * main.c - tote-spoa: an agent of HAProxy that traces its requests
  *
- * Tests: tests/hosts/haproxy/test_haproxy.sh
+ * Tests: tests/hosts/haproxy/test_agent.py
  */
 #include <errno.h>
 #include <stdio.h>

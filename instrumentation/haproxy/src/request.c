@@ -2,7 +2,7 @@
 /*
  * request.c - from messages and log lines to spans
  *
- * Tests: tests/unit/test_haproxy_request.c, tests/hosts/haproxy/test_haproxy.sh
+ * Tests: tests/unit/test_haproxy_request.c, tests/hosts/haproxy/test_haproxy.py
  */
 #include "request.h"
 

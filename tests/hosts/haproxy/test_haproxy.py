@@ -35,6 +35,16 @@ for name in ("haproxy.cfg", "tote.spoe.conf"):
     check("docs/haproxy.md shows %s as it is tested here" % name,
           "```text\n%s```" % documented(name) in page)
 
+if os.path.exists("/etc/haproxy/haproxy.cfg"):
+    file = os.path.join(work, "documented.cfg")
+    with open(file, "w") as out:
+        out.write(documented("haproxy.cfg").replace("/etc/haproxy/tote.spoe.conf",
+                                                    os.path.join(config, "tote.spoe.conf")))
+    checked = subprocess.run(["haproxy", "-c", "-f", "/etc/haproxy/haproxy.cfg", "-f", file],
+                             capture_output=True, text=True)
+    check("the documented files fit to the configuration of the distribution",
+          checked.returncode == 0 and "WARNING" not in checked.stderr, checked.stderr)
+
 # One trace: the client, HAProxy, the server.
 until(lambda: trace_of(proxy.get("/ready")[1]))
 sent = {"traceparent": "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
