@@ -197,6 +197,20 @@ static void a_request_that_is_not_sampled_is_not_kept(void **state) {
     assert_int_equal(f->ended, 0);
 }
 
+static void without_an_sdk_the_headers_are_passed_on_and_no_ids_are_made(void **state) {
+    static const char *const without[] = {"host", "a", NULL};
+
+    (void)state;
+    requests = requests_new(TRUST_CONTINUE, CAPACITY, HOUR);
+    notify(7, 4000, sent);
+    assert_string_equal(variable("traceparent"), PARENT);
+    assert_string_equal(variable("trace_id"), TRACE);
+    notify(8, 4000, without);
+    assert_string_equal(variable("traceparent"), "(none)");
+    assert_string_equal(variable("trace_id"), "(none)");
+    assert_int_equal(requests_pending(requests), 0);
+}
+
 /* Fields of a line, the error of the server span, whether there is a client span. */
 static const struct {
     const char *fields;
@@ -347,6 +361,8 @@ int main(int argc, char **argv) {
         REQUEST_TEST(requests_without_an_end_are_exported_with_an_error),
         REQUEST_TEST(old_requests_expire),
         REQUEST_TEST(messages_with_wrong_bytes_are_refused_or_read),
+        /* Last: the next SDK reports the spans of this one. */
+        REQUEST_TEST(without_an_sdk_the_headers_are_passed_on_and_no_ids_are_made),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -274,12 +274,15 @@ static void set_variables(struct requests *requests, unsigned sent,
         }
     }
     const tote_span_context *ids = tote_span_get_context(tote_context_get_span(spans->server));
+    tote_context_unref(context);
+    if (!tote_span_context_is_valid(ids)) {
+        return; /* no SDK runs */
+    }
     tote_trace_id_to_hex(tote_span_context_get_trace_id(ids), trace_id);
     tote_span_id_to_hex(tote_span_context_get_span_id(ids), span_id);
     spop_set_text(ack, "trace_id", trace_id, strlen(trace_id));
     spop_set_text(ack, "span_id", span_id, strlen(span_id));
     spop_set_bool(ack, "sampled", tote_span_context_is_sampled(ids));
-    tote_context_unref(context);
 }
 
 static void end_server(tote_context *server, unsigned status, const char *error_type) {
