@@ -159,7 +159,8 @@ ngx_int_t ngx_http_tote_start(ngx_cycle_t *cycle) {
     }
     tote_diagnostics_set_handler(write_log, TOTE_LEVEL_INFO, cycle);
     if (make_exporter(conf, &exporter) != NGX_OK) {
-        return NGX_OK; /* requests are served without spans */
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0, "tote: requests have no spans");
+        return NGX_OK;
     }
     options.service_name = service_name(conf);
     options.resource_attributes = conf->resource_attributes.elts;

@@ -330,6 +330,12 @@ static ngx_int_t set_up(ngx_conf_t *cf) {
     if (!conf->is_used) {
         return NGX_OK;
     }
+    if (conf->crash_safe && conf->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"crash_safe\" of \"tote_disk_queue\" cannot be used with the protocol "
+                           "http/json");
+        return NGX_ERROR;
+    }
     return add_handler(cf, NGX_HTTP_REWRITE_PHASE, ngx_http_tote_rewrite_handler) == NGX_OK &&
                    add_handler(cf, NGX_HTTP_PRECONTENT_PHASE, ngx_http_tote_precontent_handler) ==
                        NGX_OK &&

@@ -58,6 +58,8 @@ class Configuration(Nginx):
             ("tote_batch other=1;", 'invalid parameter "other=1"'),
             ("tote_disk_queue q fast;", 'invalid parameter "fast"'),
             ("tote_disk_queue q max_size=x;", 'invalid parameter "max_size=x"'),
+            ("tote on; tote_endpoint http://a protocol=http/json; tote_disk_queue q crash_safe;",
+             '"crash_safe" of "tote_disk_queue" cannot be used'),
             ("tote_config_file missing.yaml;", "missing.yaml"),
             ("tote maybe;", 'invalid value "maybe" in "tote" directive'),
             ("tote_trust all;", 'invalid value "all"'),
