@@ -5,7 +5,7 @@
  * The list is sorted by use. A name that is prepared again has the new text, whether or not the
  * server accepts it: if not, the text is almost always the same.
  *
- * Tests: tests/hosts/postgresql/test_libpq.sh
+ * Tests: tests/unit/test_pq_statements.c
  */
 #include "pq_parts.h"
 #include "tote/internal/memory.h"

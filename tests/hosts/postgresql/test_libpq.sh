@@ -65,6 +65,15 @@ expect "the spans are in the trace of the environment" \
     "$(spans '{(s["traceId"], s["parentSpanId"]) for s in S}')" \
     "{('0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331')}"
 
+if command -v valgrind >/dev/null; then
+    memcheck=(valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect
+        --errors-for-leak-kinds=definite,indirect)
+    trace checked env LD_PRELOAD="$preload" "${memcheck[@]}" "$modes"
+    expect "valgrind finds nothing" "$(grep '^==\|^exit' "$work/checked")" "exit status 0"
+    expect "with valgrind, each mode has its spans" \
+        "$(diff "$here/pq_modes.spans" "$work/checked.spans")" ""
+fi
+
 # The server gets the context of the span in a comment, except for prepared statements.
 query="SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 for program in "env LD_PRELOAD=$preload $modes" "$traced"; do
