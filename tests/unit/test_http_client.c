@@ -221,6 +221,26 @@ static void a_server_span_without_a_scope_continues_the_trace_and_passes_baggage
     assert_int_equal(tote_span_data_get_start_time_unix_nano(f->spans[0]), 1000000000);
 }
 
+static void a_server_that_ignores_the_incoming_context_starts_a_trace_without_a_link(void **state) {
+    struct sdk_fixture *f = *state;
+    tote_http_request request = TOTE_HTTP_REQUEST_INIT;
+    size_t links = 1;
+
+    carrier_add(&headers, "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00");
+    carrier_add(&headers, "baggage", "a=1");
+    request.carrier = &headers;
+    request.getter = &carrier_getter;
+    request.ignore_context = true;
+    tote_context *context = tote_http_server_start(tote_get_tracer("test", NULL), &request);
+    assert_int_equal(tote_context_get_baggage(context, "a", NULL, 0), -1);
+    tote_span_end(tote_context_get_span(context), 0);
+    tote_context_unref(context);
+    assert_int_equal(f->ended, 1); /* the client does not decide what is sampled */
+    tote_span_data_get_links(f->spans[0], &links);
+    assert_int_equal(links, 0);
+    assert_false(tote_span_context_is_valid(tote_span_data_get_parent(f->spans[0])));
+}
+
 #define CLIENT_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -233,6 +253,7 @@ int main(int argc, char **argv) {
         CLIENT_TEST(a_client_error_is_an_error_of_the_span),
         CLIENT_TEST(the_context_of_a_try_has_its_span_and_its_destination),
         CLIENT_TEST(a_server_span_without_a_scope_continues_the_trace_and_passes_baggage_on),
+        CLIENT_TEST(a_server_that_ignores_the_incoming_context_starts_a_trace_without_a_link),
     };
 
     return RUN_TESTS(tests, argc, argv);

@@ -77,11 +77,18 @@ struct tote__part tote__http_split_host(struct tote__part authority, unsigned *p
     return host;
 }
 
+static bool is_one_of(char c, const char *ends) {
+    while (*ends && *ends != c) {
+        ends++;
+    }
+    return *ends;
+}
+
 /* Remove the bytes before the first of `ends` from `*rest`, and return them. */
 static struct tote__part take_until(struct tote__part *rest, const char *ends) {
     struct tote__part taken = {rest->at, 0};
 
-    while (taken.length < rest->length && !strchr(ends, rest->at[taken.length])) {
+    while (taken.length < rest->length && !is_one_of(rest->at[taken.length], ends)) {
         taken.length++;
     }
     rest->at += taken.length;

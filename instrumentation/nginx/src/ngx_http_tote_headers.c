@@ -17,12 +17,25 @@ static bool is_named(const ngx_table_elt_t *header, const char *name, size_t len
            ngx_strncasecmp(header->key.data, (u_char *)name, length) == 0;
 }
 
-/* Call `visit` for headers with this name; NULL: for all. */
+/* Return a header that nginx has found already, and that occurs once; NULL: it is another one. */
+static const ngx_table_elt_t *known_header(const ngx_http_request_t *r, const char *name,
+                                           size_t length) {
+    return length == 4 && ngx_strncmp(name, "host", 4) == 0 ? r->headers_in.host : NULL;
+}
+
+/* Call `visit` for headers with this name; NULL: for all. HTTP/2 has no pseudo-headers here. */
 static void get_headers(const void *carrier, const char *key, tote_header_visitor visit,
                         void *arg) {
     const ngx_http_request_t *r = carrier;
     size_t length = key ? ngx_strlen(key) : 0;
+    const ngx_table_elt_t *known = key ? known_header(r, key, length) : NULL;
 
+    if (known) {
+        visit(arg, key, length, (char *)known->value.data, known->value.len);
+    }
+    if (known || (key && key[0] == ':')) {
+        return;
+    }
     for (const ngx_list_part_t *part = &r->headers_in.headers.part; part; part = part->next) {
         const ngx_table_elt_t *headers = part->elts;
         for (ngx_uint_t i = 0; i < part->nelts; i++) {

@@ -134,8 +134,10 @@ static tote_context *start_span(ngx_http_request_t *r, const ngx_http_tote_loc_c
     request.method = ngx_http_tote_text(r->pool, &r->method_name);
     request.target = ngx_http_tote_text(r->pool, &r->unparsed_uri);
     request.protocol_version = version_of(r);
-    request.peer_address = ngx_http_tote_text(r->pool, &connection->addr_text);
-    request.peer_port = ngx_inet_get_port(connection->sockaddr);
+    if (connection->sockaddr->sa_family != AF_UNIX) { /* whose client has no address */
+        request.peer_address = ngx_http_tote_text(r->pool, &connection->addr_text);
+        request.peer_port = ngx_inet_get_port(connection->sockaddr);
+    }
     request.carrier = r;
     request.getter = ngx_http_tote_getter();
     request.ignore_forwarded = true; /* nginx decides by real_ip which proxies it trusts */

@@ -4,9 +4,9 @@
 
 test_workers.py MODULE TOTE [TEST...]
 """
-import os, resource, selectors, signal, socket, subprocess, sys, threading, unittest
+import os, resource, shutil, signal, socket, subprocess, sys, threading, unittest
 
-from servers import DEADLINE, Host, Receiver, until
+from servers import DEADLINE, Host, Receiver, Upstream, until, values
 
 MODULE = os.path.abspath(sys.argv.pop(1))
 TOTE = os.path.abspath(sys.argv.pop(1))
@@ -115,6 +115,22 @@ class Configuration(Nginx):
         until(lambda: receiver.names == ["/a"], lambda: f"the span; there are {receiver.names}")
         self.assert_single_threads()
 
+    def test_other_formats_of_headers_have_the_id_of_the_try(self):
+        upstream = Upstream()
+        self.addCleanup(upstream.close)
+        self.host.start_receiver()
+        self.host.start("tote on; server { listen LISTEN; location / {"
+                        f"proxy_pass http://127.0.0.1:{upstream.port}; }} }}",
+                        "env OTEL_PROPAGATORS=b3,b3multi,jaeger,tracecontext;")
+        self.host.get("/a", {"x-b3-spanid": "00f067aa0ba902b7"})
+        client = self.host.only(kind=3)
+        (request,) = upstream.requests
+        for header, value in (("x-b3-spanid", "{1}"), ("b3", "{0}-{1}-1"),
+                              ("uber-trace-id", "{0}:{1}:0:1")):
+            self.assertEqual(values(request, header),
+                             [value.format(client["traceId"], client["spanId"])])
+        self.assertIn(client["spanId"], values(request, "traceparent")[0])
+
     def test_a_configuration_file_applies_without_a_thread(self):
         receiver = self.receive()
         with open(f"{self.host.folder}/tote.yaml", "w") as out:
@@ -167,6 +183,25 @@ class Life(Nginx):
         until(lambda: len(self.host.spans()) >= len(sent), "all spans")
         self.assertEqual(sorted(s["name"] for s in self.host.spans()), sorted(sent))
         self.assertNotIn("open socket", self.host.error_log())
+
+    def test_a_reload_after_an_upgrade_loads_the_new_module_next_to_the_old_one(self):
+        module = self.host.module = f"{self.host.folder}/module.so"
+        shutil.copy(MODULE, module)
+        self.host.start_receiver()
+        self.host.start("tote_service_name old;" + NAMED)
+        self.host.get("/old")
+        shutil.copy(MODULE, f"{module}.new")
+        os.rename(f"{module}.new", module)
+        for name in ("new", "newer"):
+            before = self.host.workers()
+            self.host.write(f"tote_service_name {name};" + NAMED)
+            self.host.nginx.send_signal(signal.SIGHUP)
+            until(lambda: not set(before) & set(self.host.workers()), "the old workers end")
+            self.host.get(f"/{name}")
+        for name in ("old", "new", "newer"):
+            span = self.host.only(url__path=f"/{name}")
+            self.assertEqual(span["resource"]["service.name"], name)
+        self.assertEqual(self.host.stop(), 0)
 
     def test_spans_that_are_queued_when_nginx_quits_are_sent(self):
         for how in (signal.SIGQUIT, signal.SIGTERM):
