@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# overhead.sh BUILD_DIRECTORY [ROUNDS [SECONDS [CLIENTS]]] - what the PostgreSQL extension costs
+# overhead.sh BUILD_DIRECTORY [ROUNDS [TRANSACTIONS [CLIENTS]]] - what the PostgreSQL extension costs
 #
-# Runs pgbench with selects on two servers of the same settings, one without the extension, in turn.
-# Prints transactions per second relative to the server without it: the median of the rounds, and
-# the quartiles. 1.00 is no cost. "again" is the server without the extension a second time: the
-# noise of the machine.
+# Runs pgbench -S on two servers of the same settings, one without the extension. Each run is between
+# two of the server without it. Prints ratios to that server, 1.000 is no cost:
+#
+#   CPU   processor time of the server per transaction, of all rounds together
+#   tps   transactions per second: the median of the rounds, and the quartiles
+#
+# "again" is the server without the extension a second time: the noise of the machine.
 set -eu
 build=$(cd "$1" && pwd)
-rounds=${2:-15}
-seconds=${3:-2}
+rounds=${2:-20}
+transactions=${3:-5000}
 clients=${4:-1}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export tote=$build/bin/tote
@@ -41,10 +44,20 @@ on() {
     PGHOST=${1%:*} PGPORT=${1#*:} "${@:2}"
 }
 
-# measure SERVER SETTINGS: print transactions per second
+# ticks PROCESS: processor time of its children that have ended
+ticks() {
+    sed 's/.*) //' "/proc/$1/stat" | awk '{ print $14 + $15 }'
+}
+
+# measure SERVER SETTINGS: print transactions per second and processor time
 measure() {
-    PGOPTIONS=$2 on "$1" "$postgresql_bin/pgbench" -S -n -M simple -c "$clients" -T "$seconds" 2>&1 |
-        sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+    local process=$postgresql_process before
+    [ "$1" != "$plain" ] || process=$plain_process
+    before=$(ticks "$process")
+    PGOPTIONS=$2 on "$1" "$postgresql_bin/pgbench" -S -n -c "$clients" -t "$transactions" 2>/dev/null |
+        sed -n 's/^tps = \([0-9.]*\).*/\1/p' | tr '\n' ' '
+    sleep 0.1 # until the postmaster has seen the end of its children
+    echo $(($(ticks "$process") - before))
 }
 
 for server in "$plain" "$traced"; do
@@ -61,19 +74,17 @@ variants=(
 for _ in $(seq "$rounds"); do
     for variant in "${variants[@]}"; do
         IFS='|' read -r name server settings <<<"$variant"
-        before=$(measure "$plain" "")
-        here_tps=$(measure "$server" "$settings")
-        after=$(measure "$plain" "")
-        echo "$name|$before|$here_tps|$after"
+        echo "$name|$(measure "$plain" "")|$(measure "$server" "$settings")|$(measure "$plain" "")"
     done
 done | tee "$work/figures" | python3 -c '
 import statistics, sys
-ratios = {}
+rounds = {}
 for line in sys.stdin:
-    name, before, own, after = line.strip().split("|")
-    ratios.setdefault(name, []).append(2 * float(own) / (float(before) + float(after)))
-for name, values in ratios.items():
-    low, middle, high = statistics.quantiles(values, n=4)
-    print(f"{name:8} {middle:.3f} ({low:.3f} - {high:.3f})")'
-awk -F'|' '{ sum += $2; n++ } END { printf "without the extension: %.0f transactions per second\n", sum / n }' "$work/figures"
-on "$traced" psql -XAtc "select 'spans recorded: ' || count(*) from pg_stat_activity where false" >/dev/null
+    name, *runs = line.strip().split("|")
+    rounds.setdefault(name, []).append([[float(figure) for figure in run.split()] for run in runs])
+for name, all in rounds.items():
+    low, middle, high = statistics.quantiles(
+        [2 * own[0] / (before[0] + after[0]) for before, own, after in all], n=4)
+    cpu = 2 * sum(own[1] for _, own, _ in all) / sum(b[1] + a[1] for b, _, a in all)
+    print(f"{name:8} CPU {cpu:.3f}   tps {middle:.3f} ({low:.3f} - {high:.3f})")'
+awk -F'[| ]' '{ sum += $2; n++ } END { printf "without the extension: %.0f transactions per second\n", sum / n }' <(sed 's/^[^|]*|//; s/^/x /' "$work/figures")
