@@ -11,7 +11,7 @@
  *
  * Spec: messaging-spans.md#consumer-spans
  *
- * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_consume.sh
  */
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * A list of headers that the program passes to rd_kafka_producev() remains the program's if that
  * function fails. So an existing list is changed, never replaced.
  *
- * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_send.sh
  */
 #include <string.h>
 #include <strings.h>

@@ -7,7 +7,7 @@
  * configuration is that of its client, too. It is freed with the configuration, because broker
  * threads call interceptors after on_destroy().
  *
- * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_send.sh
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * the span is in a table, by the address of the message. Invariant: each change of a bucket is one
  * store, so that a child that is forked during a change has a consistent list.
  *
- * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_send.sh
  */
 #include <errno.h>
 

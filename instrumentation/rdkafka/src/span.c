@@ -2,7 +2,7 @@
 /*
  * span.c - names and attributes of Kafka spans. Spec: semantic-conventions kafka.md
  *
- * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_send.sh
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /*
  * thread.c - the threads that send or consume, and the clients
  *
- * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_client.sh
+ * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_send.sh
  */
 #include <pthread.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 start_receiver
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
 mkfifo "$work/stop"
-"$cluster" orders 1 pages 4 plain 1 copies 1 traces 1 rows 1 groups 2 steps 1 <"$work/stop" >"$work/brokers" 2>"$work/cluster.err" &
+"$cluster" orders 1 pages 4 plain 1 copies 1 traces 1 rows 1 groups 2 shared 2 steps 1 <"$work/stop" >"$work/brokers" 2>"$work/cluster.err" &
 started+=($!)
 exec 7>"$work/stop" # the cluster ends when this shell does
 until_true grep -q . "$work/brokers" || { cat "$work/cluster.err"; exit 1; }
@@ -30,3 +30,9 @@ kafka() {
     code=$?
 }
 
+# step ARGUMENTS...: the program $program with the plug-in
+step() {
+    rm -f "$work/spans"
+    timeout 60 "$program" "$brokers" "$plugin" "$@" >"$work/out" 2>"$work/err"
+    expect "$1 works as documented" "$? $(cat "$work/err")" "0 "
+}
