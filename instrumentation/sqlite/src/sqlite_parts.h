@@ -71,6 +71,9 @@ bool tote__sqlite_attach(sqlite3 *db, const struct tote__sqlite_options *options
 /* End the tracing, if the connection is traced. */
 void tote__sqlite_detach(sqlite3 *db);
 
+/* End all spans, because the process exits. The structs stay: other threads may still use them. */
+void tote__sqlite_end_all(void);
+
 /* Return whether the connection is traced, and what the program has registered. */
 bool tote__sqlite_get_user(sqlite3 *db, struct tote__sqlite_user *user);
 

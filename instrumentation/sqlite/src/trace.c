@@ -498,6 +498,27 @@ void tote__sqlite_detach(sqlite3 *db) {
     errno = error;
 }
 
+/* A lock that is not free is left: its holder may be what a signal handler that exits interrupted.
+ */
+void tote__sqlite_end_all(void) {
+    if (!tote__lock_try(&connections.lock)) {
+        return;
+    }
+    for (struct connection *at = connections.first; at; at = at->next) {
+        if (!tote__lock_try(&at->lock)) {
+            continue;
+        }
+        for (struct tote__sqlite_statement *open = at->open; open; open = open->next) {
+            tote_span_end(open->span, 0);
+        }
+        tote_span_set_attribute(at->transaction, "sqlite.transaction.outcome",
+                                tote_string("rollback"));
+        tote_span_end(at->transaction, 0);
+        tote__lock_drop(&at->lock);
+    }
+    tote__lock_drop(&connections.lock);
+}
+
 bool tote__sqlite_get_user(sqlite3 *db, struct tote__sqlite_user *user) {
     tote__lock_take(&connections.lock);
     struct connection *connection = *find_connection(db);

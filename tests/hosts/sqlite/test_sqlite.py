@@ -39,6 +39,19 @@ print(db.execute("SELECT name FROM orders").fetchall())
 db.close()
 """
 
+LEFT_OPEN = """
+import sqlite3
+db = sqlite3.connect("shop.db")
+db.execute("CREATE TABLE t (a)")
+db.execute("INSERT INTO t VALUES (1)")
+db.execute("INSERT INTO t VALUES (2)")
+rows = db.execute("SELECT a FROM t")
+print(next(rows))
+import ctypes, sys
+sys.stdout.flush()
+ctypes.CDLL(None).exit(3)
+"""
+
 LOCKS = """
 import sqlite3, threading
 first = sqlite3.connect("shop.db", timeout=60, isolation_level=None)
@@ -174,6 +187,14 @@ class Sqlite(unittest.TestCase):
         failed, = [span for span in spans if span["attributes"].get("error.type") == "1"]
         self.assertEqual(failed["parentSpanId"], undone["spanId"])
         self.assertNotIn("secret", json.dumps(spans))
+
+    def test_an_exit_without_a_close_ends_the_spans_and_prints_nothing(self):
+        spans = self.trace(python(LEFT_OPEN))
+        transaction, = self.named(spans, "transaction")
+        self.assertEqual(transaction["attributes"]["sqlite.transaction.outcome"], "rollback")
+        inside = self.named(spans, "INSERT t") + self.named(spans, "SELECT t")
+        self.assertEqual([span.get("parentSpanId") for span in inside],
+                         [transaction["spanId"]] * 3)
 
     def test_the_number_of_rows_is_recorded_if_the_user_wants_it(self):
         for wanted, rows in ({"OTEL_C_DB_RETURNED_ROWS": "true"}, 3), ({}, None):
