@@ -237,7 +237,8 @@ static void asynchronous(void) {
     printf("%d\n", answers);
 }
 
-int main(int argc, char **argv) {
+/* Exported: this is also a plug-in, whose loader calls it. */
+__attribute__((visibility("default"))) int main(int argc, char **argv) {
     static const struct {
         const char *name;
         void (*run)(void);

@@ -3,10 +3,10 @@
 #
 # test_redis.sh - spans of clients of Redis that use hiredis: programs that are not changed, and libtote-hiredis
 #
-# test_redis.sh tote-preload-hiredis.so redis_calls redis_calls_linked
+# test_redis.sh tote-preload-hiredis.so redis_calls redis_calls_linked redis_plugin
 set -uo pipefail
 
-preload=$1 calls=$2 linked=$3
+preload=$1 calls=$2 linked=$3 plugin=$4
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../../cli/lib.sh"
 # shellcheck source=tests/cli/receiver.sh
@@ -123,6 +123,38 @@ expect "spans continue the trace of the environment" \
     "$(spans '{(s["traceId"], s["parentSpanId"]) for s in S}')" "{('$trace', 'b7ad6b7169203331')}"
 run commands "$calls" LD_PRELOAD="$preload" OTEL_SDK_DISABLED=true
 expect "a disabled SDK records nothing" "$(spans 'len(S)'):$code:$(cat "$work/err")" 0:0:
+
+echo '# programs without libhiredis'
+# The interpreter loads the plug-in, and with it libhiredis, in a scope of its own.
+cat >"$work/host.py" <<'EOF'
+import ctypes, sys
+arguments = [b"host", *map(str.encode, sys.argv[2:])]
+sys.exit(ctypes.CDLL(sys.argv[1]).main(len(arguments), (ctypes.c_char_p * len(arguments))(*arguments)))
+EOF
+host() {
+    flush
+    rm -f "$work/spans"
+    env "$@" /usr/bin/python3 "$work/host.py" "$plugin" "$redis_port" "$socket" commands >"$work/out" 2>"$work/err"
+    code=$?
+}
+host TOTE=
+cp "$work/out" "$work/plain"
+host LD_PRELOAD="$preload"
+expect "a plug-in has the same output" "$code:$(cat "$work/out" "$work/err")" "0:$(cat "$work/plain")"
+expect "and spans" "$(spans 'len(S)')" 8
+plain=$(/usr/bin/python3 -c 'import os; print(sorted(os.listdir("/proc/self/fd")))')
+expect "a program without hiredis has the same output and descriptors" \
+    "$(LD_PRELOAD=$preload /usr/bin/python3 -c 'import os; print(sorted(os.listdir("/proc/self/fd")))' 2>&1)" "$plain"
+cat >"$work/lookup.py" <<'EOF'
+import ctypes, sys
+hiredis = ctypes.CDLL("libhiredis.so.0.14")
+hiredis.redisConnect.restype = hiredis.redisCommand.restype = ctypes.c_void_p
+context = ctypes.c_void_p(hiredis.redisConnect(b"127.0.0.1", int(sys.argv[1])))
+print(bool(hiredis.redisCommand(context, b"PING")))
+hiredis.redisFree(context)
+EOF
+expect "a program that looks functions up in the library has them" \
+    "$(LD_PRELOAD=$preload /usr/bin/python3 "$work/lookup.py" "$redis_port" 2>&1)" True
 
 # Debian's ccache keeps results in Redis. The second run has an empty local cache.
 if command -v ccache >/dev/null && ldd "$(command -v ccache)" | grep -q libhiredis; then
