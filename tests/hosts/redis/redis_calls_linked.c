@@ -22,7 +22,7 @@
 int run_calls(int argc, char **argv);
 
 #define main run_calls
-#include "redis_calls.c"
+#include "redis_calls.c" /* NOLINT(bugprone-suspicious-include) */
 #undef main
 
 int main(int argc, char **argv) {
