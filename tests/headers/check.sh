@@ -59,7 +59,7 @@ disabled)
     done
     check "all disabled functions" "$([[ $standard == c++* ]] && echo c++ || echo c)" \
         -D_GNU_SOURCE -c -o "$object" < <(python3 "$top/tests/headers/disabled.py" test)
-    "$compiler" "$object" -lcurl -lpq -pthread -o "$linked" && "$linked" || failed=1
+    "$compiler" "$object" -lcurl -lpq -lsqlite3 -pthread -o "$linked" && "$linked" || failed=1
     ;;
 esac
 
