@@ -280,6 +280,21 @@ static void the_port_distinguishes_streams_of_two_processes(void **state) {
     end(7, 4000, SERVED);
 }
 
+static void a_line_that_is_read_before_the_message_ends_the_request(void **state) {
+    struct sdk_fixture *f = begin(state, TRUST_CONTINUE, HOUR);
+
+    end(7, 4000, SERVED);
+    notify(7, 4001, sent); /* another request */
+    assert_int_equal(requests_pending(requests), 1);
+    notify(7, 4000, sent);
+    assert_int_equal(requests_pending(requests), 1);
+    assert_int_equal(f->ended, 2);
+    check_int(f->spans[0], "server.port", 8080);
+    check_int(f->spans[1], "http.response.status_code", 200);
+    notify(7, 4000, sent); /* the line is used once */
+    assert_int_equal(requests_pending(requests), 2);
+}
+
 /* The server spans that ended with the error. */
 static size_t count_errors(const struct sdk_fixture *f, const char *error) {
     size_t count = 0;
@@ -358,6 +373,7 @@ int main(int argc, char **argv) {
         REQUEST_TEST(the_termination_state_gives_the_error),
         REQUEST_TEST(a_request_that_haproxy_cannot_parse_has_a_span_of_its_line),
         REQUEST_TEST(the_port_distinguishes_streams_of_two_processes),
+        REQUEST_TEST(a_line_that_is_read_before_the_message_ends_the_request),
         REQUEST_TEST(requests_without_an_end_are_exported_with_an_error),
         REQUEST_TEST(old_requests_expire),
         REQUEST_TEST(messages_with_wrong_bytes_are_refused_or_read),

@@ -16,8 +16,22 @@
 #include "tote/instrumentation/http.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/span.h"
+#include "tote/internal/text.h"
 
 enum { MOST_HEADERS = 128, MOST_FIELDS = 16 };
+
+enum { EARLY_LINES = 512, EARLY_BYTES = 768, EARLY_SECONDS = 5 };
+
+/*
+ * A line whose request is not in the table. If HAProxy does not wait for a slow agent, the line may
+ * be read before the message of the request.
+ */
+struct early {
+    struct pending_key key;
+    uint64_t since;
+    size_t size; /* 0: none */
+    char line[EARLY_BYTES];
+};
 
 struct requests {
     enum trust trust;
@@ -30,6 +44,7 @@ struct requests {
     char url[SPOP_MOST_FRAME + 64];
     tote_header headers[MOST_HEADERS];
     char injected[TOTE_INJECT_BUFFER_BYTES];
+    struct early early[EARLY_LINES]; /* by key: the last one of each place */
 };
 
 struct requests *requests_new(enum trust trust, size_t capacity, uint64_t timeout_ns) {
@@ -313,6 +328,35 @@ static bool end_oldest(struct requests *requests, const char *error_type) {
     return true;
 }
 
+static struct early *early_of(struct requests *requests, struct pending_key key) {
+    return &requests->early[tote__mix_last(key.stream, key.port) % EARLY_LINES];
+}
+
+/* Keep a line for a message that is read soon. The element is at its start, so it may be cut. */
+static void keep_early(struct requests *requests, struct pending_key key, const char *bytes,
+                       size_t size) {
+    struct early *early = early_of(requests, key);
+
+    early->key = key;
+    early->since = tote__clock_monotonic();
+    early->size = size < EARLY_BYTES ? size : EARLY_BYTES;
+    memcpy(early->line, bytes, early->size);
+}
+
+/* End a request whose line was read before its message. */
+static void end_early(struct requests *requests, struct pending_key key) {
+    struct early *early = early_of(requests, key);
+    size_t size = early->size;
+
+    if (!size || early->key.stream != key.stream || early->key.port != key.port) {
+        return;
+    }
+    early->size = 0;
+    if (tote__clock_monotonic() - early->since < EARLY_SECONDS * UINT64_C(1000000000)) {
+        requests_log(requests, early->line, size);
+    }
+}
+
 /* Keep the spans to their end. The table has no second entry for a request. */
 static void keep(struct requests *requests, struct pending_key key, struct pending_spans spans) {
     struct pending_spans replaced;
@@ -324,6 +368,7 @@ static void keep(struct requests *requests, struct pending_key key, struct pendi
         end_oldest(requests, "unfinished");
     }
     pending_add(requests->pending, key, spans, tote__clock_monotonic());
+    end_early(requests, key);
 }
 
 static void begin(struct requests *requests, uint64_t stream, const struct arguments *arguments,
@@ -461,7 +506,7 @@ static void end_logged(tote_context *server, const struct log_line *line, const 
 static void record_bad_request(struct requests *requests, const struct log_line *line) {
     const struct arguments arguments = {.port = line->port};
 
-    if (!spop_is(line->method, "<BADREQ>") || line->status < 400) {
+    if (line->status < 400) {
         return;
     }
     end_logged(start_server(requests, &arguments), line, error_of(line));
@@ -474,8 +519,13 @@ void requests_log(struct requests *requests, const char *bytes, size_t size) {
     if (!log_line_read(bytes, size, &line)) {
         return;
     }
-    if (!pending_take(requests->pending, (struct pending_key){line.stream, line.port}, &spans)) {
+    const struct pending_key key = {line.stream, line.port};
+    if (spop_is(line.method, "<BADREQ>")) {
         record_bad_request(requests, &line);
+        return;
+    }
+    if (!pending_take(requests->pending, key, &spans)) {
+        keep_early(requests, key, bytes, size);
         return;
     }
     const char *error_type = error_of(&line);

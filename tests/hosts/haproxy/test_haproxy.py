@@ -86,6 +86,11 @@ status, got = proxy.get("/invalid", {"traceparent": "00-zz-1-1", "tracestate": "
 # Spec: W3C Trace Context, section 4.3: without a valid traceparent, tracestate is not used.
 check("a tracestate without a valid traceparent is not sent on", not got.get("tracestate"), got)
 
+status, got = proxy.get("/large", {**sent, "Cookie": "c" * 6000, "baggage": "k=" + "v" * 8000})
+check("a request with 14 kB of headers is served, and continues its trace",
+      status == 200 and trace_of(got) == sent["traceparent"][3:35] and
+      got["traceparent"] != sent["traceparent"] and len(got.get("baggage", "")) == 8002, status)
+
 # Keep-alive and HTTP/2: a trace for each request.
 peer = proxy.connect()
 traces = {trace_of(proxy.get("/kept", connection=peer)[1]) for _ in range(5)}
