@@ -128,17 +128,21 @@ def documented(name):
 
 
 class HAProxy:
-    """HAProxy with the documented files: only addresses and paths differ."""
+    """HAProxy with the documented files: addresses and paths differ.
 
-    def __init__(self, agent_port, backend_port, sections="", change={}, timeouts=(20, 20),
-                 processing="100ms"):
+    By default it also waits longer for its agent, because the machine may be slow.
+    """
+
+    def __init__(self, agent_port, backend_port, sections="", change={}, timeouts=(60, 60),
+                 is_patient=True):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port = self.listener.getsockname()[1]
         spoe_file = os.path.join(work, "tote.spoe.conf.%d" % self.port)
         file = os.path.join(work, "haproxy.cfg.%d" % self.port)
         spoe = documented("tote.spoe.conf")
         text = documented("haproxy.cfg")
-        for old, new in (("processing 100ms", "processing " + processing),
+        patience = {"processing 100ms": "processing 20s", "fall 1": "fall 100"}
+        for old, new in (*(patience.items() if is_patient else ()),
                          ("bind :80", "bind fd@%d" % self.listener.fileno()),
                          ("127.0.0.1:4390", "127.0.0.1:%s" % agent_port),
                          ("/etc/haproxy/tote.spoe.conf", spoe_file),

@@ -27,7 +27,7 @@ sections = """backend refusing
 backend empty
 """.format(closed.getsockname()[1])
 proxy = HAProxy(agent.port, backend, sections,
-                {"    default_backend": rules + "    default_backend"}, (2, 1))
+                {"    default_backend": rules + "    default_backend"}, (8, 4))
 
 with open(os.path.join(top, "docs/haproxy.md")) as page:
     page = page.read()
