@@ -45,13 +45,15 @@ static const tote_text_map_getter getter = {sizeof getter, get_headers};
 /* Handle a request, in its scope. Returns the status. */
 static unsigned handle(FCGX_Request *fcgi) {
     const char *uri = FCGX_GetParam("REQUEST_URI", fcgi->envp);
-    char user[64] = "nobody";
+    char user[64];
 
     if (!uri || strncmp(uri, "/hello", 6) != 0) {
         FCGX_FPrintF(fcgi->out, "Status: 404\r\nContent-Type: text/plain\r\n\r\nnot found\n");
         return 404;
     }
-    tote_store_get(tote_store_current(), "user.id", user, sizeof user); /* baggage */
+    if (tote_store_get(tote_store_current(), "user.id", user, sizeof user) < 0) { /* baggage */
+        strcpy(user, "nobody");
+    }
     FCGX_FPrintF(fcgi->out, "Content-Type: text/plain\r\n\r\nhello, %s\n", user);
     return 200;
 }

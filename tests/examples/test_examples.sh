@@ -85,7 +85,7 @@ log)
     ;;
 fastcgi)
     socket=$out.socket
-    OTEL_TRACES_EXPORTER=console "$build/bin/fastcgi" "$socket" 2 >"$out" 2>&1 &
+    OTEL_TRACES_EXPORTER=console "$build/bin/fastcgi" "$socket" 3 >"$out" 2>&1 &
     program=$!
     trap 'kill $program 2>/dev/null; rm -f "$out" "$socket"' EXIT
     await_line listening
@@ -98,11 +98,12 @@ fastcgi)
         HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01)
     expect "the caller's baggage is in the store" "$(tail -n 1 <<<"$answer" | tr -d '\r')" "hello, u_1"
     expect "an unknown path has status 404" "$(ask /nowhere | head -n 1 | tr -d '\r')" "Status: 404"
+    expect "without baggage there is none" "$(ask /hello | tail -n 1 | tr -d '\r')" "hello, nobody"
     wait $program
     expect "it exits with status 0" $? 0
     expect "the span is the caller's child" \
         "$(count 'trace 0af7651916cd43dd8448eb211c80319c span .* parent b7ad6b7169203331 (remote)$')" 1
-    expect "with its route" "$(count '^GET /hello (server, ')" 1
+    expect "with its route" "$(count '^GET /hello (server, ')" 2
     expect "and the attributes of the semantic conventions" "$(grep -cE \
         '^  (url.path: /hello|url.query: sig=REDACTED|url.scheme: https|server.address: shop.test|server.port: 443|client.address: 10.1.2.3|http.response.status_code: 200)$' \
         <(sed '/^GET (server, /,$d' "$out"))" 7
