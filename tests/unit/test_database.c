@@ -226,6 +226,28 @@ static void an_error_has_the_code_of_the_database_and_a_message_without_values(v
     tote_database_set_error(NULL, "x", NULL, "x");
 }
 
+static void texts_and_messages_are_written_as_they_are_recorded(void **state) {
+    char text[16];
+
+    (void)state;
+    set_query("SELECT 'secret', 12345");
+    assert_int_equal(tote_database_text(text, sizeof text, &call), 11);
+    assert_string_equal(text, "SELECT ?, ?");
+    call.is_parameterized = true;
+    assert_int_equal(tote_database_text(text, sizeof text, &call), 15);
+    assert_string_equal(text, "SELECT 'secret'");
+    set_query(NULL);
+    assert_int_equal(tote_database_text(text, sizeof text, &call), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(tote_database_message(text, sizeof text, "near \"secret\""), 6);
+    assert_string_equal(text, "near ?");
+    assert_int_equal(tote_database_message(text, sizeof text, NULL), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(tote_database_text(NULL, sizeof text, &call), 0);
+    assert_int_equal(tote_database_message(NULL, sizeof text, "x"), 0);
+    assert_int_equal(tote_database_message(text, 0, "x"), 0);
+}
+
 static void without_a_running_sdk_a_call_has_no_span_to_record(void **state) {
     (void)state;
     tote_span *span = tote_database_start(NULL, TOTE_CONTEXT_CURRENT, &call);
@@ -249,10 +271,10 @@ static int print_settings(void) {
     tote_span_close(&span);
     const tote_span_data *data = tote_in_memory_spans_get_at(memory, 0);
     const tote_value *text = tote_span_data_get_attribute(data, "db.query.text");
-    printf("%.*s|%s|%d|%d\n", text ? (int)text->size : 0, text ? text->as.string : "",
+    printf("%.*s|%s|%d|%d|%d%d\n", text ? (int)text->size : 0, text ? text->as.string : "",
            tote_span_data_get_status_description(data),
            tote_span_data_get_attribute(data, "db.response.returned_rows") != NULL,
-           tote_database_wants_comment());
+           tote_database_wants_comment(), tote_database_wants_values(), tote_database_wants_rows());
     fflush(stdout);
     return 0;
 }
@@ -290,10 +312,10 @@ static void the_environment_selects_what_is_recorded(void **state) {
     char other[] = "OTEL_C_DB_COMMENTER=1";
 
     (void)state;
-    assert_settings((char *[]){NULL}, "SELECT ? FROM t|no ?|0|0");
-    assert_settings((char *[]){query, comment, NULL}, "SELECT 'secret' FROM t|no 'secret'|0|1");
-    assert_settings((char *[]){none, rows, NULL}, "||1|0");
-    assert_settings((char *[]){unknown, other, NULL}, "SELECT ? FROM t|no ?|0|0");
+    assert_settings((char *[]){NULL}, "SELECT ? FROM t|no ?|0|0|00");
+    assert_settings((char *[]){query, comment, NULL}, "SELECT 'secret' FROM t|no 'secret'|0|1|10");
+    assert_settings((char *[]){none, rows, NULL}, "||1|0|01");
+    assert_settings((char *[]){unknown, other, NULL}, "SELECT ? FROM t|no ?|0|0|00");
 }
 
 #define DATABASE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -307,6 +329,7 @@ int main(int argc, char **argv) {
         DATABASE_TEST(parameterized_text_is_recorded_as_it_is),
         DATABASE_TEST(long_text_is_cut_at_a_character_or_a_token),
         DATABASE_TEST(an_error_has_the_code_of_the_database_and_a_message_without_values),
+        DATABASE_TEST(texts_and_messages_are_written_as_they_are_recorded),
         DATABASE_TEST(without_a_running_sdk_a_call_has_no_span_to_record),
         DATABASE_TEST(the_environment_selects_what_is_recorded),
     };

@@ -55,7 +55,7 @@ size_t tote_database_text(char *buffer, size_t size, const tote_database_call *g
     enum tote__database_text config = tote__database_config()->text;
 
     TOTE__COPY_OPTIONS(tote_database_call, &call, given);
-    if (!size) {
+    if (!buffer || !size) {
         return 0;
     }
     buffer[0] = '\0';
@@ -179,7 +179,7 @@ size_t tote_database_message(char *buffer, size_t size, const char *message) {
     enum tote__database_text config = tote__database_config()->text;
     size_t length = message ? strlen(message) : 0;
 
-    if (!size) {
+    if (!buffer || !size) {
         return 0;
     }
     buffer[0] = '\0';
