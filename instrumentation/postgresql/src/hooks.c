@@ -182,6 +182,10 @@ static void end_process(int code, Datum argument) {
         }
         statement_end(&utility->statement, NULL);
     }
+    if (fatal_error) {
+        statement_fail(&planned.statement, fatal_error);
+    }
+    drop_planned();
 }
 
 /* Call end_process() at the end of this process. */

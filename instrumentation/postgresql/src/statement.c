@@ -49,24 +49,30 @@ static const char *database_name(void) {
     return *NameStr(name) ? NameStr(name) : NULL;
 }
 
-/* Return the context of the client: that of a comment in the text, else that of the settings. */
+/*
+ * Return the context of the client: that of a comment in the text, else that of the settings. NULL:
+ * none is valid.
+ */
 static tote_context *client_context(const struct place *place) {
-    const tote_context *root = tote_context_root();
+    tote_context *context = NULL;
 
     if (strstr(place->text, "traceparent")) {
-        tote_context *context =
-            tote_database_extract_comment(root, database_system, place->text, strlen(place->text));
-        if (tote_context_get_span(context)) {
-            return context;
-        }
-        tote_context_unref(context);
+        context = tote_database_extract_comment(tote_context_root(), database_system, place->text,
+                                                strlen(place->text));
     }
-    const tote_header headers[] = {
-        {"traceparent", strlen("traceparent"), tote_traceparent, strlen(tote_traceparent)},
-        {"tracestate", strlen("tracestate"), tote_tracestate, strlen(tote_tracestate)},
-    };
-    return *tote_traceparent ? tote_extract_headers(root, headers, lengthof(headers))
-                             : tote_context_ref(root);
+    if (*tote_traceparent && !tote_context_get_span(context)) {
+        const tote_header headers[] = {
+            {"traceparent", strlen("traceparent"), tote_traceparent, strlen(tote_traceparent)},
+            {"tracestate", strlen("tracestate"), tote_tracestate, strlen(tote_tracestate)},
+        };
+        tote_context_unref(context);
+        context = tote_extract_headers(tote_context_root(), headers, lengthof(headers));
+    }
+    if (context && !tote_context_get_span(context)) {
+        tote_context_unref(context);
+        context = NULL;
+    }
+    return context;
 }
 
 /* Start a span with the attributes of a statement. */
@@ -103,18 +109,24 @@ static struct statement start_text(const struct place *place, const char *tag,
     return statement;
 }
 
+/* Return whether a statement of this client, or without a context, is recorded. */
+static bool is_sampled(const tote_context *client) {
+    return client
+               ? tote_span_context_is_sampled(tote_span_get_context(tote_context_get_span(client)))
+               : tote_sample_rate > 0 && pg_prng_double(&pg_global_prng_state) < tote_sample_rate;
+}
+
 struct statement statement_start(const struct place *place, const char *tag) {
     struct statement statement = {.span = NULL};
-    tote_context *context = client_context(place);
-    const tote_span *client = tote_context_get_span(context);
+    tote_context *client = client_context(place);
 
-    if (client ? tote_span_context_is_sampled(tote_span_get_context(client))
-               : tote_sample_rate > 0 && pg_prng_double(&pg_global_prng_state) < tote_sample_rate) {
+    if (is_sampled(client)) {
         nested_left = tote_max_nested_spans;
-        statement = start_text(place, tag, context, TOTE_SPAN_KIND_SERVER);
+        statement =
+            start_text(place, tag, client ? client : tote_context_root(), TOTE_SPAN_KIND_SERVER);
         statement.is_clients = true;
     }
-    tote_context_unref(context);
+    tote_context_unref(client);
     return statement;
 }
 
