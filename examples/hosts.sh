@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# One trace through programs of the distribution, none of them changed or rebuilt:
+# curl -> nginx -> orders (a service in C) -> PostgreSQL and SQLite. `tote view` draws it.
+#
+#   hosts.sh [BUILD_DIR]
+set -euo pipefail
+
+build=$(cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../build}" && pwd)
+bin=$build/bin
+preload=$build/instrumentation
+work=$(mktemp -d)
+pids=()
+
+finish() {
+    for pid in "${pids[@]}"; do
+        kill "$pid" 2>/dev/null || true
+    done
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+
+fail() {
+    echo "hosts: $*" >&2
+    cat "$work"/*.err >&2 2>/dev/null || true
+    exit 1
+}
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# until_true COMMAND...: wait up to 20 s until it succeeds
+until_true() {
+    for _ in $(seq 400); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+# start NAME COMMAND...: run it in the background; its output is in $work/NAME.out and NAME.err
+start() {
+    local name=$1
+    shift
+    "$@" >"$work/$name.out" 2>"$work/$name.err" &
+    pids+=($!)
+}
+
+# start_and_listen NAME COMMAND...: the same, and set `port` to the one that it prints
+start_and_listen() {
+    start "$@"
+    until_true grep -q '^listening on .*127.0.0.1:[0-9]*$' "$work/$1.out" || fail "$1 did not start"
+    port=$(sed -n 's|^listening on \(http://\)\{0,1\}127.0.0.1:\([0-9]*\)$|\2|p' "$work/$1.out")
+}
+
+# PostgreSQL refuses to run as root.
+as_postgres=()
+[ "$(id -u)" != 0 ] || as_postgres=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+
+# The spans of the program tote itself, and of the shell, are no part of this.
+for variable in "${!OTEL_@}"; do
+    unset "$variable"
+done
+export no_proxy='*' NO_PROXY='*'
+
+for file in "$bin"/{tote,orders} "$preload"/{curl/tote-preload-curl,pq/tote-preload-pq}.so \
+    "$preload/sqlite/tote-preload-sqlite.so" "$preload/nginx/objs/ngx_http_tote_module.so" \
+    "$preload/postgresql/tote_postgresql.so"; do
+    [ -e "$file" ] || fail "$file is not there: run ./dev demo-hosts, which installs what it needs"
+done
+postgresql=$(find /usr/lib/postgresql/*/bin -name postgres -printf '%h\n' | sort -V | tail -1)
+
+# PostgreSQL, with the extension. Its address is a Unix socket in a folder of its own.
+start_postgresql() {
+    local data=$work/postgresql
+    mkdir "$data"
+    [ "$(id -u)" != 0 ] || chown postgres:postgres "$data"
+    chmod 755 "$work"
+    (cd "$data" && "${as_postgres[@]}" "$postgresql/initdb" -D data -U postgres -A trust --no-sync \
+        --locale=C.UTF-8 >"$work/initdb.out" 2>"$work/initdb.err") || fail "initdb failed"
+    cat >>"$data/data/postgresql.conf" <<END
+listen_addresses = ''
+unix_socket_directories = '$data'
+fsync = off
+dynamic_library_path = '$preload/postgresql:\$libdir'
+shared_preload_libraries = 'tote_postgresql'
+tote.endpoint = '$OTEL_EXPORTER_OTLP_ENDPOINT'
+tote.export_interval = 100ms
+tote.sender = '$build/libexec/tote/tote-send'
+END
+    start postgresql "${as_postgres[@]}" "$postgresql/postgres" -D "$data/data"
+    until_true psql -h "$data" -U postgres -c "CREATE TABLE orders (id int PRIMARY KEY, item text);
+        INSERT INTO orders VALUES (7, 'lamp'), (8, 'chair')" || fail "PostgreSQL did not start"
+}
+
+# nginx in front of the service at $1
+start_nginx() {
+    nginx_port=$(free_port)
+    mkdir "$work/nginx"
+    cat >"$work/nginx.conf" <<END
+daemon off;
+error_log stderr;
+pid $work/nginx/pid;
+load_module $preload/nginx/objs/ngx_http_tote_module.so;
+events {}
+http {
+    access_log off;
+    client_body_temp_path $work/nginx/body;
+    proxy_temp_path $work/nginx/proxy;
+    fastcgi_temp_path $work/nginx/fastcgi;
+    uwsgi_temp_path $work/nginx/uwsgi;
+    scgi_temp_path $work/nginx/scgi;
+    tote on;
+    tote_service_name nginx;
+    tote_endpoint $OTEL_EXPORTER_OTLP_ENDPOINT;
+    tote_batch delay=100ms;
+    server {
+        listen 127.0.0.1:$nginx_port;
+        add_header trace-id \$tote_trace_id;
+        location /orders/ { proxy_pass http://127.0.0.1:$1; }
+    }
+}
+END
+    start nginx /usr/sbin/nginx -p "$work" -c "$work/nginx.conf" -e stderr
+    until_true test -s "$work/nginx/pid" || fail "nginx did not start"
+}
+
+start_and_listen viewer "$bin/tote" view --port 0 --grpc-port 0
+viewer=http://127.0.0.1:$port
+export OTEL_EXPORTER_OTLP_ENDPOINT=$viewer
+export OTEL_BSP_SCHEDULE_DELAY=100
+
+start_postgresql
+start_and_listen orders env OTEL_C_DB_COMMENTER=true \
+    LD_PRELOAD="$preload/pq/tote-preload-pq.so:$preload/sqlite/tote-preload-sqlite.so" \
+    "$bin/orders" "host=$work/postgresql user=postgres" "$work/cache.db"
+start_nginx "$port"
+
+echo "curl -> nginx -> orders -> PostgreSQL and SQLite are running. curl gets an order:"
+echo
+OTEL_SERVICE_NAME=curl LD_PRELOAD=$preload/curl/tote-preload-curl.so \
+    curl -s -i "http://127.0.0.1:$nginx_port/orders/7" >"$work/response" || fail "the request failed"
+tr -d '\r' <"$work/response" | sed -nE '/^(HTTP|trace-id)/p; $p'
+grep -q '^HTTP.* 200' "$work/response" || fail "the order was not found"
+trace=$(tr -d '\r' <"$work/response" | sed -n 's/^trace-id: //p')
+
+# Of five programs, each exports on its own.
+is_complete() {
+    "$bin/tote" trace --url "$viewer" "$trace" >"$work/trace" 2>&1
+    for service in curl nginx orders postgresql; do
+        grep -q " $service " "$work/trace" || return 1
+    done
+}
+until_true is_complete || fail "the trace did not arrive"
+echo
+"$bin/tote" trace --url "$viewer" "$trace"
+
+echo
+echo "Programs: $(curl --version | sed -n '1s/^\(curl [^ ]*\).*/\1/p'), $(nginx -v 2>&1 | sed 's/.*: //'), \
+$("$postgresql/postgres" --version | cut -d' ' -f2,3); none was changed or rebuilt."
+echo "How each is traced: docs/nginx.md, docs/libpq.md, docs/sqlite.md, docs/postgresql.md."
