@@ -3,9 +3,9 @@
 #
 # page.sh - write the manual page of a command: its options are those of its help
 #
-# page.sh TOTE COMMAND TEXT: COMMAND is empty for the program. For a program without commands, such as
-# tote-spoa, it is the part after the dash. TEXT has sections in mdoc: those from DESCRIPTION on; a
-# line `.\" OPTIONS` is where the options go.
+# page.sh TOTE COMMAND TEXT: COMMAND is empty for the program. For a program without commands, such
+# as tote-spoa, it is the part after the dash. TEXT has sections in mdoc: those from DESCRIPTION on;
+# a line `.\" OPTIONS` is where the options go.
 set -eu
 
 tote=$1 command=$2 text=$3
