@@ -6,6 +6,8 @@
  */
 #include "extension.h"
 
+#include <dlfcn.h>
+
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -129,13 +131,21 @@ static void initialize_memory(void) {
     LWLockRelease(AddinShmemInitLock);
 }
 
+/*
+ * The worker has the file that the server has loaded, which need not be in dynamic_library_path. If
+ * its path does not fit, the server looks for the name.
+ */
 static void register_worker(void) {
     BackgroundWorker worker;
+    Dl_info file;
+    bool is_known = dladdr((void *)(uintptr_t)&register_worker, &file) &&
+                    strlen(file.dli_fname) < sizeof worker.bgw_library_name;
 
     memset(&worker, 0, sizeof worker);
     snprintf(worker.bgw_name, BGW_MAXLEN, "tote exporter");
     snprintf(worker.bgw_type, BGW_MAXLEN, "tote exporter");
-    snprintf(worker.bgw_library_name, BGW_MAXLEN, "tote_postgresql");
+    snprintf(worker.bgw_library_name, sizeof worker.bgw_library_name, "%s",
+             is_known ? file.dli_fname : "tote_postgresql");
     snprintf(worker.bgw_function_name, BGW_MAXLEN, "tote_postgresql_worker");
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
     worker.bgw_start_time = BgWorkerStart_PostmasterStart;
