@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,44 @@
 #define TOTE_PQ_TRACE_CALLS
 #include <tote/instrumentation/pq.h>
 static tote_sdk *sdk;
+
+/* With PQ_MODES_FAIL=7 each seventh allocation of Tote fails after the start of the SDK. */
+static atomic_long fail_every;
+
+static bool fails(void) {
+    static atomic_long allocations;
+    long every = atomic_load(&fail_every);
+
+    return every && atomic_fetch_add(&allocations, 1) % every == 0;
+}
+
+static void *allocate(void *self, size_t size) {
+    (void)self;
+    return fails() ? NULL : malloc(size);
+}
+
+static void *reallocate(void *self, void *memory, size_t old_size, size_t size) {
+    (void)self;
+    (void)old_size;
+    return fails() ? NULL : realloc(memory, size);
+}
+
+static void release(void *self, void *memory, size_t size) {
+    (void)self;
+    (void)size;
+    free(memory);
+}
+
+static void start(void) {
+    const char *every = getenv("PQ_MODES_FAIL");
+    tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
+
+    if (every) {
+        tote_allocator_set(&allocator);
+    }
+    sdk = tote_sdk_start(NULL);
+    atomic_store(&fail_every, every ? atol(every) : 0);
+}
 #else
 #include <libpq-fe.h>
 #endif
@@ -498,7 +537,7 @@ static void run_mode(size_t index) {
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
 #ifdef TRACED
-    sdk = tote_sdk_start(NULL);
+    start();
 #endif
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         bool is_named = argc == 1 && modes[i].connection != ONLY_NAMED;

@@ -39,6 +39,10 @@ for how in preloaded linked; do
     expect "$how, the program gets the same results" "$difference" ""
 done
 
+trace failing env PQ_MODES_FAIL=3 OTEL_LOG_LEVEL=none "$traced"
+expect "the program gets the same results if a third of Tote's allocations fails" \
+    "$(diff "$work/plain" "$work/failing")" ""
+
 trace left env LD_PRELOAD="$preload" "$modes" leaves
 expect "a span whose results are not taken at exit is an error" \
     "$(tail -1 "$work/left.spans")" "SELECT | SELECT pg_sleep(?) | error=exit"
@@ -66,7 +70,7 @@ expect "the spans are in the trace of the environment" \
     "{('0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331')}"
 
 if command -v valgrind >/dev/null; then
-    memcheck=(valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect
+    memcheck=(valgrind -q --child-silent-after-fork=yes --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect
         --errors-for-leak-kinds=definite,indirect)
     trace checked env LD_PRELOAD="$preload" "${memcheck[@]}" "$modes"
     expect "valgrind finds nothing" "$(grep '^==\|^exit' "$work/checked")" "exit status 0"
