@@ -32,7 +32,7 @@ static const struct tote__preload_function functions[] = {TOTE__PQ_CALLS(REQUIRE
 
 /*
  * The spans that are not ended, by operation. A program can exit before it has taken all results,
- * while other threads go on: whoever takes the span out of the struct ends it.
+ * while other threads go on: the thread that takes the span out of the struct ends it.
  */
 struct begun {
     struct tote__preload_handle base;
