@@ -63,7 +63,9 @@ static void assert_injected(const char *system, const char *query, size_t length
     char result[512];
 
     assert_non_null(copy);
-    memcpy(copy, query, length);
+    if (query) {
+        memcpy(copy, query, length);
+    }
     size_t written =
         tote_database_inject_comment(result, sizeof result, system, copy, length, context);
     assert_string_equal(result, expected ? expected : "");
