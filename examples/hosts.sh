@@ -6,9 +6,8 @@
 set -euo pipefail
 
 build=$(cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../build}" && pwd)
-bin=$build/bin
-preload=$build/instrumentation
 work=$(mktemp -d)
+lib=$work/installed/lib
 pids=()
 
 finish() {
@@ -64,9 +63,11 @@ for variable in "${!OTEL_@}"; do
 done
 export no_proxy='*' NO_PROXY='*'
 
-for file in "$bin"/{tote,orders} "$preload"/{curl/tote-preload-curl,pq/tote-preload-pq}.so \
-    "$preload/sqlite/tote-preload-sqlite.so" "$preload/nginx/objs/ngx_http_tote_module.so" \
-    "$preload/postgresql/tote_postgresql.so"; do
+# Installed, because the user of PostgreSQL may not read the build.
+chmod 755 "$work"
+cmake --install "$build" --prefix "$work/installed" --component runtime >"$work/install.out"
+for file in "$build"/bin/{tote,orders} "$lib"/tote-preload-{curl,pq,sqlite}.so "$lib/tote_postgresql.so" \
+    "$lib/nginx/modules/ngx_http_tote_module.so"; do
     [ -e "$file" ] || fail "$file is not there: run ./dev demo-hosts, which installs what it needs"
 done
 postgresql=$(find /usr/lib/postgresql/*/bin -name postgres -printf '%h\n' | sort -V | tail -1)
@@ -76,18 +77,17 @@ start_postgresql() {
     local data=$work/postgresql
     mkdir "$data"
     [ "$(id -u)" != 0 ] || chown postgres:postgres "$data"
-    chmod 755 "$work"
     (cd "$data" && "${as_postgres[@]}" "$postgresql/initdb" -D data -U postgres -A trust --no-sync \
         --locale=C.UTF-8 >"$work/initdb.out" 2>"$work/initdb.err") || fail "initdb failed"
     cat >>"$data/data/postgresql.conf" <<END
 listen_addresses = ''
 unix_socket_directories = '$data'
 fsync = off
-dynamic_library_path = '$preload/postgresql:\$libdir'
+dynamic_library_path = '$lib:\$libdir'
 shared_preload_libraries = 'tote_postgresql'
 tote.endpoint = '$OTEL_EXPORTER_OTLP_ENDPOINT'
 tote.export_interval = 100ms
-tote.sender = '$build/libexec/tote/tote-send'
+tote.sender = '$work/installed/libexec/tote/tote-send'
 END
     start postgresql "${as_postgres[@]}" "$postgresql/postgres" -D "$data/data"
     until_true psql -h "$data" -U postgres -c "CREATE TABLE orders (id int PRIMARY KEY, item text);
@@ -102,7 +102,7 @@ start_nginx() {
 daemon off;
 error_log stderr;
 pid $work/nginx/pid;
-load_module $preload/nginx/objs/ngx_http_tote_module.so;
+load_module $lib/nginx/modules/ngx_http_tote_module.so;
 events {}
 http {
     access_log off;
@@ -126,20 +126,20 @@ END
     until_true test -s "$work/nginx/pid" || fail "nginx did not start"
 }
 
-start_and_listen viewer "$bin/tote" view --port 0 --grpc-port 0
+start_and_listen viewer "$build/bin/tote" view --port 0 --grpc-port 0
 viewer=http://127.0.0.1:$port
 export OTEL_EXPORTER_OTLP_ENDPOINT=$viewer
 export OTEL_BSP_SCHEDULE_DELAY=100
 
 start_postgresql
 start_and_listen orders env OTEL_C_DB_COMMENTER=true \
-    LD_PRELOAD="$preload/pq/tote-preload-pq.so:$preload/sqlite/tote-preload-sqlite.so" \
-    "$bin/orders" "host=$work/postgresql user=postgres" "$work/cache.db"
+    LD_PRELOAD="$lib/tote-preload-pq.so:$lib/tote-preload-sqlite.so" \
+    "$build/bin/orders" "host=$work/postgresql user=postgres" "$work/cache.db"
 start_nginx "$port"
 
 echo "curl -> nginx -> orders -> PostgreSQL and SQLite are running. curl gets an order:"
 echo
-OTEL_SERVICE_NAME=curl LD_PRELOAD=$preload/curl/tote-preload-curl.so \
+OTEL_SERVICE_NAME=curl LD_PRELOAD=$lib/tote-preload-curl.so \
     curl -s -i "http://127.0.0.1:$nginx_port/orders/7" >"$work/response" || fail "the request failed"
 tr -d '\r' <"$work/response" | sed -nE '/^(HTTP|trace-id)/p; $p'
 grep -q '^HTTP.* 200' "$work/response" || fail "the order was not found"
@@ -147,14 +147,14 @@ trace=$(tr -d '\r' <"$work/response" | sed -n 's/^trace-id: //p')
 
 # Of five programs, each exports on its own.
 is_complete() {
-    "$bin/tote" trace --url "$viewer" "$trace" >"$work/trace" 2>&1
+    "$build/bin/tote" trace --url "$viewer" "$trace" >"$work/trace" 2>&1
     for service in curl nginx orders postgresql; do
         grep -q " $service " "$work/trace" || return 1
     done
 }
 until_true is_complete || fail "the trace did not arrive"
 echo
-"$bin/tote" trace --url "$viewer" "$trace"
+"$build/bin/tote" trace --url "$viewer" "$trace"
 
 echo
 echo "Programs: $(curl --version | sed -n '1s/^\(curl [^ ]*\).*/\1/p'), $(nginx -v 2>&1 | sed 's/.*: //'), \

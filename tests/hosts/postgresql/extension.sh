@@ -23,12 +23,20 @@ connect() {
     exec 6>"$work/statements" 7<"$work/rows"
 }
 
+# install_extension: install Tote into $installed, where the user of the server can read it
+install_extension() {
+    installed=$work/installed
+    chmod 755 "$work"
+    # shellcheck disable=SC2154
+    cmake --install "$build" --prefix "$installed" --component runtime >"$work/install"
+}
+
 # start_extension [SETTING...]: needs start_receiver
 start_extension() {
-    # shellcheck disable=SC2154
-    start_postgresql "dynamic_library_path = '$build/instrumentation/postgresql:\$libdir'" \
+    install_extension
+    start_postgresql "dynamic_library_path = '$installed/lib:\$libdir'" \
         "shared_preload_libraries = 'tote_postgresql'" \
-        "tote.sender = '$build/libexec/tote/tote-send'" \
+        "tote.sender = '$installed/libexec/tote/tote-send'" \
         "tote.endpoint = '$OTEL_EXPORTER_OTLP_ENDPOINT'" "tote.export_interval = 20ms" "$@"
     connect
     sql "$(sed "s/MODULE_PATHNAME/tote_postgresql/; /^\\\\echo/d" \

@@ -21,15 +21,18 @@ export tote=$build/bin/tote
 . "$here/../../cli/lib.sh"
 # shellcheck source=tests/hosts/postgresql/server.sh
 . "$here/server.sh"
+# shellcheck source=tests/hosts/postgresql/extension.sh
+. "$here/extension.sh"
+install_extension
 
 start_server python3 "$tests/receive.py" "$work/spans"
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
 start_postgresql "shared_buffers = 64MB"
 plain=$PGHOST:$PGPORT plain_server=$postgresql plain_process=$postgresql_process
 start_postgresql "shared_buffers = 64MB" \
-    "dynamic_library_path = '$build/instrumentation/postgresql:\$libdir'" \
+    "dynamic_library_path = '$installed/lib:\$libdir'" \
     "shared_preload_libraries = 'tote_postgresql'" \
-    "tote.sender = '$build/libexec/tote/tote-send'" \
+    "tote.sender = '$installed/libexec/tote/tote-send'" \
     "tote.endpoint = 'http://127.0.0.1:$server_port'"
 traced=$PGHOST:$PGPORT
 finish_both() {
