@@ -121,7 +121,7 @@ connect
 sql "set tote.traceparent = '${traceparent/ab01/ab08}'; select 9; set tote.traceparent = '';" >/dev/null
 until_true waiting 0
 expect "without a sender, tote send delivers the disk queue" \
-    "$("${as_postgresql[@]}" "$tote" send "$postgresql/data/tote" | sed 's/^[0-9]* spans/N spans/')" \
+    "$("${as_postgresql[@]}" "$installed/bin/tote" send "$postgresql/data/tote" | sed 's/^[0-9]* spans/N spans/')" \
     "N spans delivered, 0 rejected, 0 batches left"
 expect "so the spans are there" "$(names "s['traceId'].endswith('ab08')")" "['select']"
 exit "$failed"
