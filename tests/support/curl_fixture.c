@@ -85,19 +85,6 @@ const tote_span_data *curl_fixture_only_span(struct curl_fixture *f) {
     return tote_in_memory_spans_get_at(f->memory, 0);
 }
 
-void assert_span_text(const tote_span_data *span, const char *key, const char *text) {
-    const tote_value *value = tote_span_data_get_attribute(span, key);
-    char actual[512];
-
-    assert_non_null(value);
-    assert_true(tote_value_to_text(*value, actual, sizeof actual) < sizeof actual);
-    assert_string_equal(actual, text);
-}
-
-void assert_span_lacks(const tote_span_data *span, const char *key) {
-    assert_null(tote_span_data_get_attribute(span, key));
-}
-
 void make_traceparent(const tote_span_context *context, char text[54]) {
     strcpy(text, "00-");
     tote_trace_id_to_hex(tote_span_context_get_trace_id(context), text + 3);

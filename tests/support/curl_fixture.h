@@ -8,6 +8,7 @@
 #include "support.h"
 
 #include "receiver.h"
+#include "span_text.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/curl.h"
 #include "tote/tote.h"
@@ -37,9 +38,6 @@ void allow_hosts(const char *const *hosts, size_t count);
 
 /* Return the only span; the test fails if there is not exactly one. */
 const tote_span_data *curl_fixture_only_span(struct curl_fixture *fixture);
-
-void assert_span_text(const tote_span_data *span, const char *key, const char *text);
-void assert_span_lacks(const tote_span_data *span, const char *key);
 
 /* Write the traceparent without its flags: "00-", trace id, "-", span id, "-". */
 void make_traceparent(const tote_span_context *context, char text[54]);

@@ -66,12 +66,12 @@ static void each_attempt_has_its_own_span_and_headers(void **state) {
         assert_int_equal(tote_span_data_get_kind(attempts[i]), TOTE_SPAN_KIND_CLIENT);
         assert_span_text(attempts[i], "network.protocol.version", "1.1");
         assert_span_text(attempts[i], "network.peer.address", "127.0.0.1");
-        assert_span_lacks(attempts[i], "error.type");
+        assert_span_text(attempts[i], "error.type", NULL);
     }
     assert_string_equal(tote_span_data_get_name(first), "POST");
     assert_span_text(first, "http.request.method", "POST");
     assert_span_text(first, "http.response.status_code", "302");
-    assert_span_lacks(first, "http.request.resend_count");
+    assert_span_text(first, "http.request.resend_count", NULL);
     assert_string_equal(tote_span_data_get_name(second), "GET");
     assert_span_text(second, "http.request.method", "GET");
     assert_span_text(second, "http.response.status_code", "200");
@@ -141,13 +141,13 @@ static void a_redirect_that_cannot_connect_fails_in_its_own_span(void **state) {
     const tote_span_data *second = tote_in_memory_spans_get_at(f->memory, 1);
 
     assert_span_text(first, "http.response.status_code", "302");
-    assert_span_lacks(first, "error.type");
+    assert_span_text(first, "error.type", NULL);
     assert_span_text(second, "error.type", "connection_failed");
     assert_span_text(second, "url.full", "http://127.0.0.1:1/x");
     assert_span_text(second, "http.request.resend_count", "1");
     assert_span_text(second, "http.request.method", "GET");
-    assert_span_lacks(second, "http.response.status_code");
-    assert_span_lacks(second, "network.peer.address");
+    assert_span_text(second, "http.response.status_code", NULL);
+    assert_span_text(second, "network.peer.address", NULL);
 }
 
 /* Spec: semantic-conventions http-spans.md#status: the status of the first attempt is not used. */
@@ -161,7 +161,7 @@ static void a_redirect_without_a_response_has_no_status(void **state) {
     assert_span_text(tote_in_memory_spans_get_at(f->memory, 0), "http.response.status_code", "302");
     const tote_span_data *second = tote_in_memory_spans_get_at(f->memory, 1);
     assert_span_text(second, "error.type", "connection_lost");
-    assert_span_lacks(second, "http.response.status_code");
+    assert_span_text(second, "http.response.status_code", NULL);
     receiver_stop(other);
 }
 
@@ -180,7 +180,7 @@ static void too_many_redirects_are_an_error_of_the_last_attempt(void **state) {
         assert_span_text(span, "http.response.status_code", "302");
         assert_is_of(traceparent_of(f->receiver, i), span);
         if (i < 2) {
-            assert_span_lacks(span, "error.type");
+            assert_span_text(span, "error.type", NULL);
         } else {
             assert_span_text(span, "error.type", "too_many_redirects");
             assert_span_text(span, "http.request.resend_count", "2");

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "span_text.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/database.h"
 #include "tote/tote.h"
@@ -47,18 +48,6 @@ static const tote_span_data *finish(tote_span *span) {
     return tote_in_memory_spans_get_at(memory, 0);
 }
 
-/* `expected`: NULL if the span has no such attribute. */
-static void assert_text(const tote_span_data *span, const char *key, const char *expected) {
-    const tote_value *value = tote_span_data_get_attribute(span, key);
-    char text[64];
-
-    assert_int_equal(value != NULL, expected != NULL);
-    if (value && expected) {
-        assert_in_range(tote_value_to_text(*value, text, sizeof text), 0, sizeof text - 1);
-        assert_string_equal(text, expected);
-    }
-}
-
 static void set_query(const char *query) {
     call.query = query;
     call.query_length = query ? strlen(query) : 0;
@@ -77,17 +66,17 @@ static void a_call_is_a_client_span_with_the_attributes_of_the_conventions(void 
     const tote_span_data *span = finish(start());
     assert_int_equal(tote_span_data_get_kind(span), TOTE_SPAN_KIND_CLIENT);
     assert_string_equal(tote_span_data_get_name(span), "SELECT customers");
-    assert_text(span, "db.system.name", "postgresql");
-    assert_text(span, "db.namespace", "shop");
-    assert_text(span, "db.query.summary", "SELECT customers");
-    assert_text(span, "db.query.text", "SELECT name FROM customers WHERE id = ?");
-    assert_text(span, "server.address", "db.test");
-    assert_text(span, "server.port", "5433");
-    assert_text(span, "network.peer.address", "10.0.0.7");
-    assert_text(span, "network.peer.port", "5433");
-    assert_text(span, "db.operation.name", NULL);
-    assert_text(span, "db.collection.name", NULL);
-    assert_text(span, "db.operation.batch.size", NULL);
+    assert_span_text(span, "db.system.name", "postgresql");
+    assert_span_text(span, "db.namespace", "shop");
+    assert_span_text(span, "db.query.summary", "SELECT customers");
+    assert_span_text(span, "db.query.text", "SELECT name FROM customers WHERE id = ?");
+    assert_span_text(span, "server.address", "db.test");
+    assert_span_text(span, "server.port", "5433");
+    assert_span_text(span, "network.peer.address", "10.0.0.7");
+    assert_span_text(span, "network.peer.port", "5433");
+    assert_span_text(span, "db.operation.name", NULL);
+    assert_span_text(span, "db.collection.name", NULL);
+    assert_span_text(span, "db.operation.batch.size", NULL);
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
@@ -105,10 +94,10 @@ static void the_default_port_of_a_system_is_left_out(void **state) {
         call.system = rows[i].system;
         call.server_port = rows[i].port;
         call.server_address = "db.test";
-        assert_text(finish(start()), "server.port", rows[i].expected);
+        assert_span_text(finish(start()), "server.port", rows[i].expected);
     }
     call.server_address = NULL;
-    assert_text(finish(start()), "server.port", NULL);
+    assert_span_text(finish(start()), "server.port", NULL);
 }
 
 /* Spec: database-spans.md#name, redis.md: the index of the database is not in the name */
@@ -156,7 +145,7 @@ static void one_operation_is_no_batch(void **state) {
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(expected); i++) {
         call.batch_size = i;
-        assert_text(finish(start()), "db.operation.batch.size", expected[i]);
+        assert_span_text(finish(start()), "db.operation.batch.size", expected[i]);
     }
 }
 
@@ -165,7 +154,7 @@ static void parameterized_text_is_recorded_as_it_is(void **state) {
     (void)state;
     set_query("SELECT 1 /* why */\n WHERE a = $1");
     call.is_parameterized = true;
-    assert_text(finish(start()), "db.query.text", call.query);
+    assert_span_text(finish(start()), "db.query.text", call.query);
 }
 
 static void assert_text_size(size_t expected) {
@@ -219,9 +208,9 @@ static void an_error_has_the_code_of_the_database_and_a_message_without_values(v
         assert_int_equal(tote_span_data_get_status_code(data), TOTE_STATUS_CODE_ERROR);
         assert_string_equal(tote_span_data_get_status_description(data),
                             rows[i].expected_description);
-        assert_text(data, "error.type", rows[i].expected_type);
-        assert_text(data, "db.response.status_code",
-                    rows[i].code && *rows[i].code ? rows[i].code : NULL);
+        assert_span_text(data, "error.type", rows[i].expected_type);
+        assert_span_text(data, "db.response.status_code",
+                         rows[i].code && *rows[i].code ? rows[i].code : NULL);
     }
     tote_database_set_error(NULL, "x", NULL, "x");
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "carrier.h"
+#include "span_text.h"
 #include "tote/instrumentation/http.h"
 #include "tote/propagators.h"
 
@@ -43,19 +44,6 @@ static const tote_span_data *send(struct sdk_fixture *f, const tote_http_client_
     return f->spans[f->ended - 1];
 }
 
-static void assert_text(const tote_span_data *span, const char *key, const char *expected) {
-    char text[512];
-    const tote_value *value = tote_span_data_get_attribute(span, key);
-
-    if (!expected) {
-        assert_null(value);
-        return;
-    }
-    assert_non_null(value);
-    tote_value_to_text(*value, text, sizeof text);
-    assert_string_equal(text, expected);
-}
-
 static size_t attribute_count(const tote_span_data *span) {
     size_t count;
 
@@ -78,17 +66,17 @@ static void a_client_span_has_the_attributes_of_its_request(void **state) {
     assert_string_equal(tote_span_data_get_name(span), "POST /orders/{id}");
     assert_int_equal(tote_span_data_get_kind(span), TOTE_SPAN_KIND_CLIENT);
     assert_int_equal(tote_span_data_get_start_time_unix_nano(span), 1000000000);
-    assert_text(span, "http.request.method", "POST");
-    assert_text(span, "http.request.method_original", NULL);
-    assert_text(span, "url.full", "https://shop.example/orders/7?full=1");
-    assert_text(span, "url.template", "/orders/{id}");
-    assert_text(span, "server.address", "shop.example");
-    assert_text(span, "server.port", "443");
-    assert_text(span, "network.peer.address", "192.0.2.7");
-    assert_text(span, "network.peer.port", "8443");
-    assert_text(span, "network.protocol.version", "2");
-    assert_text(span, "http.request.resend_count", "3");
-    assert_text(span, "http.response.status_code", "200");
+    assert_span_text(span, "http.request.method", "POST");
+    assert_span_text(span, "http.request.method_original", NULL);
+    assert_span_text(span, "url.full", "https://shop.example/orders/7?full=1");
+    assert_span_text(span, "url.template", "/orders/{id}");
+    assert_span_text(span, "server.address", "shop.example");
+    assert_span_text(span, "server.port", "443");
+    assert_span_text(span, "network.peer.address", "192.0.2.7");
+    assert_span_text(span, "network.peer.port", "8443");
+    assert_span_text(span, "network.protocol.version", "2");
+    assert_span_text(span, "http.request.resend_count", "3");
+    assert_span_text(span, "http.response.status_code", "200");
 }
 
 static void an_unknown_method_is_other_and_recorded_as_sent(void **state) {
@@ -97,8 +85,8 @@ static void an_unknown_method_is_other_and_recorded_as_sent(void **state) {
     request.method = "BREW";
     const tote_span_data *span = send(*state, &request);
     assert_string_equal(tote_span_data_get_name(span), "HTTP");
-    assert_text(span, "http.request.method", "_OTHER");
-    assert_text(span, "http.request.method_original", "BREW");
+    assert_span_text(span, "http.request.method", "_OTHER");
+    assert_span_text(span, "http.request.method_original", "BREW");
 }
 
 static void what_is_unknown_has_no_attribute(void **state) {
@@ -107,7 +95,7 @@ static void what_is_unknown_has_no_attribute(void **state) {
     request.peer_port = 80;
     const tote_span_data *span = send(*state, &request);
     assert_string_equal(tote_span_data_get_name(span), "HTTP");
-    assert_text(span, "http.response.status_code", "200");
+    assert_span_text(span, "http.response.status_code", "200");
     assert_int_equal(attribute_count(span), 1);
     assert_int_equal(attribute_count(send(*state, NULL)), 1);
 }
@@ -141,9 +129,9 @@ static void a_url_is_recorded_without_secrets(void **state) {
         tote_http_client_request request = TOTE_HTTP_CLIENT_REQUEST_INIT;
         request.url = cases[i].given;
         const tote_span_data *span = send(*state, &request);
-        assert_text(span, "url.full", cases[i].full);
-        assert_text(span, "server.address", cases[i].address);
-        assert_text(span, "server.port", cases[i].port);
+        assert_span_text(span, "url.full", cases[i].full);
+        assert_span_text(span, "server.address", cases[i].address);
+        assert_span_text(span, "server.port", cases[i].port);
     }
 }
 
@@ -154,11 +142,11 @@ static void a_given_server_replaces_that_of_the_url(void **state) {
     request.server_address = "orders.internal";
     request.server_port = 8080;
     const tote_span_data *span = send(*state, &request);
-    assert_text(span, "url.full", "http://front.example:81/");
-    assert_text(span, "server.address", "orders.internal");
-    assert_text(span, "server.port", "8080");
+    assert_span_text(span, "url.full", "http://front.example:81/");
+    assert_span_text(span, "server.address", "orders.internal");
+    assert_span_text(span, "server.port", "8080");
     request.server_port = 0;
-    assert_text(send(*state, &request), "server.port", NULL);
+    assert_span_text(send(*state, &request), "server.port", NULL);
 }
 
 /* Spec: http-spans.md#status: 4xx is an error of a client span */
@@ -170,7 +158,7 @@ static void a_client_error_is_an_error_of_the_span(void **state) {
     tote_span_close(&span);
     assert_int_equal(tote_span_data_get_status_code(f->spans[f->ended - 1]),
                      TOTE_STATUS_CODE_ERROR);
-    assert_text(f->spans[f->ended - 1], "error.type", "404");
+    assert_span_text(f->spans[f->ended - 1], "error.type", "404");
 }
 
 static void the_context_of_a_try_has_its_span_and_its_destination(void **state) {

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "span_text.h"
 #include "tote/allocator.h"
 #include "tote/diagnostics.h"
 #include "tote/exporters/in_memory.h"
@@ -224,19 +225,6 @@ static const tote_span_data *send_request(struct fixture *f, const char *request
     return tote_in_memory_spans_get_at(f->memory, 0);
 }
 
-static void assert_text(const tote_span_data *span, const char *key, const char *expected) {
-    const tote_value *value = tote_span_data_get_attribute(span, key);
-    char text[256];
-
-    if (!expected) {
-        assert_null(value);
-        return;
-    }
-    assert_non_null(value);
-    tote_value_to_text(*value, text, sizeof text);
-    assert_string_equal(text, expected);
-}
-
 #define GET(path, headers) "GET " path " HTTP/1.1\r\nConnection: close\r\n" headers "\r\n"
 
 /* Spec: http-spans.md#http-server */
@@ -251,20 +239,20 @@ static void a_request_has_a_server_span_in_the_trace_of_its_headers(void **state
     assert_int_equal(tote_span_data_get_kind(span), TOTE_SPAN_KIND_SERVER);
     tote_span_id_to_hex(tote_span_context_get_span_id(tote_span_data_get_parent(span)), id);
     assert_string_equal(id, "b7ad6b7169203331");
-    assert_text(span, "http.request.method", "GET");
-    assert_text(span, "http.route", "/orders/{id}");
-    assert_text(span, "url.path", "/orders/7");
-    assert_text(span, "url.query", "a=b%20c&sig=REDACTED&d");
-    assert_text(span, "url.scheme", "http");
-    assert_text(span, "server.address", "shop.test");
-    assert_text(span, "server.port", "8080");
-    assert_text(span, "client.address", "127.0.0.1");
-    assert_text(span, "network.peer.address", "127.0.0.1");
-    assert_text(span, "network.protocol.version", "1.1");
-    assert_text(span, "user_agent.original", "probe/1.0");
-    assert_text(span, "http.response.status_code", "200");
-    assert_text(span, "error.type", NULL);
-    assert_text(span, "user.id", "u_1");
+    assert_span_text(span, "http.request.method", "GET");
+    assert_span_text(span, "http.route", "/orders/{id}");
+    assert_span_text(span, "url.path", "/orders/7");
+    assert_span_text(span, "url.query", "a=b%20c&sig=REDACTED&d");
+    assert_span_text(span, "url.scheme", "http");
+    assert_span_text(span, "server.address", "shop.test");
+    assert_span_text(span, "server.port", "8080");
+    assert_span_text(span, "client.address", "127.0.0.1");
+    assert_span_text(span, "network.peer.address", "127.0.0.1");
+    assert_span_text(span, "network.protocol.version", "1.1");
+    assert_span_text(span, "user_agent.original", "probe/1.0");
+    assert_span_text(span, "http.response.status_code", "200");
+    assert_span_text(span, "error.type", NULL);
+    assert_span_text(span, "user.id", "u_1");
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
@@ -277,8 +265,8 @@ static void headers_that_the_server_names_are_recorded(void **state) {
     f->server.captured_header_count = 1;
     const tote_span_data *span =
         send_request(f, GET("/orders/7", "Host: a\r\nx-request-id: r1\r\nx-other: 2\r\n"));
-    assert_text(span, "http.request.header.x-request-id", "[\"r1\"]");
-    assert_text(span, "http.request.header.x-other", NULL);
+    assert_span_text(span, "http.request.header.x-request-id", "[\"r1\"]");
+    assert_span_text(span, "http.request.header.x-other", NULL);
 }
 
 static size_t link_count_of(const tote_span_data *span) {
@@ -311,8 +299,8 @@ static void a_public_endpoint_links_its_trace_to_that_of_the_headers(void **stat
     assert_int_equal(
         tote_trace_state_to_header(tote_span_context_get_trace_state(context), NULL, 0), 0);
     assert_false(tote_span_context_is_valid(tote_span_data_get_parent(span)));
-    assert_text(span, "user.id", NULL);
-    assert_text(span, "calls", "2"); /* entries of the handler are kept */
+    assert_span_text(span, "user.id", NULL);
+    assert_span_text(span, "calls", "2"); /* entries of the handler are kept */
 }
 
 /* The contract of tote_microhttpd_server.public_endpoint: there is no incoming span to link to */
@@ -324,7 +312,7 @@ static void a_public_endpoint_without_a_trace_in_the_headers_has_no_link(void **
         send_request(f, GET("/a", "Host: a\r\ntraceparent: 00-0-0-01\r\nbaggage: user.id=u_1\r\n"));
     assert_int_equal(link_count_of(span), 0);
     assert_false(tote_span_context_is_valid(tote_span_data_get_parent(span)));
-    assert_text(span, "user.id", NULL);
+    assert_span_text(span, "user.id", NULL);
 }
 
 /* Spec: http-spans.md#http-server: a target in absolute form, whose credentials are not recorded */
@@ -333,10 +321,10 @@ static void the_password_in_a_target_is_not_recorded(void **state) {
         *state,
         "GET http://u:s3cr3t@b.test:81/p?q=1 HTTP/1.1\r\nConnection: close\r\nHost: a\r\n\r\n");
 
-    assert_text(span, "url.path", "/p");
-    assert_text(span, "url.query", "q=1");
-    assert_text(span, "server.address", "b.test");
-    assert_text(span, "server.port", "81");
+    assert_span_text(span, "url.path", "/p");
+    assert_span_text(span, "url.query", "q=1");
+    assert_span_text(span, "server.address", "b.test");
+    assert_span_text(span, "server.port", "81");
 }
 
 /* Spec: http-spans.md#status */
@@ -344,8 +332,8 @@ static void a_response_with_status_500_or_above_is_an_error(void **state) {
     const tote_span_data *span = send_request(*state, GET("/error", "Host: a\r\n"));
 
     assert_string_equal(tote_span_data_get_name(span), "GET");
-    assert_text(span, "http.response.status_code", "503");
-    assert_text(span, "error.type", "503");
+    assert_span_text(span, "http.response.status_code", "503");
+    assert_span_text(span, "error.type", "503");
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
 }
 
@@ -353,8 +341,8 @@ static void a_response_with_status_500_or_above_is_an_error(void **state) {
 static void a_response_with_status_404_is_not_an_error(void **state) {
     const tote_span_data *span = send_request(*state, GET("/missing", "Host: a\r\n"));
 
-    assert_text(span, "http.response.status_code", "404");
-    assert_text(span, "error.type", NULL);
+    assert_span_text(span, "http.response.status_code", "404");
+    assert_span_text(span, "error.type", NULL);
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
@@ -384,7 +372,7 @@ static void all_calls_for_one_request_have_the_same_scope(void **state) {
     await_spans(f, 1);
     const tote_span_data *span = tote_in_memory_spans_get_at(f->memory, 0);
     assert_string_equal(tote_span_data_get_name(span), "POST");
-    assert_text(span, "calls", "4"); /* headers, two pieces, the end */
+    assert_span_text(span, "calls", "4"); /* headers, two pieces, the end */
     assert_int_equal(f->completed, 1);
 }
 
@@ -395,16 +383,16 @@ static void a_suspended_request_continues_in_its_scope(void **state) {
 
     tote_span_data_get_events(span, &count);
     assert_int_equal(count, 1);
-    assert_text(span, "worked", "true");
-    assert_text(span, "http.response.status_code", "200");
+    assert_span_text(span, "worked", "true");
+    assert_span_text(span, "http.response.status_code", "200");
 }
 
 /* Spec: http-spans.md#status: the handler closes the connection */
 static void a_request_without_a_response_is_an_error(void **state) {
     const tote_span_data *span = send_request(*state, GET("/refused", "Host: a\r\n"));
 
-    assert_text(span, "error.type", "connection_lost");
-    assert_text(span, "http.response.status_code", NULL);
+    assert_span_text(span, "error.type", "connection_lost");
+    assert_span_text(span, "http.response.status_code", NULL);
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
 }
 
@@ -474,7 +462,7 @@ static void the_handler_can_set_the_route(void **state) {
     const tote_span_data *span = send_request(*state, GET("/late-route", "Host: a\r\n"));
 
     assert_string_equal(tote_span_data_get_name(span), "GET /late/{x}");
-    assert_text(span, "http.route", "/late/{x}");
+    assert_span_text(span, "http.route", "/late/{x}");
 }
 
 /* The contract of tote_microhttpd_handle(): a scope is current during calls for its request only */
@@ -497,7 +485,7 @@ static void requests_of_one_connection_have_separate_scopes(void **state) {
     close(descriptor);
     for (size_t i = 0; i < 3; i++) {
         const tote_span_data *span = tote_in_memory_spans_get_at(f->memory, i);
-        assert_text(span, "calls", "2");
+        assert_span_text(span, "calls", "2");
         assert_false(tote_span_context_is_valid(tote_span_data_get_parent(span)));
     }
 }

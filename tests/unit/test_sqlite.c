@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "span_text.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/sqlite.h"
 #include "tote/scope.h"
@@ -73,14 +74,7 @@ static void assert_name(size_t index, const char *name) {
 
 /* `expected`: NULL if the span has no such attribute. */
 static void assert_text(size_t index, const char *key, const char *expected) {
-    const tote_value *value = tote_span_data_get_attribute(span_at(index), key);
-    char text[128];
-
-    assert_int_equal(value != NULL, expected != NULL);
-    if (value && expected) {
-        assert_in_range(tote_value_to_text(*value, text, sizeof text), 0, sizeof text - 1);
-        assert_string_equal(text, expected);
-    }
+    assert_span_text(span_at(index), key, expected);
 }
 
 static bool is_child_of(size_t child, size_t parent) {
