@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parent.h"
 #include "tote/baggage.h"
 #include "tote/instrumentation/database.h"
 #include "tote/propagators.h"
@@ -24,19 +25,10 @@ static tote_context *context;
 static tote_context *context_of(const char *trace_state_header) {
     tote_trace_id trace_id;
     tote_span_id span_id;
-    tote_trace_state *trace_state =
-        tote_trace_state_from_header(trace_state_header, strlen(trace_state_header));
 
     assert_true(tote_trace_id_from_hex(&trace_id, TRACE));
     assert_true(tote_span_id_from_hex(&span_id, SPAN));
-    tote_span_context *span_context =
-        tote_span_context_new(&trace_id, &span_id, TOTE_TRACE_FLAG_SAMPLED, trace_state, true);
-    tote_span *span = tote_span_non_recording_new(span_context);
-    tote_context *made = tote_context_with_span(tote_context_root(), span);
-    tote_span_unref(span);
-    tote_span_context_unref(span_context);
-    tote_trace_state_unref(trace_state);
-    return made;
+    return with_parent(&trace_id, &span_id, TOTE_TRACE_FLAG_SAMPLED, trace_state_header, true);
 }
 
 static int set_up(void **state) {
