@@ -35,7 +35,7 @@
 
 enum {
     REFRESH_MS = 50,   /* between two refreshes */
-    REFRESH_PAUSE = 4, /* in times of a refresh: it takes at most a fifth of the time */
+    REFRESH_PAUSE = 4, /* pause / duration of a refresh: refreshes take at most 20 % of the time */
     LOADING_MS = 250,  /* to see the end of loading */
     WATCH_MS = 60000,  /* the watcher wakes up without changes */
     ESCAPE_MS = 25,    /* between the bytes of a key */
