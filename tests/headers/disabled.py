@@ -10,6 +10,7 @@
 import pathlib
 import re
 import sys
+import textwrap
 
 top = pathlib.Path(__file__).resolve().parents[2]
 target = top / "api/include/tote/disabled.h"
@@ -203,10 +204,11 @@ def functions(text):
 
 
 def define(name, parameters, *parts):
-    """A macro in one line, or with each part in a line of its own if that is over 100 columns."""
+    """A macro in one line, or with each part in lines of its own if that is over 100 columns."""
     line = f"#define {name}({parameters}) " + " ".join(parts)
     if len(line) > 100:
-        line = f" \\\n{4 * ' '}".join([f"#define {name}({parameters})", *parts])
+        lines = [piece for part in parts for piece in textwrap.wrap(part, 100 - len("     \\"))]
+        line = f" \\\n{4 * ' '}".join([f"#define {name}({parameters})", *lines])
     return line + "\n"
 
 

@@ -185,7 +185,8 @@ static inline CURLcode tote__off_curl_perform(CURL *easy, const tote_curl_option
 #define tote_database_wants_values(...) TOTE__OFF_BOOL((tote_database_wants_values)(__VA_ARGS__))
 #define tote_database_wants_comment(...) TOTE__OFF_BOOL((tote_database_wants_comment)(__VA_ARGS__))
 #define tote_database_inject_comment(buffer, size, system, query, query_length, context) \
-    (TOTE__OFF((tote_database_inject_comment)(buffer, size, system, query, query_length, context)), \
+    (TOTE__OFF((tote_database_inject_comment)(buffer, size, system, query, query_length, \
+    context)), \
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
 #define tote_database_extract_comment(...) \
     TOTE__OFF_POINTER(tote_context *, (tote_database_extract_comment)(__VA_ARGS__))
@@ -314,7 +315,8 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #ifdef TOTE__OFF_INSTRUMENTATION_PQ
 #define tote_pq_exec(conn, query) (TOTE__OFF((tote_pq_exec)(conn, query)), PQexec(conn, query))
 #define tote_pq_exec_params(conn, query, count, types, values, lengths, formats, format) \
-    (TOTE__OFF((tote_pq_exec_params)(conn, query, count, types, values, lengths, formats, format)), \
+    (TOTE__OFF((tote_pq_exec_params)(conn, query, count, types, values, lengths, formats, \
+    format)), \
     PQexecParams(conn, query, count, types, values, lengths, formats, format))
 #define tote_pq_prepare(conn, name, query, count, types) \
     (TOTE__OFF((tote_pq_prepare)(conn, name, query, count, types)), \
@@ -332,13 +334,15 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
     (TOTE__OFF((tote_pq_send_query)(conn, query)), \
     PQsendQuery(conn, query))
 #define tote_pq_send_query_params(conn, query, count, types, values, lengths, formats, format) \
-    (TOTE__OFF((tote_pq_send_query_params)(conn, query, count, types, values, lengths, formats, format)), \
+    (TOTE__OFF((tote_pq_send_query_params)(conn, query, count, types, values, lengths, formats, \
+    format)), \
     PQsendQueryParams(conn, query, count, types, values, lengths, formats, format))
 #define tote_pq_send_prepare(conn, name, query, count, types) \
     (TOTE__OFF((tote_pq_send_prepare)(conn, name, query, count, types)), \
     PQsendPrepare(conn, name, query, count, types))
 #define tote_pq_send_query_prepared(conn, name, count, values, lengths, formats, format) \
-    (TOTE__OFF((tote_pq_send_query_prepared)(conn, name, count, values, lengths, formats, format)), \
+    (TOTE__OFF((tote_pq_send_query_prepared)(conn, name, count, values, lengths, formats, \
+    format)), \
     PQsendQueryPrepared(conn, name, count, values, lengths, formats, format))
 #define tote_pq_send_describe_prepared(conn, name) \
     (TOTE__OFF((tote_pq_send_describe_prepared)(conn, name)), \
