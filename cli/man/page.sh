@@ -11,11 +11,14 @@ set -eu
 tote=$1 command=$2 text=$3
 title=tote${command:+-$command}
 name=tote${command:+ $command}
-[ "${tote##*/}" != "$title" ] || name=$title
+alone= # set for a program without commands
+if [ -n "$command" ] && [ "${tote##*/}" = "$title" ]; then
+    name=$title alone=yes
+fi
 
 # call COMMAND ARGUMENTS...
 call() {
-    [ "$name" != "$title" ] || [ -z "$command" ] || shift
+    [ -z "$alone" ] || shift
     "$tote" "$@"
 }
 
@@ -62,7 +65,7 @@ cat <<END
 .Sh NAME
 .Nm $title
 .Nd $(if [ "$name" = tote ]; then echo 'tracing for programs, scripts and terminals'
-    elif [ "$name" = "$title" ]; then "$tote" --help | sed -n '3s/\.$//p'
+    elif [ -n "$alone" ]; then "$tote" --help | sed -n '3s/\.$//p'
     else "$tote" --list-commands | sed -n "s/^$command	//p"; fi)
 .Sh SYNOPSIS
 .Nm $name
@@ -81,7 +84,7 @@ done <"$text"
 cat <<END
 .Sh SEE ALSO
 END
-[ "$name" != "$title" ] || [ -z "$command" ] || { echo '.Xr tote 1'; exit; }
+[ -z "$alone" ] || { echo '.Xr tote 1'; exit; }
 "$tote" --list-commands | cut -f 1 | sed '/^help$/d; s/^/tote-/' | {
     [ -z "$command" ] || { echo tote; grep -vx "$title"; exit; }
     cat
