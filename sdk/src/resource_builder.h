@@ -10,9 +10,6 @@
 #include "tote/internal/text.h"
 #include "tote/sdk/resource.h"
 
-/* The semantic conventions that the built-in detectors follow. */
-#define TOTE__RESOURCE_SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
-
 /*
  * A resource that is being built. Initially zero; tote__resource_finish() releases it. An attribute
  * of an entity is in `attributes` only if it was also set outside the entity, to the same value.

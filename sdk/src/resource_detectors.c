@@ -24,6 +24,7 @@
 #include "tote/internal/os.h"
 #include "tote/internal/random.h"
 #include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
 
 enum { TEXT_BYTES = 4096, MOST_KEYS = 5 };
 
@@ -54,10 +55,8 @@ static bool collect(const struct tote__resource_builder *builder, const char *co
 static void form_entity(struct tote__resource_builder *builder, const struct entity_keys *keys) {
     tote_attribute id[MOST_KEYS];
     tote_attribute description[MOST_KEYS];
-    tote_entity entity = {.type = keys->type,
-                          .schema_url = TOTE__RESOURCE_SCHEMA_URL,
-                          .id = id,
-                          .description = description};
+    tote_entity entity = {
+        .type = keys->type, .schema_url = TOTE__SCHEMA_URL, .id = id, .description = description};
     bool is_identified = collect(builder, keys->id, id, &entity.id_count);
 
     collect(builder, keys->description, description, &entity.description_count);
@@ -69,7 +68,7 @@ static void form_entity(struct tote__resource_builder *builder, const struct ent
 /* Finish the resource of a detector; NULL if there is nothing in it. */
 static tote_result finish(struct tote__resource_builder *builder, tote_resource **resource) {
     builder->schema_url =
-        builder->attributes.count || builder->entity_count ? TOTE__RESOURCE_SCHEMA_URL : NULL;
+        builder->attributes.count || builder->entity_count ? TOTE__SCHEMA_URL : NULL;
     *resource = tote__resource_finish(builder);
     return *resource ? TOTE_RESULT_SUCCESS : TOTE_RESULT_FAILURE;
 }

@@ -317,6 +317,22 @@ static void null_and_out_of_memory_are_harmless(void **state) {
     assert_int_equal(errno, EXDEV);
 }
 
+static void a_tracer_of_an_instrumentation_is_kept_unless_memory_is_out(void **state) {
+    _Atomic(tote_tracer *) known = NULL;
+
+    (void)state;
+    is_memory_out = true;
+    assert_ptr_equal(tote__tracer_named(&known, "tote-test"), tote__tracer_at(0));
+    is_memory_out = false;
+    assert_null(known);
+    tote_tracer *tracer = tote__tracer_named(&known, "tote-test");
+    assert_ptr_equal(known, tracer);
+    assert_ptr_equal(tote__tracer_named(&known, "tote-test"), tracer);
+    assert_string_equal(tracer->scope.name, "tote-test");
+    assert_string_equal(tracer->scope.version, tote_version());
+    assert_string_equal(tracer->scope.schema_url, TOTE__SCHEMA_URL);
+}
+
 enum { THREADS = 4, NAMES = 50 };
 
 static void *fetch_tracers(void *arg) {
@@ -428,6 +444,7 @@ int main(int argc, char **argv) {
         TRACER_TEST(options_of_another_version_are_read_up_to_the_smaller_size),
         TRACER_TEST(the_global_provider_is_referenced_while_it_is_global),
         TRACER_TEST(null_and_out_of_memory_are_harmless),
+        TRACER_TEST(a_tracer_of_an_instrumentation_is_kept_unless_memory_is_out),
         TRACER_TEST(threads_that_get_the_same_tracers_get_the_same_objects),
         TRACER_TEST(thousands_of_tracers_keep_their_identity),
         TRACER_TEST(tracers_over_the_memory_limit_share_one_without_a_name),

@@ -296,6 +296,22 @@ tote_tracer *tote_tracer_provider_get_tracer(tote_tracer_provider *provider, con
     return tracer;
 }
 
+tote_tracer *tote__tracer_named(_Atomic(tote_tracer *) *known, const char *name) {
+    tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
+    tote_tracer *tracer = atomic_load_explicit(known, memory_order_acquire);
+
+    if (tracer) {
+        return tracer;
+    }
+    options.version = tote_version();
+    options.schema_url = TOTE__SCHEMA_URL;
+    tracer = tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, name, &options);
+    if (tracer->index) {
+        atomic_store_explicit(known, tracer, memory_order_release);
+    }
+    return tracer;
+}
+
 const tote_tracer *tote__tracer_at(uint32_t index) {
     const struct table *table = table_of(index);
     const tote_tracer *tracer =

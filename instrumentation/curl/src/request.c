@@ -38,22 +38,10 @@ struct tote_curl_request {
     struct tote__sent sent;
 };
 
-/* Tracers are never freed. If out of memory, returns the tracer with index 0, and tries later. */
 static tote_tracer *get_tracer(void) {
     static _Atomic(tote_tracer *) known;
-    tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
-    tote_tracer *tracer = atomic_load_explicit(&known, memory_order_acquire);
 
-    if (tracer) {
-        return tracer;
-    }
-    options.version = tote_version();
-    options.schema_url = "https://opentelemetry.io/schemas/1.44.0";
-    tracer = tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "tote-curl", &options);
-    if (tracer->index) {
-        atomic_store_explicit(&known, tracer, memory_order_release);
-    }
-    return tracer;
+    return tote__tracer_named(&known, "tote-curl");
 }
 
 static bool is_known_method(const char *method) {

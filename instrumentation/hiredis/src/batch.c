@@ -13,12 +13,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
 #include "hiredis_parts.h"
 #include "tote/internal/preload.h"
+#include "tote/internal/tracer.h"
 
 enum { MOST_TEXT = 1024, UNKNOWN_DATABASE = -1 };
 
@@ -59,20 +59,10 @@ static bool has_address(const redisContext *context) {
                                                        : context->tcp.host != NULL;
 }
 
-/* Tracers are never freed. */
 static tote_tracer *get_tracer(void) {
     static _Atomic(tote_tracer *) known;
-    tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
-    tote_tracer *tracer = atomic_load_explicit(&known, memory_order_acquire);
 
-    if (!tracer) {
-        options.version = tote_version();
-        options.schema_url = "https://opentelemetry.io/schemas/1.44.0";
-        tracer =
-            tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "tote-hiredis", &options);
-        atomic_store_explicit(&known, tracer, memory_order_release);
-    }
-    return tracer;
+    return tote__tracer_named(&known, "tote-hiredis");
 }
 
 /* Write the address of the other end. Returns its port; 0 and no address if it is not TCP. */

@@ -18,6 +18,7 @@
 #include "tote/instrumentation/database.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/tracer.h"
 
 /* Statements that are not reset have open spans. More of them have none. */
 enum {
@@ -429,11 +430,9 @@ static int register_callback(struct connection *connection) {
 }
 
 static tote_tracer *own_tracer(void) {
-    tote_tracer_options options = TOTE_TRACER_OPTIONS_INIT;
+    static _Atomic(tote_tracer *) known;
 
-    options.version = tote_version();
-    options.schema_url = "https://opentelemetry.io/schemas/1.44.0";
-    return tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "tote-sqlite", &options);
+    return tote__tracer_named(&known, "tote-sqlite");
 }
 
 bool tote__sqlite_attach(sqlite3 *db, const struct tote__sqlite_options *options) {

@@ -58,6 +58,15 @@ struct tote_tracer {
     struct tote__arena memory; /* holds its strings and attributes */
 };
 
+/* The version of the semantic conventions that Tote itself follows. */
+#define TOTE__SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
+
+/*
+ * Return the tracer of an instrumentation of Tote, and keep it in `known`, which starts as NULL. If
+ * out of memory, returns the tracer with index 0, and tries again at the next call.
+ */
+TOTE_SHARED tote_tracer *tote__tracer_named(_Atomic(tote_tracer *) *known, const char *name);
+
 /* Return the tracer with this index. Returns the tracer without a name if the index is unknown. */
 TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
 
