@@ -58,17 +58,6 @@ static struct {
     TimestampTz failed; /* when the last sender failed */
 } sender;
 
-/* A variable of the sender that a setting replaces, and its values before. */
-static struct {
-    const char *name;
-    const char *specific; /* overrides it */
-    char **setting;
-    char *initial[2];
-} variables[] = {
-    {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &tote_endpoint, {NULL}},
-    {"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", &tote_headers, {NULL}},
-};
-
 /* Open the disk queue. After a failure the next call tries again. */
 static bool open_queue(void) {
     if (!saved.queue) {
@@ -113,28 +102,21 @@ static void save(void) {
     }
 }
 
-static void set_variable(const char *name, const char *value) {
-    if (value) {
-        setenv(name, value, 1);
-    } else {
-        unsetenv(name);
-    }
-}
-
+/* Replace variables of the sender by settings. The worker keeps its environment. */
 static void set_variables(void) {
-    for (size_t i = 0; i < lengthof(variables); i++) {
-        bool is_set = **variables[i].setting;
-        set_variable(variables[i].name, is_set ? *variables[i].setting : variables[i].initial[0]);
-        set_variable(variables[i].specific, is_set ? NULL : variables[i].initial[1]);
-    }
-}
+    static const struct {
+        const char *name;
+        const char *specific; /* overrides it */
+        char **setting;
+    } variables[] = {
+        {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &tote_endpoint},
+        {"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", &tote_headers},
+    };
 
-static void keep_variables(void) {
     for (size_t i = 0; i < lengthof(variables); i++) {
-        const char *const names[] = {variables[i].name, variables[i].specific};
-        for (size_t n = 0; n < lengthof(names); n++) {
-            const char *value = getenv(names[n]);
-            variables[i].initial[n] = value ? strdup(value) : NULL;
+        if (**variables[i].setting) {
+            setenv(variables[i].name, *variables[i].setting, 1);
+            unsetenv(variables[i].specific);
         }
     }
 }
@@ -163,15 +145,15 @@ static void become_sender(pid_t worker, bool is_last) {
         dup2(nothing, i);
     }
     close_range(STDERR_FILENO + 1, ~0U, 0);
+    set_variables();
     execv(tote_sender, arguments);
     _exit(NOT_FOUND);
 }
 
 static void start_sender(bool is_last) {
     pid_t worker = getpid();
-
-    set_variables();
     pid_t process = fork();
+
     if (process == 0) {
         become_sender(worker, is_last);
     }
@@ -294,7 +276,6 @@ void tote_postgresql_worker(Datum argument) {
         snprintf(saved.path, sizeof saved.path, "%s/%s", DataDir, tote_queue_directory);
     }
     saved.buffer = MemoryContextAlloc(TopMemoryContext, BUFFER_BYTES);
-    keep_variables();
     before_shmem_exit(forget_latch, (Datum)0);
     set_latch(MyLatch);
     sender.is_wanted = open_queue(); /* of the time before */
