@@ -211,17 +211,23 @@ static tote_context *start_server(struct requests *requests, const struct argume
     return tote_http_server_start(requests->tracer, &request);
 }
 
+/* Return the first header with this name, or NULL. */
+static const tote_header *find_header(const tote_header *headers, size_t count, const char *name) {
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < count; i++) {
+        if (headers[i].name_length == length && strncasecmp(headers[i].name, name, length) == 0) {
+            return &headers[i];
+        }
+    }
+    return NULL;
+}
+
 /* Write the URL of the request to the server: the same host and path. */
 static void make_url(struct requests *requests, const struct arguments *arguments) {
     const char *target = arguments->target;
-    const tote_header *host = NULL;
+    const tote_header *host = find_header(requests->headers, arguments->header_count, "host");
 
-    for (size_t i = 0; !host && i < arguments->header_count; i++) {
-        const tote_header *header = &requests->headers[i];
-        if (header->name_length == 4 && strncasecmp(header->name, "host", 4) == 0) {
-            host = header;
-        }
-    }
     snprintf(requests->url, sizeof requests->url, "http://%.*s%s",
              host ? (int)host->value_length : 0, host ? host->value : "",
              target && *target == '/' ? target : "/");
@@ -254,17 +260,6 @@ static void set_header(struct spop_writer *ack, const char *name, size_t length,
     spop_set_text(ack, variable, value, value_length);
 }
 
-static bool has_header(const tote_header *headers, size_t count, const char *name) {
-    size_t length = strlen(name);
-
-    for (size_t i = 0; i < count; i++) {
-        if (headers[i].name_length == length && strncasecmp(headers[i].name, name, length) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /*
  * Write the variables of a request: its headers, and ids for the log. A header that the client sent
  * and that is not continued gets an empty value.
@@ -284,7 +279,7 @@ static void set_variables(struct requests *requests, unsigned sent,
                    fields[i].value_length);
     }
     for (size_t i = 0; (field = field_of(requests, i)) != NULL; i++) {
-        if (sent & 1U << i && !has_header(fields, count, field)) {
+        if (sent & 1U << i && !find_header(fields, count, field)) {
             set_header(ack, field, strlen(field), "", 0);
         }
     }
