@@ -119,7 +119,6 @@ static unsigned field_bit(const struct requests *requests, struct spop_text name
     return 0;
 }
 
-/* Headers of the propagator are not read if the client is not trusted at all. */
 static bool read_headers(struct requests *requests, struct spop_text bytes,
                          struct arguments *arguments) {
     const unsigned char *start = (const unsigned char *)bytes.bytes;
@@ -128,12 +127,9 @@ static bool read_headers(struct requests *requests, struct spop_text bytes,
     struct spop_text value;
 
     while (arguments->header_count < MOST_HEADERS && spop_next_header(&cursor, &name, &value)) {
-        unsigned field = field_bit(requests, name);
-        arguments->fields |= field;
-        if (!field || requests->trust != TRUST_IGNORE) {
-            requests->headers[arguments->header_count++] =
-                (tote_header){name.bytes, name.length, value.bytes, value.length};
-        }
+        arguments->fields |= field_bit(requests, name);
+        requests->headers[arguments->header_count++] =
+            (tote_header){name.bytes, name.length, value.bytes, value.length};
     }
     return !cursor.is_wrong;
 }
@@ -208,6 +204,7 @@ static tote_context *start_server(struct requests *requests, const struct argume
     request.carrier = &headers;
     request.getter = tote_header_array_getter();
     request.public_endpoint = requests->trust == TRUST_LINK;
+    request.ignore_context = requests->trust == TRUST_IGNORE;
     return tote_http_server_start(requests->tracer, &request);
 }
 
