@@ -41,29 +41,28 @@ static const struct field {
     const char *name;
     enum kind kind;
     size_t offset;
-    uint64_t missing; /* for "-", "-1" and the like */
 } fields[] = {
-    {"stream", NUMBER, offsetof(struct log_line, stream), 0},
-    {"port", NUMBER, offsetof(struct log_line, port), 0},
-    {"status", NUMBER, offsetof(struct log_line, status), 0},
-    {"state", TEXT, offsetof(struct log_line, state), 0},
-    {"method", TEXT, offsetof(struct log_line, method), 0},
-    {"frontend", TEXT, offsetof(struct log_line, frontend), 0},
-    {"backend", TEXT, offsetof(struct log_line, backend), 0},
-    {"server", TEXT, offsetof(struct log_line, server), 0},
-    {"address", TEXT, offsetof(struct log_line, address), 0},
-    {"server_port", NUMBER, offsetof(struct log_line, server_port), 0},
-    {"retries", RETRIES, 0, 0},
-    {"queue", NUMBER, offsetof(struct log_line, queue_ms), UINT64_MAX},
-    {"connect", NUMBER, offsetof(struct log_line, connect_ms), UINT64_MAX},
-    {"response", NUMBER, offsetof(struct log_line, response_ms), UINT64_MAX},
+    {"stream", NUMBER, offsetof(struct log_line, stream)},
+    {"port", NUMBER, offsetof(struct log_line, port)},
+    {"status", NUMBER, offsetof(struct log_line, status)},
+    {"state", TEXT, offsetof(struct log_line, state)},
+    {"method", TEXT, offsetof(struct log_line, method)},
+    {"frontend", TEXT, offsetof(struct log_line, frontend)},
+    {"backend", TEXT, offsetof(struct log_line, backend)},
+    {"server", TEXT, offsetof(struct log_line, server)},
+    {"address", TEXT, offsetof(struct log_line, address)},
+    {"server_port", NUMBER, offsetof(struct log_line, server_port)},
+    {"retries", RETRIES, 0},
+    {"queue", NUMBER, offsetof(struct log_line, queue_ms)},
+    {"connect", NUMBER, offsetof(struct log_line, connect_ms)},
+    {"response", NUMBER, offsetof(struct log_line, response_ms)},
 };
 
 enum { FIELDS = sizeof fields / sizeof *fields, REQUIRED = 2 }; /* the key comes first */
 
+/* A number that is "-", "-1" and the like leaves the field as it is: missing. */
 static bool set_field(struct log_line *line, const struct field *field, struct spop_text value) {
     void *target = (char *)line + field->offset;
-    uint64_t number = field->missing;
 
     switch (field->kind) {
     case TEXT:
@@ -74,9 +73,7 @@ static bool set_field(struct log_line *line, const struct field *field, struct s
     case NUMBER:
         break;
     }
-    bool is_number = read_number(value, &number);
-    memcpy(target, &number, sizeof number);
-    return is_number;
+    return read_number(value, target);
 }
 
 /* Read to a character, which is skipped. Returns false if it is missing. */
