@@ -14,10 +14,9 @@
 #include <stdint.h>
 
 enum {
-    SPOP_LENGTH_BYTES = 4,   /* before each frame */
-    SPOP_LEAST_FRAME = 256,  /* both sides accept this */
-    SPOP_MOST_FRAME = 16380, /* HAProxy's default: its buffers without the length */
-    SPOP_MOST_PAIRS = 255
+    SPOP_LENGTH_BYTES = 4,  /* before each frame */
+    SPOP_LEAST_FRAME = 256, /* both sides accept this */
+    SPOP_MOST_FRAME = 16380 /* HAProxy's default: its buffers without the length */
 };
 
 enum spop_type {
