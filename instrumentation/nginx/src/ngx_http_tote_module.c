@@ -100,11 +100,10 @@ static char *check(ngx_conf_t *cf) {
     return result;
 }
 
-/* Take the path of a file, which must exist. */
-static char *take_file(ngx_conf_t *cf, const ngx_str_t *value, ngx_str_t *path) {
+/* Complete the path of a file, which must exist. */
+static char *complete_path(ngx_conf_t *cf, ngx_str_t *path) {
     ngx_file_info_t info;
 
-    *path = *value;
     if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
@@ -136,8 +135,8 @@ static char *set_endpoint_parameter(ngx_conf_t *cf, ngx_http_tote_main_conf_t *c
         return conf->compression ? NGX_CONF_OK : refuse(cf, parameter);
     }
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        if (take_value(parameter, files[i].name, &value)) {
-            return take_file(cf, &value, files[i].path);
+        if (take_value(parameter, files[i].name, files[i].path)) {
+            return complete_path(cf, files[i].path);
         }
     }
     return refuse(cf, parameter);
@@ -147,22 +146,15 @@ static char *set_endpoint_parameter(ngx_conf_t *cf, ngx_http_tote_main_conf_t *c
 static char *set_endpoint(ngx_conf_t *cf, ngx_command_t *command, void *data) {
     ngx_http_tote_main_conf_t *conf = data;
     const ngx_str_t *words = cf->args->elts;
+    char *result = ngx_conf_set_str_slot(cf, command, data);
 
-    (void)command;
-    if (conf->endpoint.len) {
-        return "is duplicate";
-    }
-    if (!words[1].len) {
+    if (result == NGX_CONF_OK && !conf->endpoint.len) {
         return refuse(cf, &words[1]);
     }
-    conf->endpoint = words[1];
-    for (ngx_uint_t i = 2; i < cf->args->nelts; i++) {
-        char *result = set_endpoint_parameter(cf, conf, &words[i]);
-        if (result != NGX_CONF_OK) {
-            return result;
-        }
+    for (ngx_uint_t i = 2; result == NGX_CONF_OK && i < cf->args->nelts; i++) {
+        result = set_endpoint_parameter(cf, conf, &words[i]);
     }
-    return check(cf);
+    return result == NGX_CONF_OK ? check(cf) : result;
 }
 
 /* A name and a text, of the exporter or the resource. */
@@ -180,13 +172,12 @@ static char *add_pair(ngx_conf_t *cf, ngx_command_t *command, void *data) {
 
 static char *set_config_file(ngx_conf_t *cf, ngx_command_t *command, void *data) {
     ngx_http_tote_main_conf_t *conf = data;
-    const ngx_str_t *words = cf->args->elts;
+    char *result = ngx_conf_set_str_slot(cf, command, data);
 
-    (void)command;
-    if (conf->config_file.len) {
-        return "is duplicate";
+    if (result == NGX_CONF_OK) {
+        result = complete_path(cf, &conf->config_file);
     }
-    return take_file(cf, &words[1], &conf->config_file) == NGX_CONF_OK ? check(cf) : NGX_CONF_ERROR;
+    return result == NGX_CONF_OK ? check(cf) : result;
 }
 
 /* tote_batch [delay=TIME] [size=SPANS] [queue=SPANS] */
