@@ -97,8 +97,9 @@ tote_tracer *ngx_http_tote_tracer(void);
 /* Let the event loop export the span that has just ended. */
 void ngx_http_tote_span_ended(void);
 
-/* Check the options of the exporter. Reports errors by ngx_conf_log_error(). */
-char *ngx_http_tote_check_exporter(ngx_conf_t *cf, ngx_http_tote_main_conf_t *conf);
+/* Check the options of the exporter, or the file. Report errors by ngx_conf_log_error(). */
+char *ngx_http_tote_check_exporter(ngx_conf_t *cf, const ngx_http_tote_main_conf_t *conf);
+char *ngx_http_tote_check_file(ngx_conf_t *cf, const ngx_http_tote_main_conf_t *conf);
 
 /* Return a text that ends with NUL, in the pool; NULL if it is empty or out of memory. */
 char *ngx_http_tote_text(ngx_pool_t *pool, const ngx_str_t *text);

@@ -217,20 +217,26 @@ static void report(tote_level level, const char *component, const char *message,
     checked->is_valid = false;
 }
 
-char *ngx_http_tote_check_exporter(ngx_conf_t *cf, ngx_http_tote_main_conf_t *conf) {
+char *ngx_http_tote_check_exporter(ngx_conf_t *cf, const ngx_http_tote_main_conf_t *conf) {
     tote_otlp_options options = exporter_options(conf);
     struct checked checked = {cf, true};
-    tote_configuration *configuration = NULL;
 
     options.ignore_environment = true; /* the workers have another one */
     tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, &checked);
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&options);
-    if (conf->config_file.len) {
-        configuration = tote_configuration_parse_file((char *)conf->config_file.data, NULL);
-        checked.is_valid = checked.is_valid && configuration;
-    }
     checked.is_valid = checked.is_valid && exporter;
     tote_span_exporter_free(exporter);
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
+    return checked.is_valid ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+char *ngx_http_tote_check_file(ngx_conf_t *cf, const ngx_http_tote_main_conf_t *conf) {
+    struct checked checked = {cf, true};
+
+    tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, &checked);
+    tote_configuration *configuration =
+        tote_configuration_parse_file((char *)conf->config_file.data, NULL);
+    checked.is_valid = checked.is_valid && configuration;
     tote_configuration_unref(configuration);
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
     return checked.is_valid ? NGX_CONF_OK : NGX_CONF_ERROR;

@@ -89,10 +89,11 @@ static uint32_t index_of(const ngx_str_t *value, const char *const *words, size_
     return 0;
 }
 
-/* Check the exporter after a directive that it is made of. */
-static char *check(ngx_conf_t *cf) {
+/* Check what a directive has set. */
+static char *check(ngx_conf_t *cf,
+                   char *(*function)(ngx_conf_t *, const ngx_http_tote_main_conf_t *)) {
     const ngx_str_t *words = cf->args->elts;
-    char *result = ngx_http_tote_check_exporter(cf, main_conf_of(cf));
+    char *result = function(cf, main_conf_of(cf));
 
     if (result != NGX_CONF_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V %V\" cannot be used", &words[0], &words[1]);
@@ -154,7 +155,7 @@ static char *set_endpoint(ngx_conf_t *cf, ngx_command_t *command, void *data) {
     for (ngx_uint_t i = 2; result == NGX_CONF_OK && i < cf->args->nelts; i++) {
         result = set_endpoint_parameter(cf, conf, &words[i]);
     }
-    return result == NGX_CONF_OK ? check(cf) : result;
+    return result == NGX_CONF_OK ? check(cf, ngx_http_tote_check_exporter) : result;
 }
 
 /* A name and a text, of the exporter or the resource. */
@@ -167,7 +168,7 @@ static char *add_pair(ngx_conf_t *cf, ngx_command_t *command, void *data) {
     }
     attribute->key = (const char *)words[1].data;
     attribute->value = tote_string_of((const char *)words[2].data, words[2].len);
-    return command->post ? check(cf) : NGX_CONF_OK;
+    return command->post ? check(cf, ngx_http_tote_check_exporter) : NGX_CONF_OK;
 }
 
 static char *set_config_file(ngx_conf_t *cf, ngx_command_t *command, void *data) {
@@ -177,7 +178,7 @@ static char *set_config_file(ngx_conf_t *cf, ngx_command_t *command, void *data)
     if (result == NGX_CONF_OK) {
         result = complete_path(cf, &conf->config_file);
     }
-    return result == NGX_CONF_OK ? check(cf) : result;
+    return result == NGX_CONF_OK ? check(cf, ngx_http_tote_check_file) : result;
 }
 
 /* tote_batch [delay=TIME] [size=SPANS] [queue=SPANS] */
