@@ -60,13 +60,14 @@ static int level;
 /* SQLSTATE of the error that ends this process; 0: none. */
 static int fatal_error;
 
+/* What the hooks call: the next hook, or the function of the server. */
 static planner_hook_type next_planner;
 static ExecutorStart_hook_type next_start;
 static ExecutorRun_hook_type next_run;
 static ExecutorFinish_hook_type next_finish;
 static ExecutorEnd_hook_type next_end;
 static ProcessUtility_hook_type next_utility;
-static emit_log_hook_type next_emit_log;
+static emit_log_hook_type next_emit_log; /* NULL: none */
 
 static bool is_on(void) {
     return tote_enabled && shared && !IsParallelWorker();
@@ -120,15 +121,9 @@ static void keep_planned(const struct place *place, const struct statement *stat
     planned.statement = *statement;
 }
 
-static PlannedStmt *call_planner(Query *query, const char *text, int options,
-                                 ParamListInfo parameters) {
-    return next_planner ? next_planner(query, text, options, parameters)
-                        : standard_planner(query, text, options, parameters);
-}
-
 static PlannedStmt *plan(Query *query, const char *text, int options, ParamListInfo parameters) {
     if (!is_on()) {
-        return call_planner(query, text, options, parameters);
+        return next_planner(query, text, options, parameters);
     }
     const struct place place = {text, query->stmt_location, query->stmt_len};
     const tote_context *parent = statement_current();
@@ -142,7 +137,7 @@ static PlannedStmt *plan(Query *query, const char *text, int options, ParamListI
     tote_context_token token = enter(&step);
     PlannedStmt *volatile result = NULL;
     PG_TRY();
-    { result = call_planner(query, text, options, parameters); }
+    { result = next_planner(query, text, options, parameters); }
     PG_CATCH();
     {
         leave(token);
@@ -221,14 +216,6 @@ static struct execution *execution_of(const QueryDesc *query) {
     return execution;
 }
 
-static void call_start(QueryDesc *query, int flags) {
-    if (next_start) {
-        next_start(query, flags);
-    } else {
-        standard_ExecutorStart(query, flags);
-    }
-}
-
 /* Return the statement of a query that begins. */
 static struct statement begin_query(const QueryDesc *query, int flags) {
     const PlannedStmt *plan = query->plannedstmt;
@@ -249,13 +236,13 @@ static void start_executor(QueryDesc *query, int flags) {
     struct statement statement = begin_query(query, flags);
 
     if (!statement.span) {
-        call_start(query, flags);
+        next_start(query, flags);
         return;
     }
     watch_process();
     PG_TRY();
     {
-        call_start(query, flags);
+        next_start(query, flags);
         struct execution *execution =
             MemoryContextAllocZero(query->estate->es_query_cxt, sizeof *execution);
         execution->statement = statement;
@@ -286,14 +273,10 @@ struct run {
 };
 
 static void call_run(const struct run *run) {
-    if (run->is_finish && next_finish) {
+    if (run->is_finish) {
         next_finish(run->query);
-    } else if (run->is_finish) {
-        standard_ExecutorFinish(run->query);
-    } else if (next_run) {
-        next_run(run->query, run->direction, run->count, run->is_once);
     } else {
-        standard_ExecutorRun(run->query, run->direction, run->count, run->is_once);
+        next_run(run->query, run->direction, run->count, run->is_once);
     }
 }
 
@@ -371,19 +354,7 @@ static void end_executor(QueryDesc *query) {
     if (execution) {
         end_execution(execution, 0);
     }
-    if (next_end) {
-        next_end(query);
-    } else {
-        standard_ExecutorEnd(query);
-    }
-}
-
-static void call_utility(PlannedStmt *plan, const char *text, bool is_read_only,
-                         ProcessUtilityContext context, ParamListInfo parameters,
-                         QueryEnvironment *environment, DestReceiver *receiver,
-                         QueryCompletion *completion) {
-    (next_utility ? next_utility : standard_ProcessUtility)(
-        plan, text, is_read_only, context, parameters, environment, receiver, completion);
+    next_end(query);
 }
 
 /* SET tote.traceparent is how a client sets the context, and not work of the client. */
@@ -404,7 +375,7 @@ static void run_utility(PlannedStmt *plan, const char *text, bool is_read_only,
     struct statement *statement = &utility.statement;
 
     if (!is_on() || is_own_setting(plan->utilityStmt)) {
-        call_utility(plan, text, is_read_only, context, parameters, environment, receiver,
+        next_utility(plan, text, is_read_only, context, parameters, environment, receiver,
                      completion);
         return;
     }
@@ -423,7 +394,7 @@ static void run_utility(PlannedStmt *plan, const char *text, bool is_read_only,
     }
     PG_TRY();
     {
-        call_utility(plan, text, is_read_only, context, parameters, environment, receiver,
+        next_utility(plan, text, is_read_only, context, parameters, environment, receiver,
                      completion);
     }
     PG_CATCH();
@@ -463,12 +434,12 @@ static void end_transaction(XactEvent event, void *argument) {
 }
 
 void statement_install(void) {
-    next_planner = planner_hook;
-    next_start = ExecutorStart_hook;
-    next_run = ExecutorRun_hook;
-    next_finish = ExecutorFinish_hook;
-    next_end = ExecutorEnd_hook;
-    next_utility = ProcessUtility_hook;
+    next_planner = planner_hook ? planner_hook : standard_planner;
+    next_start = ExecutorStart_hook ? ExecutorStart_hook : standard_ExecutorStart;
+    next_run = ExecutorRun_hook ? ExecutorRun_hook : standard_ExecutorRun;
+    next_finish = ExecutorFinish_hook ? ExecutorFinish_hook : standard_ExecutorFinish;
+    next_end = ExecutorEnd_hook ? ExecutorEnd_hook : standard_ExecutorEnd;
+    next_utility = ProcessUtility_hook ? ProcessUtility_hook : standard_ProcessUtility;
     next_emit_log = emit_log_hook;
     planner_hook = plan;
     ExecutorStart_hook = start_executor;
