@@ -9,9 +9,6 @@
  *
  * Tests: tests/hosts/postgresql/test_libpq.sh
  */
-#include <pthread.h>
-#include <stdlib.h>
-
 #include "pq_parts.h"
 #include "tote/internal/preload.h"
 
@@ -70,22 +67,11 @@ static void end_all(void) {
     }
 }
 
-static void register_exit(void) {
-    atexit(end_all); /* runs before the SDK is closed */
-}
-
-static const tote_context *get_parent(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    const tote_context *parent = tote__preload_parent();
-
-    pthread_once(&once, register_exit);
-    return parent;
-}
-
 static void set_up(struct tote__preload_library *library) {
     struct tote__pq *pq = &((struct library *)library)->pq;
 
-    pq->parent = get_parent;
+    tote__preload_at_exit(end_all);
+    pq->parent = tote__preload_parent;
     pq->begun = begin;
     pq->ended = end;
 }

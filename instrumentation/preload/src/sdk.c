@@ -19,12 +19,15 @@
 
 enum { CLOSE_TIMEOUT_MS = 2000 };
 
+typedef void exit_handler(void);
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static struct {
     struct tote__preload_sdk functions;
     tote_sdk *sdk;
-    tote_context *remote; /* extracted from the environment */
+    tote_context *remote;              /* extracted from the environment */
+    _Atomic(exit_handler *) end_spans; /* NULL: none */
 } state;
 
 static void close_sdk(void) {
@@ -33,6 +36,7 @@ static void close_sdk(void) {
 
 static void start_sdk(void) {
     tote_tracer_provider *provider = tote_tracer_provider_ref_global();
+    exit_handler *end_spans = atomic_load(&state.end_spans);
 
     if (provider) {
         tote_tracer_provider_unref(provider);
@@ -40,8 +44,15 @@ static void start_sdk(void) {
         state.sdk = state.functions.start(NULL);
         atexit(close_sdk); /* runs before the handlers of libcurl and TLS, registered earlier */
     }
+    if (end_spans) {
+        atexit(end_spans); /* registered after close_sdk(), so it runs before */
+    }
     /* With the propagators that the start has set. */
     state.remote = tote_extract_environment(tote_context_root(), NULL);
+}
+
+void tote__preload_at_exit(void (*end_spans)(void)) {
+    atomic_store(&state.end_spans, end_spans);
 }
 
 const tote_context *tote__preload_parent(void) {

@@ -214,7 +214,6 @@ rd_kafka_resp_err_t rdkafka_on_consume(rd_kafka_t *rk, rd_kafka_message_t *messa
     int error = errno;
 
     (void)rk;
-    tote__preload_parent(); /* starts the SDK before thread.c registers its exit handler */
     struct rdkafka_thread *thread = rdkafka_thread_here();
     if (thread) {
         consume(thread, opaque, message);

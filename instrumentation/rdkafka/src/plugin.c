@@ -154,6 +154,7 @@ rd_kafka_resp_err_t conf_init(rd_kafka_conf_t *conf, void **plugin, char *messag
     rdkafka_has_process_spans = read_boolean("OTEL_C_KAFKA_PROCESS_SPANS",
                                              secure_getenv("OTEL_C_KAFKA_PROCESS_SPANS"), true);
     if (client) {
+        tote__preload_at_exit(rdkafka_end_all);
         client->library = library;
         rdkafka_client_add(client);
         library->conf_interceptor_add_on_conf_destroy(conf, NAME, on_conf_destroy, client);

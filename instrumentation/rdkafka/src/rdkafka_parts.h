@@ -215,6 +215,9 @@ struct rdkafka_thread *rdkafka_thread_here(void);
 void rdkafka_client_add(struct rdkafka_client *client);
 void rdkafka_client_remove(struct rdkafka_client *client);
 
+/* End all spans, because the process exits. */
+void rdkafka_end_all(void);
+
 /* Call `visit` for each thread. */
 void rdkafka_each_thread(void (*visit)(struct rdkafka_thread *thread, void *arg), void *arg);
 

@@ -5,7 +5,6 @@
  * Tests: tests/hosts/kafka/test_kcat.sh, tests/hosts/kafka/test_kafka_send.sh
  */
 #include <pthread.h>
-#include <stdlib.h>
 
 #include "rdkafka_parts.h"
 #include "tote/internal/memory.h"
@@ -36,7 +35,7 @@ static void end_thread(void *value) {
     tote__release(thread, sizeof *thread);
 }
 
-static void end_all(void) {
+void rdkafka_end_all(void) {
     rdkafka_end_consumed(NULL);
     tote__lock_take(&list_lock);
     for (struct rdkafka_client *client = first_client; client; client = client->next) {
@@ -45,10 +44,8 @@ static void end_all(void) {
     tote__lock_drop(&list_lock);
 }
 
-/* The SDK has started before, so its exit handler runs later. */
 static void create_key(void) {
     has_key = pthread_key_create(&key, end_thread) == 0;
-    atexit(end_all);
 }
 
 struct rdkafka_thread *rdkafka_thread_here(void) {

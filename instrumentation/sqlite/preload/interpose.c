@@ -10,9 +10,6 @@
  *
  * Tests: tests/hosts/sqlite/test_sqlite.py
  */
-#include <pthread.h>
-#include <stdlib.h>
-
 #include "sqlite_parts.h"
 #include "tote/internal/preload.h"
 
@@ -59,11 +56,18 @@ static const struct tote__preload_function functions[] = {
     /* clang-format on */
 };
 
+/* A program may exit without closing its connections, for example in a transaction. */
+static void set_up(struct tote__preload_library *library) {
+    (void)library;
+    tote__preload_at_exit(tote__sqlite_end_all);
+}
+
 static struct tote__preload_kind kind = {
     .file = "libsqlite3",
     .size = sizeof(struct library),
     .functions = functions,
     .function_count = TOTE_COUNT_OF(functions),
+    .set_up = set_up,
 };
 
 /* Statements, so that each step finds its SQLite at once. */
@@ -100,22 +104,9 @@ static void restore(const struct tote__sqlite *sqlite, sqlite3 *db,
     }
 }
 
-/* A program may exit without closing its connections, for example in a transaction. */
-static void register_exit(void) {
-    atexit(tote__sqlite_end_all); /* runs before the SDK is closed */
-}
-
-static const tote_context *get_parent(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    const tote_context *parent = tote__preload_parent();
-
-    pthread_once(&once, register_exit);
-    return parent;
-}
-
 static struct tote__sqlite_options options_for(const struct library *library) {
     return (struct tote__sqlite_options){
-        .sqlite = &library->sqlite, .parent = get_parent, .restore = restore};
+        .sqlite = &library->sqlite, .parent = tote__preload_parent, .restore = restore};
 }
 
 static int opened(const struct library *library, sqlite3 **db, int result, void *caller) {

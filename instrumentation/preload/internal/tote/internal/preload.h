@@ -126,6 +126,12 @@ struct tote__preload_sdk {
 const tote_context *tote__preload_parent(void);
 
 /*
+ * Set the function that ends open spans when the program exits. It runs before the SDK is closed.
+ * Must be called before the first call of tote__preload_parent().
+ */
+void tote__preload_at_exit(void (*end_spans)(void));
+
+/*
  * libtote.c: find the functions of the SDK. Returns false, with a diagnostic, on failure. This one
  * loads libtote from the folder of the preload object. An object with another SDK defines its own.
  */
