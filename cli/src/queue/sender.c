@@ -18,7 +18,7 @@
 #include "tote/internal/disk_queue_lock.h"
 #include "tote/internal/os.h"
 
-const struct tote__disk_queue_limits sender_limits = {256 << 20, 4096, 86400};
+const struct tote__disk_queue_limits sender_limits = TOTE__DISK_QUEUE_SENDER_LIMITS;
 
 int sender_open(const struct tote__folder *folder) {
     struct stat status;

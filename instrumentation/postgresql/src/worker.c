@@ -43,7 +43,7 @@ enum {
     NOT_FOUND = 127 /* exit status */
 };
 
-static const struct tote__disk_queue_limits limits = {256 << 20, 4096, 86400};
+static const struct tote__disk_queue_limits limits = TOTE__DISK_QUEUE_SENDER_LIMITS;
 
 static struct {
     char path[MAXPGPATH]; /* of the disk queue */

@@ -19,6 +19,10 @@
 /* The file of the background sender of the program `tote`. */
 #define TOTE__DISK_QUEUE_SENDER_NAME "tote.sender"
 
+/* The limits that the background sender applies: a tote__disk_queue_limits. */
+#define TOTE__DISK_QUEUE_SENDER_LIMITS                                                             \
+    { 256 << 20, 4096, 86400 }
+
 struct tote__disk_queue_lock {
     struct tote__claim claim; /* claim on the directory */
     int descriptor;           /* -1: not held */
