@@ -315,19 +315,22 @@ void spop_set_bool(struct spop_writer *writer, const char *name, bool value) {
     }
 }
 
+/* Put the name of a value, and its type. */
+static void put_name(struct spop_writer *writer, const char *name, enum spop_kind type) {
+    put_text(writer, name, strlen(name));
+    put_byte(writer, type);
+}
+
 size_t spop_write_hello(void *bytes, size_t size, const struct spop_hello *hello) {
     static const char *const capability = "pipelining";
     struct spop_writer writer;
 
     spop_begin(&writer, bytes, size, SPOP_AGENT_HELLO, 0, 0);
-    put_text(&writer, "version", 7);
-    put_byte(&writer, SPOP_STRING);
+    put_name(&writer, "version", SPOP_STRING);
     put_text(&writer, "2.0", 3);
-    put_text(&writer, "max-frame-size", 14);
-    put_byte(&writer, SPOP_UINT32);
+    put_name(&writer, "max-frame-size", SPOP_UINT32);
     put_number(&writer, hello->frame_size);
-    put_text(&writer, "capabilities", 12);
-    put_byte(&writer, SPOP_STRING);
+    put_name(&writer, "capabilities", SPOP_STRING);
     put_text(&writer, capability, hello->can_pipeline ? strlen(capability) : 0);
     return spop_finish(&writer);
 }
@@ -358,11 +361,9 @@ size_t spop_write_disconnect(void *bytes, size_t size, enum spop_status status) 
     struct spop_writer writer;
 
     spop_begin(&writer, bytes, size, SPOP_AGENT_DISCONNECT, 0, 0);
-    put_text(&writer, "status-code", 11);
-    put_byte(&writer, SPOP_UINT32);
+    put_name(&writer, "status-code", SPOP_UINT32);
     put_number(&writer, status);
-    put_text(&writer, "message", 7);
-    put_byte(&writer, SPOP_STRING);
+    put_name(&writer, "message", SPOP_STRING);
     put_text(&writer, message, strlen(message));
     return spop_finish(&writer);
 }
