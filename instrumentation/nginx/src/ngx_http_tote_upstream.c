@@ -76,18 +76,19 @@ static const char *read_address(const ngx_peer_connection_t *pc, char text[MOST_
 static const char *url_of(ngx_http_request_t *r, const ngx_str_t *host, ngx_uint_t port) {
     const ngx_http_upstream_t *u = r->upstream;
     const ngx_str_t *uri = u->uri.len ? &u->uri : &r->unparsed_uri;
-    bool is_unix = ngx_strncmp(host->data, "unix:", 5) == 0;
     static const ngx_str_t local = ngx_string("localhost");
-    const ngx_str_t *name = is_unix ? &local : host;
+    const ngx_str_t *name = ngx_strncmp(host->data, "unix:", 5) == 0 ? &local : host;
     size_t size = u->schema.len + name->len + sizeof ":65535" + uri->len;
     u_char *url = ngx_pnalloc(r->pool, size);
 
     if (!url) {
         return NULL;
     }
-    u_char *end = port ? ngx_snprintf(url, size, "%V%V:%ui%V%Z", &u->schema, name, port, uri)
-                       : ngx_snprintf(url, size, "%V%V%V%Z", &u->schema, name, uri);
-    (void)end;
+    if (port) {
+        ngx_snprintf(url, size, "%V%V:%ui%V%Z", &u->schema, name, port, uri);
+    } else {
+        ngx_snprintf(url, size, "%V%V%V%Z", &u->schema, name, uri);
+    }
     return (char *)url;
 }
 
