@@ -83,6 +83,11 @@ start_server() {
     server_port=$(sed -E 's/.*port ([0-9]+).*/\1/' "$work/server")
 }
 
+# free_port: print a port that no server uses
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 # start_silent_server: a server that accepts connections and never responds
 start_silent_server() {
     start_server python3 -c 'import socket, time

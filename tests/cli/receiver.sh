@@ -5,11 +5,12 @@
 # are in $work/spans: a test that removes the file starts again.
 
 # start_receiver [PORT [STATUS [DELAY]]]: sets receiver and port, and exports the endpoint
+# and the protocol
 start_receiver() {
     start_server python3 "$tests/receive.py" "$work/spans" "$@"
     receiver=$server
     port=$server_port
-    export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port
+    export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port OTEL_EXPORTER_OTLP_PROTOCOL=http/json
 }
 
 # spans EXPRESSION: of Python; S is a list of the spans received, N maps names to them. One process

@@ -94,7 +94,6 @@ python3 "$tests/terminal_exec.py" "$tote" "$work" || failed=1
 
 # Spans, as a receiver gets them.
 unset OTEL_TRACES_EXPORTER
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
 # shellcheck source=receiver.sh
 . "$tests/receiver.sh"
 start_receiver

@@ -11,7 +11,7 @@ tote=$1
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=receiver.sh
 . "$tests/receiver.sh"
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_SERVICE_NAME=shop
+export OTEL_SERVICE_NAME=shop
 # The default queue is another one for each receiver: see the end.
 queue=$work/queue
 export OTEL_C_DISK_QUEUE_DIRECTORY=$queue

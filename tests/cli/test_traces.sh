@@ -109,7 +109,7 @@ expect "a value that is not valid is reported with its option" \
     "tote: traces: --since: 'soon' is not a duration such as 500ms or 5m"
 
 # No viewer.
-free=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+free=$(free_port)
 "$tote" traces --url "http://127.0.0.1:$free" 2>"$work/err"
 expect "without a viewer, the error says how to start one" "$? $(cat "$work/err")" \
     "1 tote: traces: no viewer is running at http://127.0.0.1:$free: start one with 'tote view'"

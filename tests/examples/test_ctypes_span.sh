@@ -13,8 +13,7 @@ example=$1 library=$2
 . "$(dirname "$0")/../cli/receiver.sh"
 
 start_receiver
-traceparent=$(OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_SERVICE_NAME=python timeout 30 \
-    python3 "$example" "$library" 2>"$work/error")
+traceparent=$(OTEL_SERVICE_NAME=python timeout 30 python3 "$example" "$library" 2>"$work/error")
 expect "it exits with status 0" $? 0
 expect "it writes nothing to standard error" "$(cat "$work/error")" ""
 expect "there are two spans in one trace" \

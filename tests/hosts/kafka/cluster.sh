@@ -10,7 +10,6 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../../cli/receiver.sh"
 
 start_receiver
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
 mkfifo "$work/stop"
 "$cluster" orders 1 pages 4 plain 1 copies 1 traces 1 rows 1 groups 2 shared 2 steps 1 <"$work/stop" >"$work/brokers" 2>"$work/cluster.err" &
 started+=($!)

@@ -15,25 +15,14 @@ build=$(cd "$1" && pwd)
 rounds=${2:-20}
 transactions=${3:-5000}
 clients=${4:-1}
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export tote=$build/bin/tote
-# shellcheck source=tests/cli/lib.sh
-. "$here/../../cli/lib.sh"
-# shellcheck source=tests/hosts/postgresql/server.sh
-. "$here/server.sh"
 # shellcheck source=tests/hosts/postgresql/extension.sh
-. "$here/extension.sh"
-install_extension
+. "$(dirname "$0")/extension.sh"
 
-start_server python3 "$tests/receive.py" "$work/spans"
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
+start_receiver
+install_extension
 start_postgresql "shared_buffers = 64MB"
 plain=$PGHOST:$PGPORT plain_server=$postgresql plain_process=$postgresql_process
-start_postgresql "shared_buffers = 64MB" \
-    "dynamic_library_path = '$installed/lib:\$libdir'" \
-    "shared_preload_libraries = 'tote_postgresql'" \
-    "tote.sender = '$installed/libexec/tote/tote-send'" \
-    "tote.endpoint = 'http://127.0.0.1:$server_port'"
+start_postgresql "shared_buffers = 64MB" "${extension_settings[@]}"
 traced=$PGHOST:$PGPORT
 finish_both() {
     kill -INT "$plain_process"

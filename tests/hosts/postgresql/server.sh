@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# server.sh - a PostgreSQL server of the test. Source it after a lib.sh that defines finish().
+# server.sh - a PostgreSQL server of the test, and what tests/cli/lib.sh and receiver.sh define.
+# Source it after `set`.
 #
 #   start_postgresql [SETTING...]   for example "work_mem = 1MB"; sets and exports PGHOST (the folder
 #                                   of the Unix socket), PGPORT, PGUSER and PGDATABASE
@@ -12,8 +13,15 @@
 #   $postgresql_process  the postmaster; the kernel stops it if the test is killed
 #   $postgresql_bin      the programs of the server
 #   as_postgresql        a prefix of commands that run as the user of the server
+#   $here                the folder of this file
 #
 # It listens on 127.0.0.1 too. Everybody may connect as the superuser `postgres`.
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/cli/lib.sh
+. "$here/../../cli/lib.sh"
+# shellcheck source=tests/cli/receiver.sh
+. "$here/../../cli/receiver.sh"
 
 postgresql=
 postgresql_process=
@@ -38,13 +46,6 @@ stop_postgresql() {
     fi
     wait "$postgresql_process" 2>/dev/null
     postgresql_process=
-}
-
-free_port() {
-    python3 -c 'import socket
-with socket.socket() as s:
-    s.bind(("127.0.0.1", 0))
-    print(s.getsockname()[1])'
 }
 
 is_postgresql_up() {

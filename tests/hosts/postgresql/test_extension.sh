@@ -4,16 +4,8 @@
 # test_extension.sh BUILD_DIRECTORY - the spans of the PostgreSQL extension, in a server of the test
 set -u
 build=$(cd "$1" && pwd)
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-export tote=$build/bin/tote
-# shellcheck source=tests/cli/lib.sh
-. "$here/../../cli/lib.sh"
-# shellcheck source=tests/cli/receiver.sh
-. "$here/../../cli/receiver.sh"
-# shellcheck source=tests/hosts/postgresql/server.sh
-. "$here/server.sh"
 # shellcheck source=tests/hosts/postgresql/extension.sh
-. "$here/extension.sh"
+. "$(dirname "$0")/extension.sh"
 
 start_receiver
 start_extension "max_worker_processes = 8"

@@ -8,13 +8,11 @@
 set -uo pipefail
 
 modes=$1 traced=$2 preload=$3
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../../cli/lib.sh"
-. "$here/../../cli/receiver.sh"
-. "$here/server.sh"
+# shellcheck source=tests/hosts/postgresql/server.sh
+. "$(dirname "$0")/server.sh"
 start_postgresql
 start_receiver
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/json OTEL_C_DB_RETURNED_ROWS=true
+export OTEL_C_DB_RETURNED_ROWS=true
 
 # trace NAME COMMAND...: run it; what it prints is in $work/NAME, its spans are in $work/NAME.spans
 trace() {

@@ -7,13 +7,11 @@
 set -uo pipefail
 
 preload=$1
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../../cli/lib.sh"
-. "$here/../../cli/receiver.sh"
-. "$here/server.sh"
+# shellcheck source=tests/hosts/postgresql/server.sh
+. "$(dirname "$0")/server.sh"
 start_postgresql "max_prepared_transactions = 0"
 start_receiver
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/json PSQL_HISTORY=/dev/null
+export PSQL_HISTORY=/dev/null
 
 # both NAME COMMAND...: run it without and with the preload object; compare all that it prints.
 both() {

@@ -13,15 +13,11 @@ preload=$1 calls=$2 linked=$3 plugin=$4
 . "$(dirname "$0")/../../cli/receiver.sh"
 
 start_receiver
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/json
 socket=$work/redis.sock
 
 # A server on a free port. Another program may take the port first: then the server ends, and a new port is tried.
 start_redis() {
-    redis_port=$(python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+    redis_port=$(free_port)
     redis-server --bind 127.0.0.1 --port "$redis_port" --unixsocket "$socket" --save '' --appendonly no \
         --dir "$work" >"$work/redis.log" 2>&1 &
     redis=$!
