@@ -5,8 +5,6 @@
 test_http_servers.py PROGRAM
 """
 import http.client
-import json
-import os
 import pathlib
 import signal
 import socket
@@ -15,9 +13,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
+from otlp import SpanReceiver, environment, read_spans
+
 PROGRAM = sys.argv[1]
 NAME = pathlib.Path(PROGRAM).name
-TESTS = pathlib.Path(__file__).resolve().parent.parent
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 CONCURRENT = 20
 failed = False
@@ -32,24 +32,16 @@ def expect(what, value, wanted):
         failed = True
 
 
-def environment(**variables):
-    own = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_")}
-    return {**own, "LC_ALL": "C.UTF-8", **variables}
-
-
 class Server:
     """The program; when it has ended, `spans` are what it has exported."""
 
     def __init__(self, requests):
         self.folder = tempfile.TemporaryDirectory()
         self.file = pathlib.Path(self.folder.name) / "spans"
-        self.receiver = subprocess.Popen([sys.executable, TESTS / "cli/receive.py", self.file],
-                                         stdout=subprocess.PIPE, text=True)
-        endpoint = f"http://127.0.0.1:{self.receiver.stdout.readline().strip()}"
+        self.receiver = SpanReceiver(self.file)
         self.program = subprocess.Popen(
             [PROGRAM, str(requests)], stdout=subprocess.PIPE, text=True,
-            env=environment(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
-                            OTEL_EXPORTER_OTLP_PROTOCOL="http/json"))
+            env=environment(LC_ALL="C.UTF-8", **self.receiver.variables))
         self.port = int(self.program.stdout.readline().rsplit(":", 1)[1])
 
     def __enter__(self):
@@ -61,8 +53,8 @@ class Server:
         except subprocess.TimeoutExpired:
             self.program.kill()
             self.status = "timeout"
-        self.receiver.kill()
-        self.spans = [json.loads(line) for line in open(self.file)] if self.file.exists() else []
+        self.receiver.close()
+        self.spans = read_spans(self.file)
         self.folder.cleanup()
 
     def connect(self):

@@ -6,6 +6,9 @@ Everything listens on loopback. The processes are killed when the test ends.
 import atexit, http.client, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
 
 here = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(here, "../../cli"))
+from otlp import SpanReceiver, environment, read_spans, until
+
 top = os.path.dirname(os.path.dirname(os.path.dirname(here)))
 config = os.path.join(top, "instrumentation/haproxy/config")
 work = tempfile.mkdtemp(prefix="tote-haproxy.")
@@ -38,14 +41,6 @@ def finish():
     sys.exit(1 if failures else 0)
 
 
-def until(condition, seconds=30):
-    """Wait until the condition has a true value. Returns the value it has in the end."""
-    end = time.monotonic() + seconds
-    while not (value := condition()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return value
-
-
 def start(arguments, pattern=None, **options):
     """Start a process, and wait for its first line. Returns it, and the match of the pattern."""
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE if pattern else None, text=True,
@@ -66,16 +61,12 @@ class Spans:
 
     def __init__(self):
         self.file = os.path.join(work, "spans")
-        receiver = os.path.join(top, "tests/cli/receive.py")
-        _, self.port = start([sys.executable, receiver, self.file], r"^(\d+)$",
-                             stderr=subprocess.DEVNULL)
+        receiver = SpanReceiver(self.file)
+        processes.append(receiver.process)
+        self.variables = receiver.variables
 
     def all(self):
-        try:
-            with open(self.file) as lines:
-                return [json.loads(line) for line in lines if line.endswith("\n")]
-        except FileNotFoundError:
-            return []
+        return read_spans(self.file)
 
     def clear(self):
         if os.path.exists(self.file):
@@ -101,13 +92,9 @@ class Spans:
 
 class Agent:
     def __init__(self, program, spans, listen="127.0.0.1:0", arguments=(), wrapper=(), **variables):
-        environment = {name: value for name, value in os.environ.items()
-                       if not name.startswith("OTEL_")}
-        environment.update({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:%s" % spans.port,
-                            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
-                            "OTEL_BSP_SCHEDULE_DELAY": "50", "no_proxy": "*", **variables})
+        variables = {**spans.variables, "OTEL_BSP_SCHEDULE_DELAY": "50", **variables}
         self.process, self.address = start([*wrapper, program, "--listen", listen, *arguments],
-                                           r"^listening on (\S+)", env=environment)
+                                           r"^listening on (\S+)", env=environment(**variables))
         self.port = self.address.rpartition(":")[2]
 
     def signal(self, number):

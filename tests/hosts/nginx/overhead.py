@@ -9,7 +9,7 @@ ratios to plain nginx in the same round. The CPU time of the worker is steadier 
 """
 import http.server, os, re, signal, statistics, subprocess, sys, threading
 
-from servers import Host
+from servers import Accepting, Host
 
 MODULE = os.path.abspath(sys.argv[1])
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 7
@@ -41,20 +41,6 @@ INNER = "server { listen unix:FOLDER/inner.sock; keepalive_requests 1000000; " \
         "location / { return 200 ok; } }"
 
 
-class Sink(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-protobuf")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-
 def cpu_seconds(process):
     with open(f"/proc/{process}/stat") as stat:
         fields = stat.read().rsplit(") ", 1)[1].split()
@@ -75,7 +61,7 @@ def measure(host, path):
 
 
 def main():
-    sink = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    sink = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Accepting)
     threading.Thread(target=sink.serve_forever, daemon=True).start()
     inner = Host(MODULE)
     hosts = {}

@@ -4,22 +4,21 @@
 
 All listen on 127.0.0.1, keep their files in one folder, and are ended by close().
 """
-import http.client, http.server, json, os, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import http.client, http.server, os, shutil, signal, socket, subprocess, sys, tempfile, threading
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cli"))
+import otlp
+
 DEADLINE = 30
 NGINX = "/usr/sbin/nginx"
 
 
 def until(condition, what):
     """Wait for a value that is true, and return it. `what` describes the wait, at its end."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"not within {DEADLINE} s: {what() if callable(what) else what}")
+    value = otlp.until(condition, DEADLINE)
+    if not value:
+        raise AssertionError(f"not within {DEADLINE} s: {what() if callable(what) else what}")
+    return value
 
 
 def free_port():
@@ -112,6 +111,25 @@ def fields(message):
                 varint()
 
 
+class Accepting(http.server.BaseHTTPRequestHandler):
+    """Accepts each OTLP request in protobuf."""
+
+    protocol_version = "HTTP/1.1"
+
+    def take(self, message):
+        pass
+
+    def do_POST(self):
+        self.take(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-protobuf")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
 class Receiver:
     """An OTLP receiver for protobuf, which crash-safe mode needs. Keeps headers and span names."""
 
@@ -120,18 +138,9 @@ class Receiver:
         self.names = []
         self.headers = {}
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                outer.take(self.rfile.read(int(self.headers["Content-Length"])), self.headers)
-                self.send_response(200)
-                self.send_header("Content-Type", "application/x-protobuf")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *arguments):
-                pass
+        class Handler(Accepting):
+            def take(self, message):
+                outer.take(message, self.headers)
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
@@ -166,16 +175,7 @@ class Host:
         self.receiver_port = free_port()
 
     def start_receiver(self):
-        script = os.path.join(HERE, "..", "..", "cli", "receive.py")
-        self.receiver = subprocess.Popen([sys.executable, script, self.file,
-                                          str(self.receiver_port)], stdout=subprocess.PIPE)
-        assert self.receiver.stdout.readline()
-
-    def stop_receiver(self):
-        self.receiver.kill()
-        self.receiver.wait()
-        self.receiver.stdout.close()
-        self.receiver = None
+        self.receiver = otlp.SpanReceiver(self.file, self.receiver_port)
 
     def write(self, http, main="", endpoint=True):
         """Write a configuration. In `http`, LISTEN is the address of nginx."""
@@ -195,12 +195,11 @@ class Host:
             out.write("\n}\n")
 
     def command(self, *arguments):
-        environment = {name: value for name, value in os.environ.items()
-                       if not name.startswith("OTEL_")}
         return subprocess.Popen(
             self.prefix + [NGINX, "-p", self.folder, "-c", f"{self.folder}/nginx.conf",
                            "-e", f"{self.folder}/error.log", *arguments],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=otlp.environment())
 
     def test(self):
         """Run nginx -t. Returns its exit code and what it printed."""
@@ -253,7 +252,7 @@ class Host:
                 self.nginx.kill()
             self.nginx.stderr.close()
         if self.receiver:
-            self.stop_receiver()
+            self.receiver.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def get(self, path, headers=None, method="GET", body=None):
@@ -278,11 +277,7 @@ class Host:
                 response += part
 
     def spans(self):
-        try:
-            with open(self.file) as lines:
-                return [json.loads(line) for line in lines if line.endswith("\n")]
-        except OSError:
-            return []
+        return otlp.read_spans(self.file)
 
     def find(self, **wanted):
         """The spans of a kind (2: server, 3: client) with these attributes, `.` written as `__`."""

@@ -5,9 +5,11 @@
 describe_spans.py FILE: NAME | db.query.text | other attributes that differ between the tests
 """
 import itertools
-import json
 import os
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cli"))
+from otlp import read_spans
 
 names = {"db.operation.batch.size": "size", "db.response.returned_rows": "rows",
          "db.response.status_code": "code", "error.type": "error"}
@@ -26,9 +28,7 @@ def describe(span):
     return " | ".join([span["name"], attributes.get("db.query.text", "-"), ", ".join(details)])
 
 
-if os.path.exists(sys.argv[1]):
-    with open(sys.argv[1]) as lines:
-        spans = sorted(map(json.loads, lines), key=lambda span: int(span["startTimeUnixNano"]))
-    for line, same in itertools.groupby(describe(span).rstrip(" |") for span in spans):
-        count = len(list(same))
-        print(line if count == 1 else f"{line} ({count} times)")
+spans = sorted(read_spans(sys.argv[1]), key=lambda span: int(span["startTimeUnixNano"]))
+for line, same in itertools.groupby(describe(span).rstrip(" |") for span in spans):
+    count = len(list(same))
+    print(line if count == 1 else f"{line} ({count} times)")

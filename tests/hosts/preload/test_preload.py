@@ -6,7 +6,6 @@ test_preload.py - what preload objects leave unchanged
 test_preload.py HOST STATIC OBJECT...: programs run without and with the objects, one by one and all together.
 """
 import http.server
-import json
 import os
 import pwd
 import shutil
@@ -16,8 +15,10 @@ import tempfile
 import threading
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cli"))
+from otlp import SpanReceiver, environment, read_spans
+
 HOST, STATIC, *OBJECTS = sys.argv[1:]
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 WORK = tempfile.mkdtemp(prefix="tote-objects.")
 SPANS = os.path.join(WORK, "spans")
 SETS = [*OBJECTS, ":".join(OBJECTS)]
@@ -37,13 +38,11 @@ OTHERS = [
 
 
 def run(command, preload="", user=None, errors=subprocess.PIPE, **variables):
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith(("OTEL_", "TRACE", "LD_", "BAGGAGE"))}
-    environment.update(LC_ALL="C.UTF-8", HOME=WORK, no_proxy="*", **variables)
     if preload:
-        environment["LD_PRELOAD"] = preload
-    done = subprocess.run(command, cwd=WORK, env=environment, stdin=subprocess.DEVNULL, user=user,
-                          stdout=subprocess.PIPE, stderr=errors, timeout=60)
+        variables["LD_PRELOAD"] = preload
+    done = subprocess.run(command, cwd=WORK, stdin=subprocess.DEVNULL, user=user,
+                          stdout=subprocess.PIPE, stderr=errors, timeout=60,
+                          env=environment("LD_", LC_ALL="C.UTF-8", HOME=WORK, **variables))
     return done.returncode, done.stdout.decode(), (done.stderr or b"").decode()
 
 
@@ -82,26 +81,19 @@ class Preload(unittest.TestCase):
     def test_objects_in_one_process_share_one_sdk(self):
         page = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
         threading.Thread(target=page.serve_forever, daemon=True).start()
-        receiver = subprocess.Popen([sys.executable, os.path.join(TOP, "tests/cli/receive.py"), SPANS],
-                                    stdout=subprocess.PIPE, text=True)
-        try:
-            endpoint = "http://127.0.0.1:%d" % int(receiver.stdout.readline())
-            for order in "sc", "cs":
-                open(SPANS, "w").close()
-                code, _, errors = run([HOST, "both", "http://127.0.0.1:%d/" % page.server_port, order], SETS[-1],
-                                      OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
-                self.assertEqual((code, errors), (0, ""))
-                with open(SPANS) as lines:
-                    spans = [json.loads(line) for line in lines]
-                self.assertEqual({span["name"] for span in spans},
-                                 {"GET", "CREATE TABLE t", "INSERT t", "SELECT missing"})
-                self.assertEqual(len({span["resource"]["service.instance.id"] for span in spans}), 1)
-        finally:
-            receiver.kill()
-            receiver.wait()
-            receiver.stdout.close()
-            page.shutdown()
-            page.server_close()
+        self.addCleanup(page.server_close)
+        self.addCleanup(page.shutdown)
+        receiver = SpanReceiver(SPANS)
+        self.addCleanup(receiver.close)
+        for order in "sc", "cs":
+            open(SPANS, "w").close()
+            code, _, errors = run([HOST, "both", "http://127.0.0.1:%d/" % page.server_port, order], SETS[-1],
+                                  **receiver.variables)
+            self.assertEqual((code, errors), (0, ""))
+            spans = read_spans(SPANS)
+            self.assertEqual({span["name"] for span in spans},
+                             {"GET", "CREATE TABLE t", "INSERT t", "SELECT missing"})
+            self.assertEqual(len({span["resource"]["service.instance.id"] for span in spans}), 1)
 
     def test_a_program_runs_untraced_if_the_sdk_cannot_be_loaded(self):
         folder = os.path.join(WORK, "broken")

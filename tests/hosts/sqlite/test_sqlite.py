@@ -6,6 +6,7 @@ test_sqlite.py - programs that use SQLite, with tote-preload-sqlite.so and with 
 test_sqlite.py PRELOAD CALLBACKS LINKED: each program runs without and with the preload object, in a directory of its
 own. The exit code, the output and the database are the same. The spans come by OTLP.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -14,8 +15,10 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cli"))
+from otlp import SpanReceiver, environment, read_spans
+
 PRELOAD, CALLBACKS, LINKED = sys.argv[1:4]
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 WORK = tempfile.mkdtemp(prefix="tote-sqlite.", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
 SPANS = os.path.join(WORK, "spans")
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -100,31 +103,16 @@ else:
 """
 
 
-class Receiver:
-    def __enter__(self):
-        open(SPANS, "w").close()
-        self.process = subprocess.Popen([sys.executable, os.path.join(TOP, "tests/cli/receive.py"), SPANS],
-                                        stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
-        return self
-
-    def __exit__(self, *exception):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
 def run(command, preload="", **variables):
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith(("OTEL_", "TRACE", "LD_PRELOAD", "BAGGAGE"))}
-    environment.update(LC_ALL="C.UTF-8", PYTHONHASHSEED="0", HOME=WORK, no_proxy="*", **variables)
     if preload:
-        environment["LD_PRELOAD"] = preload
+        variables["LD_PRELOAD"] = preload
     directory = os.path.join(WORK, "run")
     shutil.rmtree(directory, ignore_errors=True)
     os.mkdir(directory)
-    done = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=120)
+    done = subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=120,
+                          env=environment("LD_PRELOAD", LC_ALL="C.UTF-8", PYTHONHASHSEED="0", HOME=WORK,
+                                          **variables))
     return done.returncode, done.stdout, done.stderr
 
 
@@ -138,15 +126,12 @@ class Sqlite(unittest.TestCase):
     def trace(self, command, preload=PRELOAD, **variables):
         """Run the command, compare it with a run without the object, and return its spans by their order."""
         plain = run(command, OTEL_TRACES_EXPORTER="none")
-        with Receiver() as receiver:
-            traced = run(command, preload,
-                         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:%d" % receiver.port,
-                         OTEL_EXPORTER_OTLP_PROTOCOL="http/json", **variables)
+        open(SPANS, "w").close()
+        with contextlib.closing(SpanReceiver(SPANS)) as receiver:
+            traced = run(command, preload, **receiver.variables, **variables)
         if preload:
             self.assertEqual(plain, traced)
-        with open(SPANS) as lines:
-            spans = [json.loads(line) for line in lines]
-        return sorted(spans, key=lambda span: int(span["startTimeUnixNano"]))
+        return sorted(read_spans(SPANS), key=lambda span: int(span["startTimeUnixNano"]))
 
     def named(self, spans, name):
         return [span for span in spans if span["name"] == name]
