@@ -6,62 +6,16 @@
 set -euo pipefail
 
 build=$(cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../build}" && pwd)
-work=$(mktemp -d)
+. "$(dirname "${BASH_SOURCE[0]}")/demo_lib.sh"
 lib=$work/installed/lib
-pids=()
-
-finish() {
-    for pid in "${pids[@]}"; do
-        kill "$pid" 2>/dev/null || true
-    done
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-
-fail() {
-    echo "hosts: $*" >&2
-    cat "$work"/*.err >&2 2>/dev/null || true
-    exit 1
-}
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# until_true COMMAND...: wait up to 20 s until it succeeds
-until_true() {
-    for _ in $(seq 400); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.05
-    done
-    return 1
-}
-
-# start NAME COMMAND...: run it in the background; its output is in $work/NAME.out and NAME.err
-start() {
-    local name=$1
-    shift
-    "$@" >"$work/$name.out" 2>"$work/$name.err" &
-    pids+=($!)
-}
-
-# start_and_listen NAME COMMAND...: the same, and set `port` to the one that it prints
-start_and_listen() {
-    start "$@"
-    until_true grep -q '^listening on .*127.0.0.1:[0-9]*$' "$work/$1.out" || fail "$1 did not start"
-    port=$(sed -n 's|^listening on \(http://\)\{0,1\}127.0.0.1:\([0-9]*\)$|\2|p' "$work/$1.out")
-}
-
 # PostgreSQL refuses to run as root.
 as_postgres=()
 [ "$(id -u)" != 0 ] || as_postgres=(setpriv --reuid=postgres --regid=postgres --clear-groups)
-
-# The spans of the program tote itself, and of the shell, are no part of this.
-for variable in "${!OTEL_@}"; do
-    unset "$variable"
-done
-export no_proxy='*' NO_PROXY='*'
 
 # Installed, because the user of PostgreSQL may not read the build.
 chmod 755 "$work"
