@@ -6,6 +6,7 @@
  * read in one way by the server, and values in it are the word SECRET.
  */
 #include "fuzz.h"
+#include "parent.h"
 #include "tote/instrumentation/database.h"
 #include "tote/propagators.h"
 #include "tote/span.h"
@@ -150,18 +151,6 @@ static bool check_text(const char *system, const char *text, size_t length, size
     return is_found;
 }
 
-static tote_context *context_with_span(void) {
-    tote_trace_id trace_id = {{1}};
-    tote_span_id span_id = {{2}};
-    tote_span_context *span_context = tote_span_context_new(&trace_id, &span_id, 1, NULL, true);
-    tote_span *span = tote_span_non_recording_new(span_context);
-    tote_context *context = tote_context_with_span(tote_context_root(), span);
-
-    tote_span_unref(span);
-    tote_span_context_unref(span_context);
-    return context;
-}
-
 /* A query with a comment is the same query for the sanitizer, and the comment is read again. */
 static void check_comment(const char *system, const char *text, size_t length) {
     static tote_context *context;
@@ -172,7 +161,7 @@ static void check_comment(const char *system, const char *text, size_t length) {
         tote_propagator *propagator = tote_propagator_from_names("tracecontext");
         tote_propagator_set_global(propagator);
         tote_propagator_unref(propagator);
-        context = context_with_span();
+        context = with_parent(&(tote_trace_id){{1}}, &(tote_span_id){{2}}, 1, "", true);
     }
     tote_context *found = tote_database_extract_comment(context, system, text, length);
     tote_context_unref(found);
