@@ -86,7 +86,8 @@ static uint64_t status_of(struct spop_frame frame) {
     return value.number;
 }
 
-static void shake_hands(struct pair *pair) {
+/* Return the response. */
+static struct spop_frame shake_hands(struct pair *pair) {
     struct frames frames = {.size = 0};
     struct spop_frame frame;
 
@@ -94,19 +95,14 @@ static void shake_hands(struct pair *pair) {
     send_bytes(pair, frames.bytes, frames.size);
     assert_true(serve(pair));
     assert_int_equal(next_frame(pair, &frame), SPOP_AGENT_HELLO);
+    return frame;
 }
 
 static void a_handshake_announces_the_version_the_size_and_pipelining(void **state) {
-    struct pair *pair = *state;
-    struct frames frames = {.size = 0};
+    struct spop_frame frame = shake_hands(*state);
     struct spop_text name;
     struct spop_value value;
-    struct spop_frame frame;
 
-    put_hello(&frames, 4096, false);
-    send_bytes(pair, frames.bytes, frames.size);
-    assert_true(serve(pair));
-    assert_int_equal(next_frame(pair, &frame), SPOP_AGENT_HELLO);
     assert_true(frame.stream == 0 && frame.id == 0);
     assert_true(spop_next_pair(&frame.payload, &name, &value));
     assert_true(spop_is(name, "version") && spop_is(value.text, "2.0"));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "request.h"
+#include "span_text.h"
 #include "spop_frames.h"
 #include "tote/propagators.h"
 #include "tote/sdk/sampler.h"
@@ -100,17 +101,6 @@ static void end(unsigned stream, unsigned port, const char *fields) {
     "address=\"10.0.0.7\" server_port=\"8080\" retries=\"0\" queue=\"0\" connect=\"1\" "           \
     "response=\"250\""
 
-static const char *text_of(const tote_span_data *span, const char *key) {
-    static char text[256];
-    const tote_value *value = tote_span_data_get_attribute(span, key);
-
-    if (!value) {
-        return "(none)";
-    }
-    tote_value_to_text(*value, text, sizeof text);
-    return text;
-}
-
 static void check_int(const tote_span_data *span, const char *key, int64_t wanted) {
     const tote_value *value = tote_span_data_get_attribute(span, key);
 
@@ -132,12 +122,12 @@ static void a_request_has_a_server_span_and_a_client_span_below_it(void **state)
     const tote_span_data *server = f->spans[1];
     assert_int_equal(tote_span_data_get_kind(server), TOTE_SPAN_KIND_SERVER);
     assert_int_equal(tote_span_data_get_kind(client), TOTE_SPAN_KIND_CLIENT);
-    assert_string_equal(text_of(server, "url.path"), "/orders/7");
-    assert_string_equal(text_of(server, "client.address"), "1.2.3.4");
-    assert_string_equal(text_of(server, "haproxy.frontend"), "www");
-    assert_string_equal(text_of(client, "url.full"), "http://shop.example/orders/7?full=1");
-    assert_string_equal(text_of(client, "server.address"), "10.0.0.7");
-    assert_string_equal(text_of(client, "haproxy.server"), "app1");
+    assert_span_text(server, "url.path", "/orders/7");
+    assert_span_text(server, "client.address", "1.2.3.4");
+    assert_span_text(server, "haproxy.frontend", "www");
+    assert_span_text(client, "url.full", "http://shop.example/orders/7?full=1");
+    assert_span_text(client, "server.address", "10.0.0.7");
+    assert_span_text(client, "haproxy.server", "app1");
     check_int(client, "server.port", 8080);
     check_int(client, "http.response.status_code", 200);
     check_int(server, "http.response.status_code", 200);
@@ -147,16 +137,15 @@ static void a_request_has_a_server_span_and_a_client_span_below_it(void **state)
     assert_string_equal(variable("tracestate"), "a=1");
     assert_string_equal(variable("baggage"), "user=7");
     assert_string_equal(variable("trace_id"), TRACE);
-    assert_string_equal(text_of(server, "error.type"), "(none)");
+    assert_span_text(server, "error.type", NULL);
 }
 
 static void an_untrusted_client_gets_a_new_trace_and_its_headers_are_emptied(void **state) {
     static const enum trust modes[] = {TRUST_LINK, TRUST_IGNORE};
-    struct sdk_fixture *f = *state;
+    struct sdk_fixture *f = begin(state, modes[0], HOUR);
     size_t count;
 
     for (size_t i = 0; i < 2; i++) {
-        f = i == 0 ? begin(state, modes[i], HOUR) : f;
         if (i == 1) {
             requests_free(requests, NULL);
             requests = requests_new(modes[i], CAPACITY, 1);
@@ -247,8 +236,7 @@ static void the_termination_state_gives_the_error(void **state) {
         assert_int_equal(f->ended - before, failures[i].has_client ? 2 : 1);
         const tote_span_data *server = f->spans[f->ended - 1];
         assert_int_equal(tote_span_data_get_kind(server), TOTE_SPAN_KIND_SERVER);
-        assert_string_equal(text_of(server, "error.type"),
-                            failures[i].error ? failures[i].error : "(none)");
+        assert_span_text(server, "error.type", failures[i].error);
         assert_int_equal(tote_span_data_get_status_code(server) == TOTE_STATUS_CODE_ERROR,
                          failures[i].error != NULL);
     }
@@ -300,8 +288,9 @@ static size_t count_errors(const struct sdk_fixture *f, const char *error) {
     size_t count = 0;
 
     for (size_t i = 0; i < f->ended; i++) {
-        count += tote_span_data_get_kind(f->spans[i]) == TOTE_SPAN_KIND_SERVER &&
-                 strcmp(text_of(f->spans[i], "error.type"), error) == 0;
+        const tote_value *value = tote_span_data_get_attribute(f->spans[i], "error.type");
+        count += tote_span_data_get_kind(f->spans[i]) == TOTE_SPAN_KIND_SERVER && value &&
+                 tote_value_equals(*value, tote_string(error));
     }
     return count;
 }
@@ -330,8 +319,6 @@ static void old_requests_expire(void **state) {
     assert_int_equal(requests_expire(requests, 1000), 1000);
     assert_int_equal(requests_pending(requests), 0);
     assert_int_equal(count_errors(f, "unfinished"), 2);
-    requests_free(requests, NULL);
-    requests = requests_new(TRUST_CONTINUE, CAPACITY, 5);
     requests_free(requests, NULL);
     requests = requests_new(TRUST_CONTINUE, CAPACITY, 30 * (uint64_t)1000000000);
     notify(1, 4000, sent);
