@@ -53,162 +53,142 @@ static const struct tote__hiredis *library_of(void *caller, bool *is_traced) {
 }
 
 /* Pass a call on. A caller without a library cannot exist: it would not be linked. */
-#define PASS(none, traced, plain)                                                                  \
+#define PASS(caller, none, traced, plain)                                                          \
     do {                                                                                           \
         bool is_traced;                                                                            \
-        const struct tote__hiredis *library = library_of(CALLER, &is_traced);                      \
+        const struct tote__hiredis *library = library_of((caller), &is_traced);                    \
         if (!library) {                                                                            \
             return none;                                                                           \
         }                                                                                          \
         return is_traced ? (traced) : (plain);                                                     \
     } while (0)
 
-void *redisvCommand(redisContext *context, const char *format, va_list arguments) {
-    PASS(NULL, tote__hiredis_vcommand(library, context, format, arguments),
+static void *command(void *caller, redisContext *context, const char *format, va_list arguments) {
+    PASS(caller, NULL, tote__hiredis_vcommand(library, context, format, arguments),
          library->vcommand(context, format, arguments));
 }
 
-static void *command(const struct tote__hiredis *library, bool is_traced, redisContext *context,
-                     const char *format, va_list arguments) {
-    if (!library) {
-        return NULL;
-    }
-    return is_traced ? tote__hiredis_vcommand(library, context, format, arguments)
-                     : library->vcommand(context, format, arguments);
+void *redisvCommand(redisContext *context, const char *format, va_list arguments) {
+    return command(CALLER, context, format, arguments);
 }
 
 void *redisCommand(redisContext *context, const char *format, ...) {
-    bool is_traced;
-    const struct tote__hiredis *library = library_of(CALLER, &is_traced);
     va_list arguments;
 
     va_start(arguments, format);
-    void *reply = command(library, is_traced, context, format, arguments);
+    void *reply = command(CALLER, context, format, arguments);
     va_end(arguments);
     return reply;
 }
 
 void *redisCommandArgv(redisContext *context, int count, const char **arguments,
                        const size_t *lengths) {
-    PASS(NULL, tote__hiredis_command_argv(library, context, count, arguments, lengths),
+    PASS(CALLER, NULL, tote__hiredis_command_argv(library, context, count, arguments, lengths),
          library->command_argv(context, count, arguments, lengths));
 }
 
-int redisvAppendCommand(redisContext *context, const char *format, va_list arguments) {
-    PASS(REDIS_ERR, tote__hiredis_vappend(library, context, format, arguments),
+static int append(void *caller, redisContext *context, const char *format, va_list arguments) {
+    PASS(caller, REDIS_ERR, tote__hiredis_vappend(library, context, format, arguments),
          library->vappend(context, format, arguments));
 }
 
-static int append(const struct tote__hiredis *library, bool is_traced, redisContext *context,
-                  const char *format, va_list arguments) {
-    if (!library) {
-        return REDIS_ERR;
-    }
-    return is_traced ? tote__hiredis_vappend(library, context, format, arguments)
-                     : library->vappend(context, format, arguments);
+int redisvAppendCommand(redisContext *context, const char *format, va_list arguments) {
+    return append(CALLER, context, format, arguments);
 }
 
 int redisAppendCommand(redisContext *context, const char *format, ...) {
-    bool is_traced;
-    const struct tote__hiredis *library = library_of(CALLER, &is_traced);
     va_list arguments;
 
     va_start(arguments, format);
-    int result = append(library, is_traced, context, format, arguments);
+    int result = append(CALLER, context, format, arguments);
     va_end(arguments);
     return result;
 }
 
 int redisAppendCommandArgv(redisContext *context, int count, const char **arguments,
                            const size_t *lengths) {
-    PASS(REDIS_ERR, tote__hiredis_append_argv(library, context, count, arguments, lengths),
+    PASS(CALLER, REDIS_ERR, tote__hiredis_append_argv(library, context, count, arguments, lengths),
          library->append_argv(context, count, arguments, lengths));
 }
 
 int redisAppendFormattedCommand(redisContext *context, const char *text, size_t length) {
-    PASS(REDIS_ERR, tote__hiredis_append_formatted(library, context, text, length),
+    PASS(CALLER, REDIS_ERR, tote__hiredis_append_formatted(library, context, text, length),
          library->append_formatted(context, text, length));
 }
 
 int redisGetReply(redisContext *context, void **reply) {
-    PASS(REDIS_ERR, tote__hiredis_get_reply(library, context, reply),
+    PASS(CALLER, REDIS_ERR, tote__hiredis_get_reply(library, context, reply),
          library->get_reply(context, reply));
 }
 
 int redisGetReplyFromReader(redisContext *context, void **reply) {
-    PASS(REDIS_ERR, tote__hiredis_get_reply_from_reader(library, context, reply),
+    PASS(CALLER, REDIS_ERR, tote__hiredis_get_reply_from_reader(library, context, reply),
          library->get_reply_from_reader(context, reply));
 }
 
-void redisFree(redisContext *context) {
+/* Return the library of a caller that closes the connection. */
+static const struct tote__hiredis *close_by(void *caller, const redisContext *context) {
     bool is_traced;
-    const struct tote__hiredis *library = library_of(CALLER, &is_traced);
+    const struct tote__hiredis *library = library_of(caller, &is_traced);
 
     if (is_traced) {
         tote__hiredis_closed(context);
     }
+    return library;
+}
+
+void redisFree(redisContext *context) {
+    const struct tote__hiredis *library = close_by(CALLER, context);
+
     if (library) {
         library->free_context(context);
     }
 }
 
 int redisFreeKeepFd(redisContext *context) {
-    bool is_traced;
-    const struct tote__hiredis *library = library_of(CALLER, &is_traced);
+    const struct tote__hiredis *library = close_by(CALLER, context);
 
-    if (is_traced) {
-        tote__hiredis_closed(context);
-    }
     return library ? library->free_keep_fd(context) : -1;
 }
 
 int redisReconnect(redisContext *context) {
-    bool is_traced;
-    const struct tote__hiredis *library = library_of(CALLER, &is_traced);
+    const struct tote__hiredis *library = close_by(CALLER, context);
 
-    if (is_traced) {
-        tote__hiredis_closed(context);
-    }
     return library ? library->reconnect(context) : REDIS_ERR;
+}
+
+static int send_async(void *caller, redisAsyncContext *context, redisCallbackFn *callback,
+                      void *data, const char *format, va_list arguments) {
+    PASS(caller, REDIS_ERR,
+         tote__hiredis_vasync(library, context, callback, data, format, arguments),
+         library->vasync(context, callback, data, format, arguments));
 }
 
 int redisvAsyncCommand(redisAsyncContext *context, redisCallbackFn *callback, void *data,
                        const char *format, va_list arguments) {
-    PASS(REDIS_ERR, tote__hiredis_vasync(library, context, callback, data, format, arguments),
-         library->vasync(context, callback, data, format, arguments));
-}
-
-static int send_async(const struct tote__hiredis *library, bool is_traced,
-                      redisAsyncContext *context, redisCallbackFn *callback, void *data,
-                      const char *format, va_list arguments) {
-    if (!library) {
-        return REDIS_ERR;
-    }
-    return is_traced ? tote__hiredis_vasync(library, context, callback, data, format, arguments)
-                     : library->vasync(context, callback, data, format, arguments);
+    return send_async(CALLER, context, callback, data, format, arguments);
 }
 
 int redisAsyncCommand(redisAsyncContext *context, redisCallbackFn *callback, void *data,
                       const char *format, ...) {
-    bool is_traced;
-    const struct tote__hiredis *library = library_of(CALLER, &is_traced);
     va_list arguments;
 
     va_start(arguments, format);
-    int result = send_async(library, is_traced, context, callback, data, format, arguments);
+    int result = send_async(CALLER, context, callback, data, format, arguments);
     va_end(arguments);
     return result;
 }
 
 int redisAsyncCommandArgv(redisAsyncContext *context, redisCallbackFn *callback, void *data,
                           int count, const char **arguments, const size_t *lengths) {
-    PASS(REDIS_ERR,
+    PASS(CALLER, REDIS_ERR,
          tote__hiredis_async_argv(library, context, callback, data, count, arguments, lengths),
          library->async_argv(context, callback, data, count, arguments, lengths));
 }
 
 int redisAsyncFormattedCommand(redisAsyncContext *context, redisCallbackFn *callback, void *data,
                                const char *text, size_t length) {
-    PASS(REDIS_ERR, tote__hiredis_async_formatted(library, context, callback, data, text, length),
+    PASS(CALLER, REDIS_ERR,
+         tote__hiredis_async_formatted(library, context, callback, data, text, length),
          library->async_formatted(context, callback, data, text, length));
 }

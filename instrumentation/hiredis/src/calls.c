@@ -116,20 +116,22 @@ static void note(const struct tote__hiredis *library, const redisContext *contex
     }
 }
 
-int tote__hiredis_get_reply(const struct tote__hiredis *library, redisContext *context,
-                            void **reply) {
+static int read_reply(const struct tote__hiredis *library, redisContext *context, void **reply,
+                      int (*read)(redisContext *, void **)) {
     tote__hiredis_begin(library, context);
-    int result = library->get_reply(context, reply);
+    int result = read(context, reply);
     note(library, context, result, reply);
     return result;
 }
 
+int tote__hiredis_get_reply(const struct tote__hiredis *library, redisContext *context,
+                            void **reply) {
+    return read_reply(library, context, reply, library->get_reply);
+}
+
 int tote__hiredis_get_reply_from_reader(const struct tote__hiredis *library, redisContext *context,
                                         void **reply) {
-    tote__hiredis_begin(library, context);
-    int result = library->get_reply_from_reader(context, reply);
-    note(library, context, result, reply);
-    return result;
+    return read_reply(library, context, reply, library->get_reply_from_reader);
 }
 
 /* What an asynchronous command needs until its reply. */
