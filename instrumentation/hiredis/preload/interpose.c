@@ -26,10 +26,11 @@ struct library {
 };
 
 #define FUNCTION(field, function, type, parameters)                                                \
-    {#function, offsetof(struct library, hiredis.field), false},
+    {#function, offsetof(struct library, hiredis.field), TOTE__PRELOAD_REQUIRED},
 
 static const struct tote__preload_function functions[] = {TOTE__HIREDIS_FUNCTIONS(FUNCTION){
-    "redisConnectWithOptions", offsetof(struct library, connect_with_options), true}};
+    "redisConnectWithOptions", offsetof(struct library, connect_with_options),
+    TOTE__PRELOAD_OPTIONAL}};
 
 static void set_up(struct tote__preload_library *base) {
     ((struct library *)base)->hiredis.parent = tote__preload_parent;

@@ -21,8 +21,9 @@ struct library {
 static _Thread_local const struct library *entered __attribute__((tls_model("initial-exec")));
 
 #define REQUIRED(type, pq_name, name, parameters, arguments)                                       \
-    {#pq_name, offsetof(struct library, pq.name), false},
-#define OPTIONAL(pq_name, name) {#pq_name, offsetof(struct library, pq.name), true},
+    {#pq_name, offsetof(struct library, pq.name), TOTE__PRELOAD_REQUIRED},
+#define OPTIONAL(pq_name, name)                                                                    \
+    {#pq_name, offsetof(struct library, pq.name), TOTE__PRELOAD_OPTIONAL},
 
 static const struct tote__preload_function functions[] = {TOTE__PQ_CALLS(REQUIRED)
                                                               TOTE__PQ_REQUIRED(OPTIONAL)};

@@ -27,7 +27,8 @@ bool rdkafka_has_process_spans = true;
 
 TOTE_API rd_kafka_plugin_f_conf_init_t conf_init;
 
-#define ROW(name) {"rd_kafka_" #name, offsetof(struct rdkafka_library, name), false},
+#define ROW(name)                                                                                  \
+    {"rd_kafka_" #name, offsetof(struct rdkafka_library, name), TOTE__PRELOAD_REQUIRED},
 
 static const struct tote__preload_function functions[] = {RDKAFKA_FUNCTIONS(ROW)};
 
