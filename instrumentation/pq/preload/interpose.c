@@ -20,13 +20,13 @@ struct library {
 /* The libpq that is called on this thread. */
 static _Thread_local const struct library *entered __attribute__((tls_model("initial-exec")));
 
-#define REQUIRED(type, pq_name, name, parameters, arguments)                                       \
-    {#pq_name, offsetof(struct library, pq.name), TOTE__PRELOAD_REQUIRED},
-#define OPTIONAL(pq_name, name)                                                                    \
+#define CALLED(type, pq_name, name, parameters, arguments)                                         \
     {#pq_name, offsetof(struct library, pq.name), TOTE__PRELOAD_OPTIONAL},
+#define USED(pq_name, name) {#pq_name, offsetof(struct library, pq.name), TOTE__PRELOAD_OPTIONAL},
 
-static const struct tote__preload_function functions[] = {TOTE__PQ_CALLS(REQUIRED)
-                                                              TOTE__PQ_REQUIRED(OPTIONAL)};
+/* libpq before version 14 has no pipelines. Its calls are passed on. */
+static const struct tote__preload_function functions[] = {TOTE__PQ_CALLS(CALLED)
+                                                              TOTE__PQ_REQUIRED(USED)};
 
 /*
  * The spans that are not ended, by operation. A program can exit before it has taken all results,
@@ -111,7 +111,7 @@ static struct target find(void *caller) {
         const struct library *outer = entered;                                                     \
         type result = (type)0;                                                                     \
                                                                                                    \
-        if (!target.library) {                                                                     \
+        if (!target.library || !target.library->pq.name) {                                         \
             return result;                                                                         \
         }                                                                                          \
         if (!target.is_traced) {                                                                   \

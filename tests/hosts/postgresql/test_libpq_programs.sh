@@ -3,10 +3,10 @@
 #
 # test_libpq_programs.sh - programs of the distribution, unchanged, with tote-preload-pq.so
 #
-# test_libpq_programs.sh PRELOAD
+# test_libpq_programs.sh PRELOAD OLD_LIBPQ_CLIENT
 set -uo pipefail
 
-preload=$1
+preload=$1 old_client=$2
 # shellcheck source=tests/hosts/postgresql/server.sh
 . "$(dirname "$0")/server.sh"
 start_postgresql "max_prepared_transactions = 0"
@@ -88,6 +88,8 @@ pq.PQconnectdb.restype = pq.PQexec.restype = pq.PQgetvalue.restype = ctypes.c_vo
 conn = ctypes.c_void_p(pq.PQconnectdb(b""))
 print(ctypes.string_at(pq.PQgetvalue(ctypes.c_void_p(pq.PQexec(conn, b"SELECT 42")), 0, 0)))'
 both "a program without libpq" ls /
+expect "calls of libpq before version 14 are passed on" \
+    "$(LD_PRELOAD=$preload "$old_client")" "result of SELECT 1"
 expect "a program without libpq loads no SDK" \
     "$(LD_PRELOAD=$preload /usr/bin/grep -c 'libtote\.so' /proc/self/maps)" 0
 expect "psql without a query loads no SDK" \
