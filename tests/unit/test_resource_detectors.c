@@ -6,6 +6,7 @@
 
 #include "reports.h"
 #include "resource_builder.h"
+#include "tote/internal/tracer.h"
 #include "tote/tote.h"
 #include "vectors.h"
 
@@ -204,7 +205,7 @@ static void each_built_in_detector_sets_the_schema_url_of_its_conventions(void *
     (void)state;
     for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
         tote_resource *resource = build(names[i], NULL, 0);
-        assert_string_equal(resource->schema_url, TOTE__RESOURCE_SCHEMA_URL);
+        assert_string_equal(resource->schema_url, TOTE__SCHEMA_URL);
         tote_resource_unref(resource);
     }
 }
@@ -318,7 +319,7 @@ static void the_container_detector_sets_the_id_of_the_process_or_nothing(void **
 
     (void)state;
     assert_string_equal(find_text(resource, "container.id"), is_in_container ? id : "");
-    assert_string_equal(resource->schema_url, is_in_container ? TOTE__RESOURCE_SCHEMA_URL : "");
+    assert_string_equal(resource->schema_url, is_in_container ? TOTE__SCHEMA_URL : "");
     assert_int_equal(reports.count, 0);
     tote_resource_unref(resource);
 }
