@@ -6,7 +6,6 @@
  */
 #include "sdk_fixture.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "carrier.h"

@@ -3,7 +3,6 @@
  * test_postgresql_ring.c - encoded spans on their way from the backends to the background worker
  */
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>

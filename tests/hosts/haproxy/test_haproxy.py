@@ -4,7 +4,7 @@
 
 test_haproxy.py TOTE_SPOA
 """
-import os, signal, socket, struct, subprocess, sys, time
+import os, socket, struct, subprocess, sys, time
 
 from host import *
 

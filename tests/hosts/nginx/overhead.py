@@ -7,7 +7,7 @@ overhead.py MODULE [ROUNDS [SECONDS]]
 In each round wrk loads each variant of nginx in turn, with one worker; the table has medians of the
 ratios to plain nginx in the same round. The CPU time of the worker is steadier on a busy machine.
 """
-import http.server, os, re, signal, statistics, subprocess, sys, threading
+import http.server, os, re, statistics, subprocess, sys, threading
 
 from servers import Accepting, Host
 
