@@ -21,7 +21,7 @@ done
 export XDG_STATE_HOME=$work/state # the disk queue of spans of the program
 
 finish() {
-    [ ${#started[@]} = 0 ] || kill -KILL "${started[@]}" 2>/dev/null
+    [ ${#started[@]} = 0 ] || { kill -KILL "${started[@]}"; wait "${started[@]}"; } 2>/dev/null || true
     rm -rf "$work"
 }
 trap finish EXIT
