@@ -96,9 +96,13 @@ static void begin(struct call *call, struct tote__pq *pq, PGconn *conn,
     errno = saved;
 }
 
-static void leave(struct call *call) {
+/* Note that libpq has made the call. */
+static void leave(struct call *call, bool has_succeeded) {
     tote__pq_notices_leave(call->outer);
     tote__release(call->commented, call->commented ? call->size : 0);
+    if (call->operation && !has_succeeded) {
+        tote__pq_operation_fail(call->connection, call->operation, NULL);
+    }
 }
 
 /* The program has yet to send or to take the data of COPY. */
@@ -116,10 +120,7 @@ static PGresult *end(struct call *call, PGresult *result) {
     if (!connection) {
         return result;
     }
-    leave(call);
-    if (call->operation && !result) {
-        tote__pq_operation_fail(connection, call->operation, NULL);
-    }
+    leave(call, result != NULL);
     if (call->operation && !call->is_listed) { /* not allowed in pipeline mode */
         tote__pq_operation_end(connection, call->operation, 0);
     } else if (call->operation) {
@@ -143,10 +144,7 @@ static int end_sending(struct call *call, int is_sent) {
     if (!connection) {
         return is_sent;
     }
-    leave(call);
-    if (call->operation && !is_sent) {
-        tote__pq_operation_fail(connection, call->operation, NULL);
-    }
+    leave(call, is_sent);
     if (call->operation && !call->is_listed && !is_sent) {
         tote__pq_operation_end(connection, call->operation, 0);
     } else if (call->operation && !call->is_listed) {
