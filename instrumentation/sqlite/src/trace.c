@@ -254,9 +254,7 @@ void tote__sqlite_end(struct tote__sqlite_statement *ended, int result) {
     struct connection *connection = ended->connection;
     bool is_error = tote__sqlite_is_error(result);
 
-    if (tote_database_wants_rows()) {
-        tote_database_set_rows(ended->span, ended->rows);
-    }
+    tote_database_set_rows(ended->span, ended->rows);
     if (ended->waits) {
         const tote_attribute attributes[] = {
             {"sqlite.busy.wait_count", tote_int((int64_t)ended->waits)},
