@@ -180,8 +180,7 @@ static void add_text(struct batch *batch, const struct tote__hiredis_description
 
 static void add(struct batch *batch, const struct tote__hiredis_description *added) {
     bool is_outer =
-        tote__equals_ignoring_case(added->operation, strlen(added->operation), "MULTI", 5) ||
-        tote__equals_ignoring_case(added->operation, strlen(added->operation), "EXEC", 4);
+        tote__hiredis_is(added->operation, "MULTI") || tote__hiredis_is(added->operation, "EXEC");
 
     add_text(batch, added);
     if (batch->count == 0) {
@@ -228,10 +227,9 @@ void tote__hiredis_appended(const redisContext *context, struct tote__hiredis_co
 /* Write the name of a batch, and set its size. Spec: redis.md, db.operation.name */
 static void name_batch(const struct batch *batch, char *operation, size_t size,
                        tote_database_call *call) {
-    bool is_transaction =
-        batch->outer == 2 && batch->count > 2 &&
-        tote__equals_ignoring_case(batch->first, strlen(batch->first), "MULTI", 5) &&
-        tote__equals_ignoring_case(batch->last, strlen(batch->last), "EXEC", 4);
+    bool is_transaction = batch->outer == 2 && batch->count > 2 &&
+                          tote__hiredis_is(batch->first, "MULTI") &&
+                          tote__hiredis_is(batch->last, "EXEC");
     bool is_same = !batch->is_mixed && batch->inner[0] && (is_transaction || batch->outer == 0);
 
     if (batch->count == 1) {

@@ -19,13 +19,9 @@ static const char *const streams[] = {"MONITOR",    "PSUBSCRIBE", "PUNSUBSCRIBE"
 /* Commands whose first argument names a script. Spec: redis.md, db.stored_procedure.name */
 static const char *const scripts[] = {"EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"};
 
-static bool is(const char *operation, const char *name) {
-    return tote__equals_ignoring_case(operation, strlen(operation), name, strlen(name));
-}
-
 static bool is_one_of(const char *operation, const char *const *names, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (is(operation, names[i])) {
+        if (tote__hiredis_is(operation, names[i])) {
             return true;
         }
     }
@@ -99,7 +95,7 @@ static void describe_argument(struct tote__hiredis_description *description,
     if (index == 1 && is_one_of(description->operation, scripts, TOTE_COUNT_OF(scripts))) {
         copy(description->procedure, sizeof description->procedure, argument);
     }
-    if (index == 1 && is(description->operation, "SELECT")) {
+    if (index == 1 && tote__hiredis_is(description->operation, "SELECT")) {
         description->database = database_of(argument);
     }
     if (is_shown) {

@@ -66,6 +66,11 @@ struct tote__hiredis_description {
     bool has_stream;    /* replies follow until the end of a subscription */
 };
 
+/* Return whether an operation has this name: case has no meaning. */
+static inline bool tote__hiredis_is(const char *operation, const char *name) {
+    return tote__equals_ignoring_case(operation, strlen(operation), name, strlen(name));
+}
+
 /* Describe the first command of the text, and remove it. Returns false if it is malformed. */
 bool tote__hiredis_describe(struct tote__hiredis_command *command,
                             struct tote__hiredis_description *description);
