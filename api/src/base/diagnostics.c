@@ -121,13 +121,6 @@ static bool was_given(const struct report *report, uint64_t text) {
     return report->text_count == MOST_TEXTS;
 }
 
-static void copy_beginning(char *to, size_t size, const char *text) {
-    size_t length = tote__utf8_cut(text, strlen(text), size - 1);
-
-    memcpy(to, text, length);
-    to[length] = '\0';
-}
-
 /*
  * Return whether to report this message, and record it if so. Sets `suppressed` to the number of
  * messages of its kind that were suppressed in the previous minute of that kind.
@@ -149,8 +142,8 @@ static bool is_due(uint64_t id, tote_level level, const char *component, const c
     if (is_due) {
         report->texts[report->text_count++] = text;
         report->level = level;
-        copy_beginning(report->component, sizeof report->component, component);
-        copy_beginning(report->beginning, sizeof report->beginning, message);
+        tote__utf8_copy(report->component, sizeof report->component, component, strlen(component));
+        tote__utf8_copy(report->beginning, sizeof report->beginning, message, strlen(message));
     } else {
         report->suppressed++;
     }

@@ -40,10 +40,7 @@ bool tote__few_names_add(struct tote__few_names *few, const char *name, size_t l
     if (few->count == TOTE__FEW_NAMES) {
         return false;
     }
-    char *copy = few->names[few->count++];
-    size_t copied = tote__utf8_cut(name, length, TOTE__FEW_NAMES_BYTES - 1);
-    memcpy(copy, name, copied);
-    copy[copied] = '\0';
+    tote__utf8_copy(few->names[few->count++], TOTE__FEW_NAMES_BYTES, name, length);
     return true;
 }
 

@@ -66,11 +66,7 @@ size_t tote_database_text(char *buffer, size_t size, const tote_database_call *g
         return tote_database_sanitize(buffer, size, call.system, call.query,
                                       tote__min(call.query_length, MOST_READ));
     }
-    size_t length =
-        tote__utf8_cut(call.query, call.query_length, tote__min(call.query_length, size - 1));
-    memcpy(buffer, call.query, length);
-    buffer[length] = '\0';
-    return length;
+    return tote__utf8_copy(buffer, size, call.query, call.query_length);
 }
 
 /* Add the text of the query and its summary. */
@@ -189,10 +185,7 @@ size_t tote_database_message(char *buffer, size_t size, const char *message) {
     if (config == TOTE__DATABASE_TEXT_SANITIZED) {
         return tote__sql_sanitize(buffer, size, TOTE__SQL_PROSE, message, length);
     }
-    length = tote__utf8_cut(message, length, tote__min(length, size - 1));
-    memcpy(buffer, message, length);
-    buffer[length] = '\0';
-    return length;
+    return tote__utf8_copy(buffer, size, message, length);
 }
 
 void tote_database_set_error(tote_span *span, const char *code, const char *error_type,

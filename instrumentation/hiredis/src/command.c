@@ -69,13 +69,6 @@ static bool read_argument(struct tote__hiredis_command *command, size_t index,
     return true;
 }
 
-static void copy(char *to, size_t size, struct tote__part text) {
-    size_t length = tote__utf8_cut(text.at, text.length, tote__min(text.length, size - 1));
-
-    memcpy(to, text.at, length);
-    to[length] = '\0';
-}
-
 static int database_of(struct tote__part argument) {
     int number = 0;
 
@@ -93,7 +86,8 @@ static void describe_argument(struct tote__hiredis_description *description,
                               struct tote__writer *writer, size_t index, struct tote__part argument,
                               bool is_shown) {
     if (index == 1 && is_one_of(description->operation, scripts, TOTE_COUNT_OF(scripts))) {
-        copy(description->procedure, sizeof description->procedure, argument);
+        tote__utf8_copy(description->procedure, sizeof description->procedure, argument.at,
+                        argument.length);
     }
     if (index == 1 && tote__hiredis_is(description->operation, "SELECT")) {
         description->database = database_of(argument);
@@ -121,9 +115,11 @@ bool tote__hiredis_describe(struct tote__hiredis_command *command,
     }
     description->procedure[0] = '\0';
     description->database = -1;
-    copy(description->operation, sizeof description->operation,
-         tote__is_token(argument.at, argument.length) ? argument
-                                                      : (struct tote__part){"_OTHER", 6});
+    if (!tote__is_token(argument.at, argument.length)) {
+        argument = (struct tote__part){"_OTHER", 6};
+    }
+    tote__utf8_copy(description->operation, sizeof description->operation, argument.at,
+                    argument.length);
     description->has_stream = is_one_of(description->operation, streams, TOTE_COUNT_OF(streams));
     tote__write(&writer, description->operation, strlen(description->operation));
     bool is_shown = tote_database_wants_values() &&

@@ -212,6 +212,17 @@ TOTE_SHARED size_t tote__utf8_prefix(const char *text, size_t length, size_t cod
 /* Return the greatest length, at most `size`, that does not split a code point. */
 TOTE_SHARED size_t tote__utf8_cut(const char *text, size_t length, size_t size);
 
+/*
+ * Copy what fits into `size` bytes, which are not 0, without splitting a code point. A NUL follows.
+ * Returns the length.
+ */
+static inline size_t tote__utf8_copy(char *to, size_t size, const char *text, size_t length) {
+    length = tote__utf8_cut(text, length, size - 1);
+    memcpy(to, text, length);
+    to[length] = '\0';
+    return length;
+}
+
 /* Return whether the text is a token: one or more TOTE__TOKEN characters. */
 static inline bool tote__is_token(const char *text, size_t length) {
     return length && tote__are_all_in(TOTE__TOKEN, text, length);
