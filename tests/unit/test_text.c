@@ -39,6 +39,23 @@ static void a_prefix_counts_code_points_and_never_splits_one(void **state) {
 }
 
 /* Spec: w3c/baggage, value */
+static void what_does_not_fit_is_left_out_by_code_points(void **state) {
+    static const struct {
+        const char *text;
+        size_t size, length;
+    } rows[] = {{"abcd", 4, 4},       {"abcde", 4, 4},     {"a\u20ac", 4, 4},
+                {"ab\u20ac", 4, 2},   {"abc\u20ac", 4, 3}, {"\u20ac\u20ac", 3, 3},
+                {"\U0001f600", 3, 0}, {"\u20ac", 0, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        char buffer[4];
+        struct tote__writer writer = {buffer, rows[i].size, 0};
+        tote__write(&writer, rows[i].text, strlen(rows[i].text));
+        assert_int_equal(tote__written(&writer), rows[i].length);
+    }
+}
+
 static void percent_escapes_are_decoded_once_and_malformed_ones_stay(void **state) {
     char out[16];
     bool malformed;
@@ -85,6 +102,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(invalid_utf8_becomes_replacement_characters),
         TEST(a_prefix_counts_code_points_and_never_splits_one),
+        TEST(what_does_not_fit_is_left_out_by_code_points),
         TEST(percent_escapes_are_decoded_once_and_malformed_ones_stay),
         TEST(the_character_sets_are_those_of_the_specifications),
     };

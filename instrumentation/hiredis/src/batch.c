@@ -32,7 +32,7 @@ struct batch {
     bool is_mixed;  /* these differ */
     size_t outer;   /* number of commands MULTI and EXEC */
     char text[MOST_TEXT];
-    size_t text_length;
+    size_t text_length;  /* of the complete text, which may not fit */
     size_t first_length; /* of the text of the first command */
     bool has_texts;      /* the texts differ */
     char procedure[64];
@@ -174,8 +174,7 @@ static void add_text(struct batch *batch, const struct tote__hiredis_description
         tote__write(&writer, added->text, added->text_length);
         batch->has_texts = true;
     }
-    size_t length = tote__min(writer.length, writer.size);
-    batch->text_length = tote__utf8_cut(batch->text, length, length);
+    batch->text_length = writer.length;
 }
 
 static void add(struct batch *batch, const struct tote__hiredis_description *added) {
@@ -256,7 +255,8 @@ void tote__hiredis_begin(const struct tote__hiredis *library, const redisContext
     name_batch(batch, operation, sizeof operation, &call);
     call.operation = operation;
     call.query = batch->text;
-    call.query_length = batch->text_length;
+    call.query_length =
+        tote__written(&(struct tote__writer){batch->text, sizeof batch->text, batch->text_length});
     call.stored_procedure = batch->procedure;
     if (connection->database >= 0) {
         snprintf(database, sizeof database, "%d", connection->database);

@@ -130,8 +130,6 @@ bool tote__hiredis_describe(struct tote__hiredis_command *command,
         }
         describe_argument(description, &writer, i, argument, is_shown);
     }
-    description->text_length =
-        tote__utf8_cut(description->text, tote__min(writer.length, sizeof description->text),
-                       sizeof description->text);
+    description->text_length = tote__written(&writer);
     return true;
 }

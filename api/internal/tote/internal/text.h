@@ -346,6 +346,18 @@ static inline void tote__write(struct tote__writer *writer, const char *text, si
     writer->length += length;
 }
 
+/* Return the length of what was written, without a code point of which a part did not fit. */
+static inline size_t tote__written(const struct tote__writer *writer) {
+    size_t size = writer->size;
+
+    if (writer->length <= size || !size) {
+        return tote__min(writer->length, size);
+    }
+    size_t last = tote__utf8_cut(writer->buffer, size, size - 1);
+    size_t rest = size - last;
+    return tote__utf8_valid_prefix(writer->buffer + last, rest) == rest ? size : last;
+}
+
 /*
  * Write a JSON string. Invalid UTF-8 becomes U+FFFD. Code points that control a terminal or the
  * layout of a line are escaped, too. Spec: RFC 8259 section 7
