@@ -52,7 +52,6 @@ COMPUTED = {
     "exporters/otlp/options.c": (otlp_variables, 4),
     "exporters/otlp/transport/proxy.c": (proxy_variables, 1),
     "instrumentation/database/src/config.c": (database_variables, 1),
-    "instrumentation/postgresql/src/worker.c": (None, 1), # the variables that it sets itself
     "cli/src/front/parent.c": (None, 4),                # is_set() of its own: the propagators' names
     "cli/src/front/run_environment.c": (None, 1),       # names of OpenTelemetry
     "cli/src/front/span_open.c": (None, 1),             # is_set() of its own
