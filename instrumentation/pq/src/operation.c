@@ -22,7 +22,8 @@
 
 enum {
     MAX_OPERATIONS = 64,
-    TUPLES_CHUNK = 12 /* PGRES_TUPLES_CHUNK of libpq 17 */
+    MAX_READ = 4 * TOTE_DATABASE_MAX_TEXT, /* of a text, as tote_database_start() */
+    TUPLES_CHUNK = 12                      /* PGRES_TUPLES_CHUNK of libpq 17 */
 };
 
 tote_tracer *tote__pq_tracer(void) {
@@ -70,7 +71,7 @@ static void describe(struct described *described, const struct tote__pq_connecti
     call->operation = command->operation;
     call->is_parameterized = command->is_parameterized;
     call->query = recorded_text(connection, command);
-    call->query_length = call->query ? strlen(call->query) : 0;
+    call->query_length = call->query ? strnlen(call->query, MAX_READ) : 0;
     if (call->query && call->operation) {
         int length =
             snprintf(described->summary, sizeof described->summary, "%s ", call->operation);
