@@ -222,6 +222,15 @@ static rd_kafka_t *new_lonely_producer(const char *timeout_ms) {
     return new_client(RD_KAFKA_PRODUCER, conf);
 }
 
+/* End with an open span, after a configuration that was not used. */
+static void leave_unsent(char **topic) {
+    rd_kafka_conf_t *unused = new_conf();
+    rd_kafka_t *producer = new_lonely_producer("30000");
+
+    rd_kafka_conf_destroy(unused);
+    send_text(producer, topic[0], "x");
+}
+
 static void destroy_unsent(char **topic) {
     rd_kafka_t *producer = new_lonely_producer("300000");
 
@@ -362,6 +371,7 @@ static const struct {
     {"headers", 1, keep_headers},
     {"large", 1, send_large},
     {"leave", 1, leave_open},
+    {"leave-unsent", 1, leave_unsent},
     {"threads", 1, send_from_threads},
     {"transaction", 1, transact},
 };

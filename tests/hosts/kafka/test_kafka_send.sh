@@ -26,6 +26,9 @@ expect "parent and child export their own spans" \
     "[1, 2]"
 step leave steps
 expect "a client that is not destroyed loses no span" "$(spans '[s["name"] for s in S]')" "['send steps']"
+step leave-unsent steps
+expect "nor does one whose message is never sent" \
+    "$(spans '[s["attributes"]["error.type"] for s in S]')" "['_DESTROY']"
 step destroy steps
 expect "a message that is never sent has an error" "$(spans '[s["attributes"]["error.type"] for s in S]')" "['_DESTROY']"
 step expire steps
