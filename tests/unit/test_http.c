@@ -347,6 +347,19 @@ static void a_buffer_of_any_size_is_not_overrun(void **state) {
     assert_int_equal(length_of("user_agent.original"), 512);
 }
 
+/* A text that is not UTF-8 would be repaired, with another last character. */
+static void a_query_that_is_cut_ends_with_a_whole_code_point(void **state) {
+    static char longest[10000];
+
+    (void)state;
+    for (size_t i = 0; i + 2 < sizeof longest; i += 2) {
+        memcpy(longest + i, "\xc3\xa9", 2);
+    }
+    request.query = longest;
+    make();
+    assert_int_equal(length_of("url.query"), TOTE_HTTP_SERVER_BUFFER_BYTES / 2 - 2);
+}
+
 /* Spec: http-spans.md#status */
 static void a_status_of_400_is_an_error_of_client_spans_only(void **state) {
     static const struct {
@@ -400,6 +413,7 @@ int main(int argc, char **argv) {
         HTTP_TEST(the_first_proxy_reports_client_host_and_scheme),
         HTTP_TEST(a_server_without_a_proxy_can_ignore_forwarded_headers),
         HTTP_TEST(a_buffer_of_any_size_is_not_overrun),
+        HTTP_TEST(a_query_that_is_cut_ends_with_a_whole_code_point),
         HTTP_TEST(a_status_of_400_is_an_error_of_client_spans_only),
     };
 

@@ -139,8 +139,8 @@ size_t tote_configuration_node_get_path(const tote_configuration_node *node, cha
 
     write_path(node, &out);
     if (out.size) {
-        out.buffer[tote__utf8_cut(out.buffer, tote__min(out.length, out.size - 1), out.size - 1)] =
-            '\0';
+        out.size--;
+        out.buffer[tote__written(&out)] = '\0';
     }
     return out.length;
 }

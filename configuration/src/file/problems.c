@@ -53,9 +53,10 @@ static void add(struct tote__file *file, struct tote__problem found, const char 
 static void format_message(char message[TOTE__PROBLEM_BYTES], const char *format,
                            va_list arguments) {
     int length = vsnprintf(message, TOTE__PROBLEM_BYTES, format, arguments);
-    size_t kept = length < 0 ? 0 : tote__min((size_t)length, TOTE__PROBLEM_BYTES - 1);
+    const struct tote__writer written = {message, TOTE__PROBLEM_BYTES - 1,
+                                         length < 0 ? 0 : (size_t)length};
+    size_t kept = tote__replace_controls(message, tote__written(&written));
 
-    kept = tote__replace_controls(message, tote__utf8_cut(message, kept, kept));
     message[kept] = '\0';
 }
 

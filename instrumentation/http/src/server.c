@@ -100,9 +100,9 @@ static void add_target(struct writer *writer) {
 
     add(writer, "url.path", tote_string_of(writer->target.path.at, writer->target.path.length));
     if (query.length && writer->size) {
-        size_t length = tote__http_redact(writer->buffer, writer->size / 2, query);
-        length = tote__min(length, writer->size / 2 ? writer->size / 2 - 1 : 0);
-        length = tote__utf8_cut(writer->buffer, length, length);
+        size_t full = tote__http_redact(writer->buffer, writer->size / 2, query);
+        size_t most = writer->size / 2 ? writer->size / 2 - 1 : 0;
+        size_t length = tote__written(&(struct tote__writer){writer->buffer, most, full});
         add(writer, "url.query", tote_string_of(writer->buffer, length));
         writer->buffer += length;
         writer->size -= length;
