@@ -552,7 +552,7 @@ tote_result tote_disk_queue_send(tote_span_exporter *receiver, const tote_delive
     tote_result result = TOTE_RESULT_FAILURE;
 
     if (receiver && resolve(options, &memory, &settings)) {
-        result = tote__delivery_send(receiver, &settings, timeout_ms, report);
+        result = tote__delivery_send(receiver, &settings, timeout_ms, NULL, report);
     } else {
         tote_span_exporter_free(receiver);
     }

@@ -18,11 +18,13 @@
 #include "tote/internal/os.h"
 #include "tote/internal/tracer.h"
 
-enum { LONGEST_PAUSE_MS = 60000 };
+enum { LONGEST_PAUSE_MS = 60000, LOOK_EVERY_MS = 50 /* for a stop */ };
 
 struct sending {
     struct tote__outbox outbox;
     uint64_t deadline;
+    const volatile sig_atomic_t *stop; /* NULL: none */
+    bool is_stopping;
     bool has_last_attempt; /* the backoff before it was shortened */
 };
 
@@ -39,6 +41,7 @@ static void make_step(struct sending *sending) {
         .timeout_ms = tote__ms_until(sending->deadline, UINT32_MAX),
         .deadline_ns = TOTE__NEVER,
         .may_block = true,
+        .drain_only = sending->is_stopping,
     };
     tote_export_outcome outcome = TOTE_EXPORT_OUTCOME_INIT;
 
@@ -49,18 +52,36 @@ static void make_step(struct sending *sending) {
             tote__retry_shorten_pause(&sending->outbox.retry, sending->deadline);
         uint64_t due = tote__outbox_due(&sending->outbox);
         due = due < sending->deadline ? due : sending->deadline;
-        tote__os_wait_readable(NULL, 0, tote__ms_until(due, LONGEST_PAUSE_MS));
+        tote__os_wait_readable(
+            NULL, 0, tote__ms_until(due, sending->stop ? LOOK_EVERY_MS : LONGEST_PAUSE_MS));
+    }
+}
+
+static void note_stop(struct sending *sending) {
+    if (!sending->is_stopping && sending->stop && *sending->stop) {
+        uint64_t deadline = tote__deadline_in(TOTE__SEND_STOP_MS);
+        sending->is_stopping = true;
+        sending->deadline = deadline < sending->deadline ? deadline : sending->deadline;
     }
 }
 
 /*
- * Stop if the receiver does not accept requests: the response to the next batch would be the same.
+ * Return whether to make another step. If the receiver does not accept requests, the response to
+ * the next batch would be the same.
  */
+static bool is_going_on(const struct sending *sending) {
+    if (tote__clock_monotonic() >= sending->deadline) {
+        return false;
+    }
+    return sending->is_stopping
+               ? sending->outbox.retry.in_flight > 0
+               : is_something_left(sending) && !sending->outbox.retry.is_not_accepted;
+}
+
 static int send_all(void *arg) {
     struct sending *sending = arg;
 
-    while (is_something_left(sending) && !sending->outbox.retry.is_not_accepted &&
-           tote__clock_monotonic() < sending->deadline) {
+    for (note_stop(sending); is_going_on(sending); note_stop(sending)) {
         make_step(sending);
     }
     return is_something_left(sending);
@@ -134,8 +155,8 @@ static tote_result fill_report(const struct tote__outbox *outbox, tote_disk_queu
 
 static tote_result send_from(const tote_span_exporter *receiver,
                              const struct tote__delivery_settings *settings, uint32_t timeout_ms,
-                             tote_disk_queue_report *report) {
-    struct sending sending = {.deadline = tote__deadline_in(timeout_ms)};
+                             const volatile sig_atomic_t *stop, tote_disk_queue_report *report) {
+    struct sending sending = {.deadline = tote__deadline_in(timeout_ms), .stop = stop};
     struct tote__disk_queue *disk_queue = tote__disk_queue_open_existing(
         settings->disk_queue_directory, &settings->disk_queue_limits);
 
@@ -156,14 +177,14 @@ static tote_result send_from(const tote_span_exporter *receiver,
 
 tote_result tote__delivery_send(tote_span_exporter *receiver,
                                 const struct tote__delivery_settings *settings, uint32_t timeout_ms,
-                                tote_disk_queue_report *report) {
+                                const volatile sig_atomic_t *stop, tote_disk_queue_report *report) {
     tote_disk_queue_report own = {.struct_size = sizeof own};
     tote_result result = TOTE_RESULT_FAILURE;
     int error = errno;
     int cancel = tote__cancel_disable();
 
     if (settings->disk_queue_directory) {
-        result = send_from(receiver, settings, timeout_ms, &own);
+        result = send_from(receiver, settings, timeout_ms, stop, &own);
     } else {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "disk queue",
                                 "nothing is sent: disk_queue_directory is not set");

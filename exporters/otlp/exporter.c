@@ -424,8 +424,9 @@ tote_span_exporter *tote_span_exporter_otlp_new(const tote_otlp_options *options
     return tote__span_exporter_otlp_new(options, NULL);
 }
 
-tote_result tote_otlp_disk_queue_send(const tote_otlp_options *options, uint32_t timeout_ms,
-                                      tote_disk_queue_report *report) {
+tote_result tote__otlp_disk_queue_send(const tote_otlp_options *options, uint32_t timeout_ms,
+                                       const volatile sig_atomic_t *stop,
+                                       tote_disk_queue_report *report) {
     int error = errno;
     int cancel = tote__cancel_disable();
     tote_span_exporter *exporter = make_exporter(options, NULL);
@@ -434,9 +435,14 @@ tote_result tote_otlp_disk_queue_send(const tote_otlp_options *options, uint32_t
     if (exporter) {
         const struct tote__otlp_settings *settings =
             &((const struct exporter *)exporter->self)->settings;
-        result = tote__delivery_send(exporter, &settings->delivery, timeout_ms, report);
+        result = tote__delivery_send(exporter, &settings->delivery, timeout_ms, stop, report);
     }
     tote__cancel_restore(cancel);
     errno = error;
     return result;
+}
+
+tote_result tote_otlp_disk_queue_send(const tote_otlp_options *options, uint32_t timeout_ms,
+                                      tote_disk_queue_report *report) {
+    return tote__otlp_disk_queue_send(options, timeout_ms, NULL, report);
 }

@@ -3,9 +3,9 @@
 """receive.py - an OTLP/HTTP receiver (http/json) that appends each span to a file, one JSON a line
 
 receive.py FILE [PORT [STATUS [DELAY]]]: prints its port. A STATUS other than 200 accepts nothing.
-DELAY: seconds before each response.
+DELAY: seconds before each response. No response is sent while FILE.hold exists.
 """
-import http.server, json, sys, time
+import http.server, json, os, sys, time
 
 
 def value(item):
@@ -40,6 +40,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
                 for span in flatten(json.loads(body)):
                     out.write(json.dumps(span) + "\n")
         time.sleep(delay)
+        while os.path.exists(sys.argv[1] + ".hold"):
+            time.sleep(0.01)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", "2")

@@ -8,7 +8,7 @@
  * docs/file-formats.md. Only the holder of the lock reads or writes it.
  *
  * No batch is left behind: the program writes a batch first, and then tries to take the lock. A
- * sender releases the lock first, and then looks for batches again.
+ * sender releases the lock first, and then looks for batches again, unless a signal stops it.
  */
 #ifndef TOTE_CLI_SENDER_H
 #define TOTE_CLI_SENDER_H

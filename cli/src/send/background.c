@@ -16,10 +16,14 @@
 #include <unistd.h>
 
 #include "sender.h"
+#include "stop.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/delivery.h"
 #include "tote/internal/disk_queue_lock.h"
 #include "tote/internal/os.h"
+
+static const uint64_t stop_ns = (uint64_t)TOTE__SEND_STOP_MS * 1000000;
 
 enum { LOOK_EVERY_MS = 50, MOST_PART = SENDER_TEXT_BYTES / 2 - 2 };
 
@@ -33,8 +37,24 @@ static void note_failure(tote_level level, const char *component, const char *me
     text[strcspn(text, ";\n")] = '\0';
 }
 
+/*
+ * Take the lock. Another sender that has been stopped has it until the end of its request, and does
+ * not look for more batches. Returns false if the queue is empty, or after the time.
+ */
+static bool wait_for_lock(const struct tote__folder *folder, int file, uint64_t wait_ns) {
+    uint64_t deadline = tote__clock_monotonic() + wait_ns;
+    bool has_lock = sender_lock(file);
+
+    while (!has_lock && !stop_signal && sender_has_batch(folder) &&
+           tote__clock_monotonic() < deadline) {
+        tote__os_wait_readable(NULL, 0, LOOK_EVERY_MS);
+        has_lock = sender_lock(file);
+    }
+    return has_lock;
+}
+
 /* Return the locked file, or -1 if another sender runs. The lock may be inherited. */
-static int take_lock(const struct tote__folder *folder) {
+static int take_lock(const struct tote__folder *folder, uint64_t wait_ns) {
     struct stat status;
 
     if (tote__folder_has_file(folder, TOTE__DISK_QUEUE_SENDER_NAME, &status) &&
@@ -42,19 +62,19 @@ static int take_lock(const struct tote__folder *folder) {
         return sender_lock(SENDER_DESCRIPTOR) ? SENDER_DESCRIPTOR : -1;
     }
     int file = sender_open(folder);
-    if (file >= 0 && !sender_lock(file)) {
+    if (file >= 0 && !wait_for_lock(folder, file, wait_ns)) {
         close(file);
         file = -1;
     }
     return file;
 }
 
-/* Wait for a batch. Returns false after the time. */
+/* Wait for a batch. Returns false after the time, or when the sender is stopped. */
 static bool wait_for_batch(const struct tote__folder *folder, uint64_t linger_ns) {
     uint64_t deadline = tote__clock_monotonic() + linger_ns;
     bool has_one = sender_has_batch(folder);
 
-    while (!has_one && tote__clock_monotonic() < deadline) {
+    while (!has_one && !stop_signal && tote__clock_monotonic() < deadline) {
         tote__os_wait_readable(NULL, 0, LOOK_EVERY_MS);
         has_one = sender_has_batch(folder);
     }
@@ -123,7 +143,7 @@ int background_run(const struct send_options *options, uint64_t linger_ns) {
     int file = -1;
 
     if (tote__folder_open(options->directory, tote__os_user_id(), false, &folder, problem)) {
-        file = take_lock(&folder);
+        file = take_lock(&folder, stop_ns + linger_ns);
     }
     if (file < 0) {
         return EXIT_SUCCESS;
@@ -134,9 +154,12 @@ int background_run(const struct send_options *options, uint64_t linger_ns) {
         tote_diagnostics_set_handler(note_failure, TOTE_LEVEL_WARN, cause);
         outcome = send_queue(options);
         write_status(file, &outcome, cause, evicted);
-    } while (is_useful(&outcome, linger_ns) && go_on(&folder, file, linger_ns));
+    } while (!stop_signal && is_useful(&outcome, linger_ns) && go_on(&folder, file, linger_ns));
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     tote__folder_close(&folder);
+    if (outcome.result != TOTE_RESULT_SUCCESS) {
+        stop_end();
+    }
     return outcome.result == TOTE_RESULT_SUCCESS ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -150,7 +173,7 @@ void background_forget(const char *directory) {
         return;
     }
     if (tote__folder_has_file(&folder, TOTE__DISK_QUEUE_SENDER_NAME, &status) && status.st_size) {
-        int file = take_lock(&folder);
+        int file = take_lock(&folder, 0);
         if (file >= 0) {
             sender_write(file, &none);
             close(file);

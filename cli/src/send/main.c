@@ -13,6 +13,7 @@
 #include "check.h"
 #include "program.h"
 #include "queue_path.h"
+#include "stop.h"
 
 static const uint64_t ms = 1000000;
 static const uint64_t default_send_timeout = 30000000000;
@@ -50,12 +51,17 @@ static int send_command(int argc, char **argv) {
             "the rest in the queue.\n\n"
             "DIRECTORY is by default the disk queue of tote exec and tote span:\n"
             "OTEL_C_DISK_QUEUE_DIRECTORY, else that of tote exec and tote span for this receiver.",
-        .help = "Exit status:\n"
+        .help = "SIGINT and SIGTERM stop it after the request in flight, which takes up to 5 "
+                "seconds. A\n"
+                "second signal ends it at once. Requests that a signal interrupts are sent again "
+                "later.\n\n"
+                "Exit status:\n"
                 "  0  the disk queue is empty\n"
                 "  1  batches are left in the disk queue, or the directory is not a disk queue\n"
                 "  2  wrong usage\n"
                 "  3  files cannot be opened, are damaged, or belong to another container\n"
-                "  4  the receiver rejected spans, or does not accept requests at this endpoint\n",
+                "  4  the receiver rejected spans, or does not accept requests at this endpoint\n"
+                "A signal that stops it, before it is done, also ends it: 130, 143 in a shell.\n",
         .options = table,
         .option_count = sizeof table / sizeof *table,
     };
@@ -79,6 +85,7 @@ static int send_command(int argc, char **argv) {
         options.directory = path;
     }
     options.timeout_ms = (unsigned)(timeout / ms);
+    stop_begin();
     return is_background ? background_run(&options, linger) : send_run(&options);
 }
 

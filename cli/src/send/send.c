@@ -13,8 +13,9 @@
 
 #include "background.h"
 #include "sender.h"
-#include "tote/exporters/otlp.h"
+#include "stop.h"
 #include "tote/internal/os.h"
+#include "tote/internal/otlp.h"
 
 static bool is_directory(const char *path) {
     struct stat status;
@@ -54,7 +55,8 @@ struct send_outcome send_queue(const struct send_options *options) {
     delivery.disk_queue_directory = options->directory;
     delivery.crash_safe_directory = options->crash_files;
     outcome.records = recover(options->directory);
-    outcome.result = tote_otlp_disk_queue_send(&exporter, options->timeout_ms, &outcome.report);
+    outcome.result =
+        tote__otlp_disk_queue_send(&exporter, options->timeout_ms, &stop_signal, &outcome.report);
     return outcome;
 }
 
@@ -104,6 +106,10 @@ int send_run(const struct send_options *options) {
     if (report.unreadable || damaged) {
         printf("%" PRIu64 " files cannot be opened, %" PRIu64 " files are damaged\n",
                report.unreadable, damaged);
+    }
+    if (outcome.result != TOTE_RESULT_SUCCESS && stop_signal) {
+        puts("stopped by a signal: what is left stays in the queue");
+        stop_end();
     }
     if (outcome.result == TOTE_RESULT_SUCCESS) {
         background_forget(options->directory);

@@ -6,6 +6,9 @@
  * server. It has its own session, because the postmaster signals those of its processes. The last
  * one delivers the last spans after the server has stopped.
  *
+ * SIGTERM ends a sender after the request in flight, which the receiver may have. Another one waits
+ * for that.
+ *
  * Spans are removed from the ring after they are in a file. If the worker is killed in between,
  * they are sent twice.
  *
@@ -163,15 +166,6 @@ static void start_sender(bool is_last) {
     }
 }
 
-static void stop_sender(void) {
-    if (sender.process) {
-        kill(sender.process, SIGTERM);
-        waitpid(sender.process, NULL, 0);
-        sender.process = 0;
-        sender.is_wanted = true;
-    }
-}
-
 /* Report why a sender failed: it has written that into a file of the queue. */
 static void report_failure(int status) {
     char path[MAXPGPATH + sizeof TOTE__DISK_QUEUE_SENDER_NAME];
@@ -208,6 +202,10 @@ static void watch_sender(void) {
         sender.pause_ms = 0;
         return;
     }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) { /* after a reload: not a failure */
+        sender.is_wanted = true;
+        return;
+    }
     if (!sender.pause_ms) { /* the first failure in a row */
         report_failure(status);
     }
@@ -232,10 +230,16 @@ static void reload(void) {
     ConfigReloadPending = false;
     ProcessConfigFile(PGC_SIGHUP);
     sender.pause_ms = 0;
-    stop_sender();
+    if (sender.process) {
+        kill(sender.process, SIGTERM);
+        sender.is_wanted = true;
+    }
 }
 
-/* Save the spans that backends write while they end, and leave them to a last sender. */
+/*
+ * Save the spans that backends write while they end, and leave them to a last sender. The one that
+ * runs gets its signal when the worker ends.
+ */
 static void save_last(void) {
     TimestampTz begin = GetCurrentTimestamp();
 
@@ -246,10 +250,18 @@ static void save_last(void) {
         save();
     }
     save();
-    stop_sender();
-    if (sender.is_wanted && *tote_sender) {
+    if ((sender.process || sender.is_wanted) && *tote_sender) {
         start_sender(true);
     }
+}
+
+/* The sender may have ended. */
+static void handle_child(SIGNAL_ARGS) {
+    int error = errno;
+
+    (void)postgres_signal_arg;
+    SetLatch(MyLatch);
+    errno = error;
 }
 
 static void set_latch(Latch *latch) {
@@ -269,6 +281,7 @@ void tote_postgresql_worker(Datum argument) {
     (void)argument;
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+    pqsignal(SIGCHLD, handle_child);
     BackgroundWorkerUnblockSignals();
     if (is_absolute_path(tote_queue_directory)) {
         strlcpy(saved.path, tote_queue_directory, sizeof saved.path);

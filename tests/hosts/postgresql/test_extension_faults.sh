@@ -18,6 +18,9 @@ received() {
 worker() {
     ps --ppid "$postgresql_process" -o pid=,args= | awk '/tote exporter/ { print $1 }'
 }
+sender() {
+    ps --ppid "$(worker)" -o pid=,args= | awk '/tote-send/ { print $1 }'
+}
 waiting() {
     [ "$(sql "set tote.enabled = off; select recorded - saved from tote_stats(); reset tote.enabled;")" = "$1" ]
 }
@@ -83,18 +86,36 @@ expect "a reload of the settings changes the endpoint, and the spans are deliver
     "$(until_true extension_is_idle && spans "'select' in [s['name'] for s in S if s['traceId'].endswith('ab05')]")" True
 rm "$work/spans"
 
-# The last spans: of statements that a fast shutdown terminates.
+# A receiver that has a request and has not responded: at a reload, and at a fast shutdown. The last
+# spans are those of statements that the shutdown terminates.
+twice() { spans "sorted(s['name'] for s in S if [o['spanId'] for o in S].count(s['spanId']) > 1)"; }
+: >"$work/spans.hold"
+sql "set tote.traceparent = '${traceparent/ab01/ab05}'; select 9; set tote.traceparent = '';" >/dev/null
+until_true received 1
+before=$(sender)
+sql "select pg_reload_conf();" >/dev/null
+rm "$work/spans.hold"
+has_another_sender() { [ -n "$(sender)" ] && [ "$(sender)" != "$before" ]; }
+expect "a reload starts another sender" "$(until_true has_another_sender && echo yes)" yes
+until_true extension_is_idle
+expect "a reload sends no span twice" "$(twice)" "[]"
+rm "$work/spans"
+: >"$work/spans.hold"
+sql "set tote.traceparent = '${traceparent/ab01/ab06}'; select 10; set tote.traceparent = '';" >/dev/null
+until_true received 1
 PGOPTIONS="-c tote.traceparent=${traceparent/ab01/ab06}" psql -c "select pg_sleep(60) /* last */" >/dev/null 2>&1 &
 client=$!
 sleeps() { [ "$(sql "select count(*) from pg_stat_activity where query like '%last%' and wait_event = 'PgSleep';")" = 1 ]; }
 until_true sleeps
 exec 6>&- 7<&-
 stop_postgresql
+rm "$work/spans.hold"
 wait "$client"
-until_true received 1
+until_true received 2
 expect "statements that a shutdown terminates are recorded and delivered" \
-    "$(spans "[(s['name'], s['attributes']['db.response.status_code']) for s in S if s['traceId'].endswith('ab06') and s['kind'] == 2]")" \
-    "[('select', '57P01')]"
+    "$(spans "[(s['name'], s['attributes'].get('db.response.status_code')) for s in S if s['traceId'].endswith('ab06') and s['kind'] == 2]")" \
+    "[('select', None), ('select', '57P01')]"
+expect "a fast shutdown sends no span twice" "$(twice)" "[]"
 
 # A full buffer: the worker is stopped.
 run_postgresql

@@ -5,6 +5,8 @@
 #ifndef TOTE_DELIVERY_H_INTERNAL
 #define TOTE_DELIVERY_H_INTERNAL
 
+#include <signal.h>
+
 #include "tote/delivery.h"
 #include "tote/internal/disk_queue.h"
 #include "tote/internal/sdk.h"
@@ -53,9 +55,18 @@ bool tote__delivery_resolve(const tote_delivery_options *options, struct tote__a
 tote_span_exporter *tote__delivery_exporter_new(tote_span_exporter *receiver,
                                                 const struct tote__delivery_settings *settings);
 
-/* Send the disk queue. Takes ownership of the exporter. See tote_otlp_disk_queue_send(). */
+/* How long a request in flight may take after a stop. */
+enum { TOTE__SEND_STOP_MS = 5000 };
+
+/*
+ * Send the disk queue. Takes ownership of the exporter. See tote_otlp_disk_queue_send().
+ *
+ * A signal handler can end the call by `*stop`, unless that is NULL: if it is not 0, no request is
+ * started, and the call returns after the request in flight, which takes up to TOTE__SEND_STOP_MS.
+ * Otherwise the receiver could have a request that is sent again. Other waits end within 50 ms.
+ */
 tote_result tote__delivery_send(tote_span_exporter *receiver,
                                 const struct tote__delivery_settings *settings, uint32_t timeout_ms,
-                                tote_disk_queue_report *report);
+                                const volatile sig_atomic_t *stop, tote_disk_queue_report *report);
 
 #endif

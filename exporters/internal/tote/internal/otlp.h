@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * otlp.h - creates an OTLP exporter from a configuration file
+ * otlp.h - OTLP exporters of configuration files, and of the program `tote`
  */
 #ifndef TOTE_INTERNAL_OTLP_H
 #define TOTE_INTERNAL_OTLP_H
+
+#include <signal.h>
 
 #include "tote/diagnostics.h"
 #include "tote/exporters/otlp.h"
@@ -21,5 +23,10 @@ struct tote__option_reporter {
 /* Like tote_span_exporter_otlp_new(). The reporter is used only for the call. */
 tote_span_exporter *tote__span_exporter_otlp_new(const tote_otlp_options *options,
                                                  const struct tote__option_reporter *reporter);
+
+/* Like tote_otlp_disk_queue_send(). tote__delivery_send() describes `stop`. */
+tote_result tote__otlp_disk_queue_send(const tote_otlp_options *options, uint32_t timeout_ms,
+                                       const volatile sig_atomic_t *stop,
+                                       tote_disk_queue_report *report);
 
 #endif
