@@ -4,7 +4,8 @@
 # run.sh - a separate project against an installed Tote
 #
 # run.sh cmake|make BUILD WORK COMPILER: installs BUILD under WORK, builds the
-# project in consumer/ with only that, and runs it.
+# project in consumer/ with only that, and runs it. BUILD may also be the prefix
+# of an installed Tote, for example /usr.
 set -euo pipefail
 
 way=$1 build=$2 work=$3 compiler=$4
@@ -13,13 +14,16 @@ prefix=$work/prefix
 
 rm -rf "$work"
 mkdir -p "$work/consumer"
-cmake --install "$build" --prefix "$prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
 cp "$here"/consumer/* "$work/consumer/"
-
-# The installation can be moved.
-mv "$prefix" "$prefix-moved"
-prefix=$prefix-moved
-libraries=$(dirname "$(find "$prefix" -name libtote.so)")
+if [ -f "$build/CMakeCache.txt" ]; then
+    cmake --install "$build" --prefix "$prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
+    # The installation can be moved.
+    mv "$prefix" "$prefix-moved"
+    prefix=$prefix-moved
+else
+    prefix=$build
+fi
+libraries=$(dirname "$(find "$prefix"/lib* -name libtote.so)")
 unset CFLAGS LDFLAGS LD_LIBRARY_PATH
 cd "$work/consumer"
 
@@ -32,13 +36,13 @@ cmake)
     ;;
 make)
     export PKG_CONFIG_PATH=$libraries/pkgconfig
-    make --silent CC="$compiler"
+    make --silent CC="$compiler" PC="$libraries/pkgconfig"
     export LD_LIBRARY_PATH=$libraries
     plugin=./plugin.so
     ;;
 esac
 
-uses() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(libtote[^]]*\)\]/\1/p' | sort | xargs; }
+uses() { readelf --dynamic "$1" | sed -n 's/.*(NEEDED).*\[\(\(lib\)\{0,1\}tote[^]]*\)\]/\1/p' | sort | xargs; }
 expect() { [ "$1" = "$2" ] || { echo "$3: \"$1\", not \"$2\""; exit 1; }; }
 
 expect "$(uses program)" "libtote-api.so.0.1 libtote.so.0.1" "libraries of the program"
@@ -48,6 +52,24 @@ expect "$(uses "$plugin")" "libtote-api.so.0.1" "libraries of the plugin"
 ./program
 ./program "$plugin"
 ./program_static
+
+# Each library that is installed, shared and static.
+count=0
+for program in use_*; do
+    [ -x "$program" ] || continue
+    name=${program#use_}
+    library=tote-${name//_/-}
+    case $name in
+    *_static) expect "$(uses "$program")" "" "libraries of $program" ;;
+    preload_*) uses "$program" | grep -q "$library.so" || { echo "$program is not linked to $library"; exit 1; } ;;
+    *) uses "$program" | grep -qE "(^| )lib${library/tote-tote/tote}[.]so[.]" || { echo "$program is not linked to $library"; exit 1; } ;;
+    esac
+    "./$program" || { echo "$program fails"; exit 1; }
+    count=$((count + 1))
+done
+[ "$count" -ge 4 ] || { echo "$count programs for the libraries"; exit 1; }
+echo "$count programs with one library each"
+
 strip --strip-all -o stripped program_static
 expect "$(nm -D --defined-only stripped | grep -o 'otel_thread_ctx_v1$')" otel_thread_ctx_v1 \
     "the variable for profilers in the static program"
@@ -67,20 +89,8 @@ OTEL_TRACES_EXPORTER=console no_proxy='*' preloaded tote-preload-curl.so \
 expect "$status $(grep -c '^GET (client' preload.out) $(cat preload.err)" "7 1 " "curl with tote-preload-curl.so"
 preloaded tote-preload-curl.so true 2>preload.err
 expect "$(cat preload.err)" "" "true with tote-preload-curl.so"
-cc_threads='#include <pthread.h>
-#include <tote/tote.h>
-static void *run(void *arg) { return tote_context_current() == arg ? arg : NULL; }
-int main(void) {
-    tote_scope *scope = tote_scope_open(NULL, "work", NULL);
-    pthread_t thread;
-    void *same = NULL;
-    pthread_create(&thread, NULL, run, (void *)tote_context_current());
-    pthread_join(thread, &same);
-    tote_scope_close(&scope);
-    return !same;
-}'
-printf '%s\n' "$cc_threads" >threads.c
-"$compiler" -I"$prefix/include" -o threads threads.c -L"$libraries" -Wl,-rpath,"$libraries" -ltote-api -pthread
-! env -u LD_LIBRARY_PATH ./threads || { echo "threads inherit the context without the preload object"; exit 1; }
+"$compiler" -DUSE_preload_threads -I"$prefix/include" -o threads library.c -L"$libraries" -Wl,-rpath,"$libraries" \
+    -ltote-api -pthread
+! env -u LD_LIBRARY_PATH ./threads 2>threads.err || { echo "threads inherit the context without the preload object"; exit 1; }
 preloaded tote-preload-threads.so ./threads
 echo "both preload objects work from the prefix"
