@@ -4,7 +4,6 @@
  *
  * Tests: tests/unit/test_configuration_file.c
  */
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -83,7 +82,7 @@ bool tote_configuration_node_read_int(const tote_configuration_node *node, int64
         return true;
     }
     if (node->type != TOTE_CONFIGURATION_TYPE_DOUBLE || !(node->as.number >= -limit) ||
-        !(node->as.number < limit) || floor(node->as.number) < node->as.number) {
+        !(node->as.number < limit) || (double)(int64_t)node->as.number != node->as.number) {
         return false;
     }
     *value = (int64_t)node->as.number;
