@@ -49,7 +49,7 @@ static struct {
     void *user_data;
     uint32_t generation; /* of the process that `suppressed` belongs to */
     struct report reports[REPORT_SLOTS];
-} state;
+} reporting;
 
 static _Atomic(int) current_level = TOTE_LEVEL_INFO;
 
@@ -72,18 +72,18 @@ static void write_to_stderr(tote_level level, const char *component, const char 
 
 /* Reset the counts after a fork: the parent reports its own. The lock must be held. */
 static void forget_inherited(void) {
-    for (size_t i = 0; state.generation != tote__generation() && i < REPORT_SLOTS; i++) {
-        state.reports[i].suppressed = 0;
+    for (size_t i = 0; reporting.generation != tote__generation() && i < REPORT_SLOTS; i++) {
+        reporting.reports[i].suppressed = 0;
     }
-    state.generation = tote__generation();
+    reporting.generation = tote__generation();
 }
 
 /* Return the report of this kind, or the oldest one to reuse if there is none. */
 static struct report *find_report(uint64_t id) {
-    struct report *oldest = &state.reports[0];
+    struct report *oldest = &reporting.reports[0];
 
     for (size_t i = 0; i < REPORT_SLOTS; i++) {
-        struct report *report = &state.reports[i];
+        struct report *report = &reporting.reports[i];
         if (report->id == id) {
             return report;
         }
@@ -130,7 +130,7 @@ static bool is_due(uint64_t id, tote_level level, const char *component, const c
     uint64_t now = tote__clock_monotonic();
     uint64_t text = identify(message);
 
-    tote__lock_take(&state.lock);
+    tote__lock_take(&reporting.lock);
     forget_inherited();
     struct report *report = find_report(id);
     bool is_known = report->id == id;
@@ -147,15 +147,15 @@ static bool is_due(uint64_t id, tote_level level, const char *component, const c
     } else {
         report->suppressed++;
     }
-    tote__lock_drop(&state.lock);
+    tote__lock_drop(&reporting.lock);
     return is_due;
 }
 
 static void give(tote_level level, const char *component, const char *message) {
-    tote__lock_take(&state.lock);
-    tote_diagnostics_handler handler = state.handler;
-    void *user_data = state.user_data;
-    tote__lock_drop(&state.lock);
+    tote__lock_take(&reporting.lock);
+    tote_diagnostics_handler handler = reporting.handler;
+    void *user_data = reporting.user_data;
+    tote__lock_drop(&reporting.lock);
 
     int cancel = tote__cancel_disable();
     if (handler) {
@@ -230,11 +230,11 @@ void tote__diagnose_each(tote_level level, const char *component, const char *fo
 
 /* Take and reset the suppressed count of one kind. Returns whether there is one to report. */
 static bool take_suppressed(size_t index, struct report *taken) {
-    tote__lock_take(&state.lock);
+    tote__lock_take(&reporting.lock);
     forget_inherited();
-    *taken = state.reports[index];
-    state.reports[index].suppressed = 0;
-    tote__lock_drop(&state.lock);
+    *taken = reporting.reports[index];
+    reporting.reports[index].suppressed = 0;
+    tote__lock_drop(&reporting.lock);
     return taken->suppressed > 0 && is_wanted(taken->level, taken->component, "");
 }
 
@@ -255,11 +255,11 @@ void tote__report_suppressed(void) {
 
 void tote_diagnostics_set_handler(tote_diagnostics_handler handler, tote_level level,
                                   void *user_data) {
-    tote__lock_take(&state.lock);
-    state.handler = handler;
-    state.user_data = user_data;
-    memset(state.reports, 0, sizeof state.reports);
-    tote__lock_drop(&state.lock);
+    tote__lock_take(&reporting.lock);
+    reporting.handler = handler;
+    reporting.user_data = user_data;
+    memset(reporting.reports, 0, sizeof reporting.reports);
+    tote__lock_drop(&reporting.lock);
     tote__set_diagnostics_level(level);
 }
 

@@ -32,7 +32,7 @@ static size_t index_bytes(uint32_t capacity) {
     return sizeof(struct tote__map_index) + capacity * sizeof(struct entry);
 }
 
-static bool has_key(const tote_attribute *field) {
+static bool field_has_key(const tote_attribute *field) {
     return field->key && *field->key;
 }
 
@@ -94,7 +94,7 @@ struct tote__map_index *tote__map_index_new(tote_value map) {
     }
     index->capacity = map.size;
     for (uint32_t i = 0; i < map.size; i++) {
-        if (has_key(&map.as.fields[i])) {
+        if (field_has_key(&map.as.fields[i])) {
             const char *key = map.as.fields[i].key;
             index->entries[sorted++] = (struct entry){tote__hash(key, strlen(key)), i};
         }

@@ -46,7 +46,7 @@ static struct tote__owned_process *make_current(struct tote__owned_list *list) {
 
 enum { CACHE_LINE = 64 };
 
-static void *make(struct tote__owned_process *process, size_t size) {
+static void *make_owned(struct tote__owned_process *process, size_t size) {
     /* Padding: the memory after it may belong to another thread. */
     struct tote__owned *owned = tote__allocate_zeroed(size + CACHE_LINE);
 
@@ -69,7 +69,7 @@ void *tote__owned_claim(struct tote__owned_list *list, size_t size) {
     while (owned && !tote__owned_try(owned)) {
         owned = owned->next;
     }
-    return owned || !process ? owned : make(process, size);
+    return owned || !process ? owned : make_owned(process, size);
 }
 
 void tote__owned_leave(struct tote__owned *owned) {

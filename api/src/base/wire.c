@@ -20,7 +20,7 @@ enum { DEEPEST = TOTE__DEEPEST_VALUE };
 /*
  * The limits of one array or map: more than a span may have, and processed in less than 0.1 s.
  */
-enum { MOST_BYTES = 64 << 20, MOST_PARTS = 1 << 20 };
+enum { MOST_WRITTEN_BYTES = 64 << 20, MOST_WRITTEN_PARTS = 1 << 20 };
 
 const struct tote__wire_limits tote__wire_no_limits = {UINT32_MAX, DEEPEST};
 
@@ -35,7 +35,7 @@ static struct tote__text take_text(const char *at, size_t length, uint32_t limit
     return text;
 }
 
-static uint8_t *put_text(uint8_t *out, uint8_t tag, struct tote__text text) {
+static uint8_t *put_string(uint8_t *out, uint8_t tag, struct tote__text text) {
     if (text.is_valid) {
         return tote__put_run(out, tag, text.at, text.length);
     }
@@ -60,7 +60,7 @@ static size_t scalar_size(tote_value value, const struct tote__wire_limits *limi
     }
 }
 
-static uint8_t *put_double(uint8_t *out, double real) {
+static uint8_t *put_any_double(uint8_t *out, double real) {
     uint64_t bits;
 
     memcpy(&bits, &real, sizeof bits);
@@ -68,11 +68,12 @@ static uint8_t *put_double(uint8_t *out, double real) {
     return tote__put_fixed64(out, bits);
 }
 
-static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wire_limits *limits) {
+static uint8_t *put_any_scalar(uint8_t *out, tote_value value,
+                               const struct tote__wire_limits *limits) {
     switch (value.type) {
     case TOTE_VALUE_TYPE_STRING:
-        return put_text(out, TOTE__ANY_STRING,
-                        take_text(value.as.string, value.size, limits->value_length));
+        return put_string(out, TOTE__ANY_STRING,
+                          take_text(value.as.string, value.size, limits->value_length));
     case TOTE_VALUE_TYPE_BOOL:
         *out++ = TOTE__ANY_BOOL;
         *out++ = value.as.boolean;
@@ -81,7 +82,7 @@ static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wi
         *out++ = TOTE__ANY_INT;
         return tote__put_varint(out, (uint64_t)value.as.integer);
     case TOTE_VALUE_TYPE_DOUBLE:
-        return put_double(out, value.as.real);
+        return put_any_double(out, value.as.real);
     case TOTE_VALUE_TYPE_BYTES:
         return tote__put_run(out, TOTE__ANY_BYTES, value.as.bytes,
                              value.as.bytes ? tote__min(value.size, limits->value_length) : 0);
@@ -91,7 +92,7 @@ static uint8_t *put_scalar(uint8_t *out, tote_value value, const struct tote__wi
 }
 
 /* A list being written, from its last part to its first. */
-struct level {
+struct writer_level {
     tote_value list;
     struct tote__map_index *index;
     uint32_t left; /* number of parts that are not written yet */
@@ -109,7 +110,7 @@ struct writer {
     size_t depth;
     uint32_t parts_left;
     bool has_indexes;
-    struct level levels[DEEPEST];
+    struct writer_level levels[DEEPEST];
 };
 
 static void put_head_back(struct writer *writer, uint8_t tag, size_t content_size) {
@@ -124,7 +125,7 @@ static void put_scalar_back(struct writer *writer, tote_value value) {
 
     writer->written += size;
     if (writer->end && size) {
-        put_scalar(writer->end - writer->written, value, writer->limits);
+        put_any_scalar(writer->end - writer->written, value, writer->limits);
     }
 }
 
@@ -133,18 +134,18 @@ static void put_key_back(struct writer *writer, const char *key) {
 
     writer->written += tote__run_size(text.written);
     if (writer->end) {
-        put_text(writer->end - writer->written, TOTE__KEY_VALUE_KEY, text);
+        put_string(writer->end - writer->written, TOTE__KEY_VALUE_KEY, text);
     }
 }
 
 /* Values that are too deep, and lists whose pointer is NULL, become the empty value. */
-static bool push_level(struct writer *writer, tote_value list) {
+static bool push_list(struct writer *writer, tote_value list) {
     size_t deepest = tote__min(writer->limits->value_depth, DEEPEST);
 
     if (writer->depth >= deepest || (list.size && !list.as.items)) {
         return false;
     }
-    struct level *level = &writer->levels[writer->depth++];
+    struct writer_level *level = &writer->levels[writer->depth++];
     level->list = list;
     bool has_index = list.type == TOTE_VALUE_TYPE_MAP && writer->has_indexes;
     level->index = has_index ? tote__map_index_new(list) : NULL;
@@ -155,7 +156,7 @@ static bool push_level(struct writer *writer, tote_value list) {
 
 /* Write the head of the list on top. Returns where it ends. */
 static uint32_t pop_level(struct writer *writer) {
-    const struct level *level = &writer->levels[--writer->depth];
+    const struct writer_level *level = &writer->levels[--writer->depth];
     bool is_array = level->list.type == TOTE_VALUE_TYPE_ARRAY;
 
     put_head_back(writer, is_array ? TOTE__ANY_ARRAY : TOTE__ANY_MAP, writer->written - level->end);
@@ -164,7 +165,7 @@ static uint32_t pop_level(struct writer *writer) {
 }
 
 /* Write what precedes a part whose value was written; `end` is the end of that value. */
-static void put_part_head(struct writer *writer, const struct level *level, uint32_t end) {
+static void put_part_head(struct writer *writer, const struct writer_level *level, uint32_t end) {
     if (level->list.type == TOTE_VALUE_TYPE_MAP) {
         put_head_back(writer, TOTE__KEY_VALUE_VALUE, writer->written - end);
         put_key_back(writer, level->list.as.fields[level->left].key);
@@ -173,7 +174,7 @@ static void put_part_head(struct writer *writer, const struct level *level, uint
 }
 
 /* Write the part before the written ones. */
-static void put_part(struct writer *writer, struct level *level) {
+static void put_part_back(struct writer *writer, struct writer_level *level) {
     uint32_t at = --level->left;
     bool is_map = level->list.type == TOTE_VALUE_TYPE_MAP;
     uint32_t end = (uint32_t)writer->written;
@@ -185,7 +186,7 @@ static void put_part(struct writer *writer, struct level *level) {
     tote_value value = is_map ? level->list.as.fields[at].value : level->list.as.items[at];
     if (!tote__is_list(value)) {
         put_scalar_back(writer, value);
-    } else if (push_level(writer, value)) {
+    } else if (push_list(writer, value)) {
         return; /* pop_level() writes its head and the head of this part */
     }
     put_part_head(writer, level, end);
@@ -196,20 +197,20 @@ static void put_part(struct writer *writer, struct level *level) {
  * can be of any size.
  */
 static bool put_list_back(struct writer *writer, tote_value list) {
-    if (!push_level(writer, list)) {
+    if (!push_list(writer, list)) {
         return true;
     }
     while (writer->depth) {
-        struct level *level = &writer->levels[writer->depth - 1];
+        struct writer_level *level = &writer->levels[writer->depth - 1];
         if (level->left) {
-            put_part(writer, level);
+            put_part_back(writer, level);
         } else {
             uint32_t end = pop_level(writer);
             if (writer->depth) {
                 put_part_head(writer, level - 1, end);
             }
         }
-        if (writer->written > MOST_BYTES || !writer->parts_left) {
+        if (writer->written > MOST_WRITTEN_BYTES || !writer->parts_left) {
             while (writer->depth) {
                 tote__map_index_free(writer->levels[--writer->depth].index);
             }
@@ -244,7 +245,7 @@ static bool walk_list(uint8_t *end, tote_value list, const struct tote__wire_lim
     writer->written = 0;
     writer->limits = limits;
     writer->depth = 0;
-    writer->parts_left = MOST_PARTS;
+    writer->parts_left = MOST_WRITTEN_PARTS;
     writer->has_indexes = own != NULL; /* do not call the host's allocator under a lock */
     bool is_small = put_list_back(writer, list);
     *size = writer->written;
@@ -255,8 +256,8 @@ static bool walk_list(uint8_t *end, tote_value list, const struct tote__wire_lim
     return is_small;
 }
 
-static uint8_t *put_list(uint8_t *out, size_t size, tote_value list,
-                         const struct tote__wire_limits *limits) {
+static uint8_t *put_any_list(uint8_t *out, size_t size, tote_value list,
+                             const struct tote__wire_limits *limits) {
     walk_list(out + size, list, limits, &(size_t){0});
     return out + size;
 }
@@ -284,14 +285,14 @@ struct tote__attribute_plan tote__plan_attribute(const char *key, size_t key_len
 
 uint8_t *tote__put_planned(uint8_t *out, uint8_t tag, const struct tote__attribute_plan *plan) {
     out = tote__put_head(out, tag, plan->key_value_size);
-    out = put_text(out, TOTE__KEY_VALUE_KEY, plan->key);
+    out = put_string(out, TOTE__KEY_VALUE_KEY, plan->key);
     out = tote__put_head(out, TOTE__KEY_VALUE_VALUE, plan->any_value_size);
     if (plan->value.type == TOTE_VALUE_TYPE_STRING) {
-        return put_text(out, TOTE__ANY_STRING, plan->text);
+        return put_string(out, TOTE__ANY_STRING, plan->text);
     }
     return tote__is_list(plan->value)
-               ? put_list(out, plan->any_value_size, plan->value, plan->limits)
-               : put_scalar(out, plan->value, plan->limits);
+               ? put_any_list(out, plan->any_value_size, plan->value, plan->limits)
+               : put_any_scalar(out, plan->value, plan->limits);
 }
 
 size_t tote__attribute_size(const char *key, size_t key_length, tote_value value,

@@ -112,7 +112,7 @@ size_t tote__count_fields(struct tote__slice message, uint32_t number) {
 }
 
 /* An array or map that is being unpacked into `target`, which has space for all of its parts. */
-struct level {
+struct reader_level {
     struct tote__slice message; /* the rest of it */
     tote_value *target;
     uint32_t done;
@@ -121,7 +121,7 @@ struct level {
 struct reader {
     struct tote__arena *arena;
     struct tote__levels levels;
-    struct level few[TOTE__FEW_LEVELS];
+    struct reader_level few[TOTE__FEW_LEVELS];
 };
 
 static void *allocate_parts(struct reader *reader, size_t count, size_t size) {
@@ -136,13 +136,13 @@ static void push_level(struct reader *reader, struct tote__slice message, bool i
                        tote_value *target) {
     size_t count = tote__count_fields(message, 1);
     size_t size = is_array ? sizeof(tote_value) : sizeof(tote_attribute);
-    struct level *level = tote__levels_push(&reader->levels);
+    struct reader_level *level = tote__levels_push(&reader->levels);
     void *parts = level ? allocate_parts(reader, count, size) : NULL;
 
     if (parts) {
         *target =
             tote_value_make(is_array ? TOTE_VALUE_TYPE_ARRAY : TOTE_VALUE_TYPE_MAP, parts, count);
-        *level = (struct level){message, target, 0};
+        *level = (struct reader_level){message, target, 0};
     } else if (level) {
         reader->levels.depth--;
     }
@@ -193,7 +193,7 @@ static void unpack_one(struct reader *reader, struct tote__slice any_value, tote
 }
 
 /* Unpack the next part of the list on top, or pop it at its end. */
-static void unpack_part(struct reader *reader, struct level *level) {
+static void unpack_part(struct reader *reader, struct reader_level *level) {
     struct tote__field field;
 
     do {

@@ -119,7 +119,7 @@ void tote__context_init(tote_context *made, const tote_context *from, tote_store
  * Return a copy with these, which is not shared yet. Takes ownership of the references. Returns
  * NULL and reports if out of memory.
  */
-static tote_context *make(const tote_context *context, tote_store *store, tote_span *span) {
+static tote_context *make_context(const tote_context *context, tote_store *store, tote_span *span) {
     tote_context *made = tote__pool_take(&tote__context_pool);
 
     if (!made) {
@@ -142,19 +142,19 @@ static tote_store *own_store(const tote_context *context) {
 }
 
 static tote_context *copy(const tote_context *context) {
-    return make(context, own_store(context), tote_span_ref(context->span));
+    return make_context(context, own_store(context), tote_span_ref(context->span));
 }
 
 tote_context *tote_context_with_store(const tote_context *context, tote_store *store) {
     context = tote__context_of(context);
     tote_context *made =
-        store ? make(context, tote_store_ref(store), tote_span_ref(context->span)) : NULL;
+        store ? make_context(context, tote_store_ref(store), tote_span_ref(context->span)) : NULL;
 
     return made ? made : tote_context_ref(context);
 }
 
 tote_context *tote__context_with_own_span(const tote_context *context, tote_span *span) {
-    tote_context *made = make(context, own_store(context), span);
+    tote_context *made = make_context(context, own_store(context), span);
 
     return made ? made : tote_context_ref(context);
 }

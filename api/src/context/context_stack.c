@@ -217,7 +217,7 @@ static bool grow(struct tote__stack *stack) {
     return true;
 }
 
-static struct tote__stack *make_room(struct tote__stack *stack) {
+static struct tote__stack *grow_stack(struct tote__stack *stack) {
     int error = errno;
 
     if (!stack || is_without_memory(stack)) {
@@ -239,7 +239,7 @@ struct tote__stack *tote__stack_with_space(void) {
     struct tote__stack *stack = tote__stack_here();
 
     if (tote__unlikely(!stack || stack->depth + 1 >= stack->capacity)) {
-        return make_room(stack);
+        return grow_stack(stack);
     }
     return stack;
 }
@@ -593,7 +593,7 @@ tote_context_token tote_context_mark(void) {
     struct tote__stack *stack = tote__stack_here();
 
     if (!stack || is_without_memory(stack)) {
-        stack = make_room(stack);
+        stack = grow_stack(stack);
     }
     if (!stack) {
         return 0;

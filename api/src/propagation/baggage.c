@@ -39,8 +39,8 @@ static bool copy_entry(void *arg, const struct tote__entry *entry) {
 }
 
 /* Return the context with its baggage except `name`, and with `added` unless that is NULL. */
-static tote_context *change(const tote_context *context, const char *name,
-                            const struct tote__overlay_entry *added) {
+static tote_context *change_baggage(const tote_context *context, const char *name,
+                                    const struct tote__overlay_entry *added) {
     max_align_t memory[8];
     struct tote__arena arena = tote__arena_over(memory, sizeof memory);
     tote_store *store = tote_context_get_store(context);
@@ -78,11 +78,11 @@ tote_context *tote_context_with_baggage(const tote_context *context, const char 
         .metadata = metadata,
         .metadata_length = metadata ? strlen(metadata) : 0,
     };
-    return change(context, name, &added);
+    return change_baggage(context, name, &added);
 }
 
 tote_context *tote_context_without_baggage(const tote_context *context, const char *name) {
-    return name && *name ? change(context, name, NULL) : tote_context_ref(context);
+    return name && *name ? change_baggage(context, name, NULL) : tote_context_ref(context);
 }
 
 tote_context *tote_context_with_empty_baggage(const tote_context *context) {

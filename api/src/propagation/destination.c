@@ -10,11 +10,11 @@
 #include "tote/internal/memory.h"
 #include "tote/propagator.h"
 
-static void destroy(void *host) {
+static void free_host(void *host) {
     tote__release(host, host ? strlen(host) + 1 : 0);
 }
 
-static const tote_context_key destination = {"destination", destroy};
+static const tote_context_key destination = {"destination", free_host};
 
 tote_context *tote_context_with_destination(const tote_context *context, const char *host) {
     context = tote__context_of(context);

@@ -40,17 +40,17 @@ tote_propagator *tote__propagator_of_nothing(void) {
     return &does_nothing;
 }
 
-enum { COUNTERS = 16, LOOKS = 64, CACHE_LINE = 64 };
+enum { COUNTERS = 16, LOOKS = 64, COUNTER_ALIGNMENT = 64 };
 
 /* Users of the global propagator; a thread always uses the same counter. */
-static struct counter { _Alignas(CACHE_LINE) _Atomic(uint32_t) users; } counters[COUNTERS];
+static struct counter { _Alignas(COUNTER_ALIGNMENT) _Atomic(uint32_t) users; } counters[COUNTERS];
 
 /* `lock` guards the list of replaced propagators. */
 static struct {
     struct tote__lock lock;
     _Atomic(tote_propagator *) global;
     _Atomic(tote_propagator *) replaced; /* stored last: a forked child may inherit a held lock */
-} state;
+} globals;
 
 tote_propagator *tote_propagator_new(const tote_propagator_ops *ops, void *self) {
     tote_propagator *propagator = ops ? tote__allocate_zeroed(sizeof *propagator) : NULL;
@@ -101,7 +101,7 @@ static struct counter *own_counter(void) {
 static tote_propagator *enter(struct counter **counter) {
     *counter = own_counter();
     atomic_fetch_add(&(*counter)->users, 1);
-    return atomic_load(&state.global);
+    return atomic_load(&globals.global);
 }
 
 static void leave(struct counter *counter) {
@@ -126,29 +126,29 @@ static bool have_all_left(void) {
 
 /* Set the global propagator, and put the reference to the old one on the list. */
 static void replace(tote_propagator *propagator) {
-    tote__lock_take(&state.lock);
-    tote_propagator *old = atomic_exchange(&state.global, propagator);
+    tote__lock_take(&globals.lock);
+    tote_propagator *old = atomic_exchange(&globals.global, propagator);
     if (old && old->replaced++ == 0) {
-        old->next_replaced = atomic_load_explicit(&state.replaced, memory_order_relaxed);
-        atomic_store_explicit(&state.replaced, old, memory_order_release);
+        old->next_replaced = atomic_load_explicit(&globals.replaced, memory_order_relaxed);
+        atomic_store_explicit(&globals.replaced, old, memory_order_release);
     }
-    tote__lock_drop(&state.lock);
+    tote__lock_drop(&globals.lock);
 }
 
 /* Remove a reference that no thread uses from the list. Returns NULL if there is none. */
 static tote_propagator *take_unused(void) {
-    tote__lock_take(&state.lock);
-    tote_propagator *first = atomic_load_explicit(&state.replaced, memory_order_relaxed);
+    tote__lock_take(&globals.lock);
+    tote_propagator *first = atomic_load_explicit(&globals.replaced, memory_order_relaxed);
     if (first && !have_all_left()) {
         first = NULL;
     }
     if (first && first->replaced == 1) {
-        atomic_store_explicit(&state.replaced, first->next_replaced, memory_order_release);
+        atomic_store_explicit(&globals.replaced, first->next_replaced, memory_order_release);
     }
     if (first) {
         first->replaced--;
     }
-    tote__lock_drop(&state.lock);
+    tote__lock_drop(&globals.lock);
     return first;
 }
 

@@ -30,7 +30,7 @@ bool tote__store_key(struct store_key *key, const char *text, size_t length,
     return true;
 }
 
-static char *put_text(char *out, const char *text, size_t length) {
+static char *copy_text(char *out, const char *text, size_t length) {
     if (length) {
         memcpy(out, text, length);
     }
@@ -43,8 +43,8 @@ uint8_t *tote__record_pack(uint64_t *words, const struct store_record *record) {
 
     words[tote__record_words(record) - 1] = 0; /* padding */
     tote__record_pack_head(words, record);
-    out = put_text(out, record->key.text, record->key.length);
-    return (uint8_t *)put_text(out, record->metadata, record->metadata_length);
+    out = copy_text(out, record->key.text, record->key.length);
+    return (uint8_t *)copy_text(out, record->metadata, record->metadata_length);
 }
 
 struct log_extent tote__log_copy(struct store_log *log, struct log_extent extent,

@@ -343,14 +343,14 @@ struct visit {
 };
 
 /* A copy of a level: the words of its records, and the list of these records, newest first. */
-struct level {
+struct level_copy {
     uint64_t *words;
     const uint64_t *listed;
     uint32_t count;    /* number of records */
     uint32_t capacity; /* of `words`, in words, including the list */
 };
 
-static bool make_room(struct level *level, struct tote__arena *arena, uint32_t words) {
+static bool reserve_words(struct level_copy *level, struct tote__arena *arena, uint32_t words) {
     if (words > level->capacity) {
         level->words = tote__arena_allocate(arena, words * sizeof *level->words);
         level->capacity = words;
@@ -359,13 +359,13 @@ static bool make_room(struct level *level, struct tote__arena *arena, uint32_t w
 }
 
 /* Copy a level. Returns false if it is empty, or if out of memory. */
-static bool copy_level(struct visit *visit, const tote_store *store, struct level *level) {
+static bool copy_level(struct visit *visit, const tote_store *store, struct level_copy *level) {
     struct view view;
 
     while (open_view(store, &view)) {
         uint32_t length = view.extent.length;
         uint32_t count = view.extent.count;
-        if (!make_room(level, &visit->arena, length + count)) {
+        if (!reserve_words(level, &visit->arena, length + count)) {
             visit->has_failed = true;
             return false;
         }
@@ -412,7 +412,7 @@ static void visit_record(struct visit *visit, const uint64_t *words) {
 
 /* Visit the newest record first: if a key has two records, the newer one counts. */
 static void visit_level(struct visit *visit, const tote_store *store) {
-    struct level level = {NULL, NULL, 0, 0};
+    struct level_copy level = {NULL, NULL, 0, 0};
     uint32_t count = copy_level(visit, store, &level) ? level.count : 0;
 
     for (uint32_t i = 0; i < count && !visit->is_over && !visit->has_failed; i++) {

@@ -36,7 +36,7 @@ static size_t special_size(const char *text, size_t length) {
 }
 
 /* Return the length of the prefix that logfmt needs not quote. In a name, a % is encoded. */
-static size_t plain_size(const char *text, size_t length, bool is_name) {
+static size_t unescaped_size(const char *text, size_t length, bool is_name) {
     size_t size = 0;
 
     while (size < length && !special_size(text + size, length - size) &&
@@ -56,7 +56,7 @@ static void put_name(struct line *line, const char *name, size_t length) {
         return;
     }
     for (size_t size; length; name += size, length -= size) {
-        size = plain_size(name, length, true);
+        size = unescaped_size(name, length, true);
         if (size) {
             tote__write(&line->out, name, size);
             continue;
@@ -88,7 +88,7 @@ static void end_field(struct line *line) {
 static void put_text_field(struct line *line, const char *name, size_t name_length,
                            const char *text, size_t length) {
     begin_field(line, name, name_length);
-    if (line->is_json || !length || plain_size(text, length, false) < length) {
+    if (line->is_json || !length || unescaped_size(text, length, false) < length) {
         tote__write_quoted(&line->out, text, length);
     } else {
         tote__write(&line->out, text, length);
@@ -159,7 +159,7 @@ static bool is_left_out(const struct line *line, const struct tote__entry *entry
            tote__export_is_reserved(entry) || !tote__tracer_provider_exports(entry);
 }
 
-static bool put_entry(void *arg, const struct tote__entry *entry) {
+static bool log_entry(void *arg, const struct tote__entry *entry) {
     struct line *line = arg;
     struct tote__slice text;
 
@@ -200,7 +200,7 @@ size_t tote_log_fields(const tote_context *context, tote_log_format format, char
     if (line.has_trace) {
         put_trace(&line, span);
     }
-    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_TELEMETRY, put_entry, &line);
+    tote__store_visit(tote_context_get_store(context), TOTE_VISIBILITY_TELEMETRY, log_entry, &line);
     if (buffer && size) {
         buffer[line.used] = '\0';
     }

@@ -18,7 +18,7 @@ enum {
     MOST_KEY = 256,
     MOST_VALUE = 256,
     HEX_DIGITS = 14,
-    MOST_BYTES = MOST_MEMBERS * (MOST_KEY + 1 + MOST_VALUE + 1) - 1
+    MOST_HEADER_BYTES = MOST_MEMBERS * (MOST_KEY + 1 + MOST_VALUE + 1) - 1
 };
 
 /* Level 2: a-z or 0-9, then these and _ - * / @ */
@@ -193,7 +193,8 @@ static tote_trace_state *read_sampling(tote_trace_state *state) {
 }
 
 /* Return a list of these members; NULL if it is empty or out of memory. */
-static tote_trace_state *make(const struct tote__trace_state_member *members, size_t count) {
+static tote_trace_state *make_trace_state(const struct tote__trace_state_member *members,
+                                          size_t count) {
     return read_sampling(make_unread(members, count));
 }
 
@@ -217,7 +218,7 @@ tote_trace_state *tote_trace_state_from_header(const char *header, size_t length
     size_t count = 0;
     size_t seen = 0;
 
-    if (length > MOST_BYTES) {
+    if (length > MOST_HEADER_BYTES) {
         return NULL; /* checked before any of it is read */
     }
     struct tote__part list = {header ? header : "", header ? length : 0};
@@ -235,7 +236,7 @@ tote_trace_state *tote_trace_state_from_header(const char *header, size_t length
             members[count++] = member; /* the first member of a key is the newest */
         }
     }
-    return make(members, count);
+    return make_trace_state(members, count);
 }
 
 size_t tote_trace_state_to_header(const tote_trace_state *state, char *buffer, size_t size) {
@@ -302,7 +303,7 @@ tote_trace_state *tote_trace_state_with(const tote_trace_state *state, const cha
         return tote_trace_state_ref(state);
     }
     size_t count = 1 + copy_others(state, &members[0], members + 1, MOST_MEMBERS - 1);
-    tote_trace_state *made = make(members, count);
+    tote_trace_state *made = make_trace_state(members, count);
     return made ? made : tote_trace_state_ref(state);
 }
 
@@ -314,7 +315,7 @@ tote_trace_state *tote_trace_state_without(const tote_trace_state *state, const 
         return tote_trace_state_ref(state);
     }
     size_t count = copy_others(state, &member, members, MOST_MEMBERS);
-    tote_trace_state *made = count ? make(members, count) : NULL;
+    tote_trace_state *made = count ? make_trace_state(members, count) : NULL;
     return made || !count ? made : tote_trace_state_ref(state);
 }
 

@@ -23,7 +23,7 @@
 enum {
     TRACERS_PER_TABLE = 1024,
     MOST_TABLES = 64,
-    MOST_BYTES = 16 << 20, /* of all tracers */
+    MOST_TRACER_BYTES = 16 << 20, /* of all tracers */
     LISTS = 1024
 };
 
@@ -166,7 +166,8 @@ static bool store_at_next_index(tote_tracer *tracer) {
     uint32_t index = tracers.count + 1;
     struct table *table = table_of(index);
 
-    if (tracers.bytes + tracer->bytes > MOST_BYTES || index >= MOST_TABLES * TRACERS_PER_TABLE) {
+    if (tracers.bytes + tracer->bytes > MOST_TRACER_BYTES ||
+        index >= MOST_TABLES * TRACERS_PER_TABLE) {
         return false;
     }
     if (!table) {
@@ -242,7 +243,7 @@ static void report_nameless(const char *name, bool is_full) {
             TOTE_LEVEL_WARN, "tracer",
             "the tracers take %d MiB: \"%.64s\" and others share one without a name. Do not put "
             "what varies into a tracer's name, version or attributes",
-            MOST_BYTES >> 20, name);
+            MOST_TRACER_BYTES >> 20, name);
     } else {
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, "tracer",

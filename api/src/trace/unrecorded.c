@@ -82,7 +82,7 @@ static inline void add_one(struct tote__tally *tally) {
 }
 
 /* Reset the data in a forked child. The lock must be held. */
-static void forget_inherited(void) {
+static void forget_inherited_names(void) {
     if (early.generation != tote__generation()) {
         early.generation = tote__generation();
         early.taken = 0;
@@ -92,7 +92,7 @@ static void forget_inherited(void) {
 
 static void keep_name(const char *name) {
     tote__lock_take(&early.lock);
-    forget_inherited();
+    forget_inherited_names();
     tote__few_names_add(&early.names, name, strlen(name));
     atomic_store_explicit(&names_kept, early.names.count, memory_order_relaxed);
     tote__lock_drop(&early.lock);
@@ -137,7 +137,7 @@ uint64_t tote__unrecorded_take(struct tote__few_names *names) {
     uint64_t count = tote__unrecorded_count();
 
     tote__lock_take(&early.lock);
-    forget_inherited();
+    forget_inherited_names();
     uint64_t taken = count - early.taken;
     early.taken = count;
     *names = early.names;
