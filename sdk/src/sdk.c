@@ -17,6 +17,7 @@
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/shared.h"
 #include "tote/internal/store.h"
 #include "tote/internal/tracer.h"
 #include "tote/internal/unrecorded.h"
@@ -411,6 +412,7 @@ static void start_processors(const struct core_config *config, const tote_thread
 }
 
 tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
+    TOTE__RELEASE();
     tote_sdk *sdk = claim_core();
 
     if (!sdk) {

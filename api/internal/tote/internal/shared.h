@@ -11,7 +11,19 @@
 
 #include "tote/common.h"
 
+#ifndef TOTE_SHARED /* the amalgamation hides them */
 #define TOTE_SHARED TOTE_API
+#endif
+
+/*
+ * Do nothing. The name has the version, for example tote__release_0_1_0(), so that a static libtote
+ * does not link with a libtote-api of another release. For shared libraries, symbol versions do
+ * that.
+ */
+#define TOTE__RELEASE_OF(major, minor, patch) TOTE__RELEASE_NAME(major, minor, patch)
+#define TOTE__RELEASE_NAME(major, minor, patch) tote__release_##major##_##minor##_##patch
+#define TOTE__RELEASE TOTE__RELEASE_OF(TOTE_VERSION_MAJOR, TOTE_VERSION_MINOR, TOTE_VERSION_PATCH)
+TOTE_SHARED void TOTE__RELEASE(void);
 
 /* For branches that are taken in at most one of a thousand calls. */
 #define tote__unlikely(condition) __builtin_expect(!!(condition), 0)
