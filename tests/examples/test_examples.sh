@@ -70,6 +70,11 @@ library)
     expect "it exits with status 0" $? 0
     expect "only the program writes to the terminal" "$(cat "$out")" "5 words"
     ;;
+embed)
+    OTEL_TRACES_EXPORTER=console "$build/bin/embed" >"$out"
+    expect "it exits with status 0" $? 0
+    expect "the tenant is sent on" "$(cat "$out")" $'order 4711\n> x-tenant: acme'
+    ;;
 log)
     OTEL_TRACES_EXPORTER=none "$build/bin/log" >"$out"
     expect "it exits with status 0" $? 0

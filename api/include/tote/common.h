@@ -41,7 +41,9 @@
 #define TOTE_END_DECLS
 #endif
 
-#if defined(__GNUC__)
+/* A program that compiles Tote into itself may define it, for example to hide the functions. */
+#if defined(TOTE_API)
+#elif defined(__GNUC__)
 #define TOTE_API __attribute__((visibility("default")))
 #else
 #define TOTE_API
