@@ -26,11 +26,17 @@ deb_export() {
         >"$folder/tote_$version.orig.tar.xz"
 }
 
-# deb_build SUITE: build on this system, and let lintian check the result
+# deb_profiles SUITE: only Debian 12 has PostgreSQL 15
+deb_profiles() {
+    [ "$1" = bookworm ] || echo pkg.tote.nopostgresql
+}
+
+# deb_build SUITE: build on this system
 deb_build() {
     local folder=$top/build-deb/$1
 
-    (cd "$folder/source" && DEB_BUILD_OPTIONS="parallel=$jobs ${DEB_BUILD_OPTIONS:-}" dpkg-buildpackage -us -uc \
+    (cd "$folder/source" && DEB_BUILD_PROFILES=$(deb_profiles "$1") \
+        DEB_BUILD_OPTIONS="parallel=$jobs ${DEB_BUILD_OPTIONS:-}" dpkg-buildpackage -us -uc \
         >../build.log 2>&1) || { tail -n 60 "$folder/build.log"; return 1; }
     (cd "$folder" && dpkg-scanpackages . >Packages 2>/dev/null)
 }
@@ -54,15 +60,13 @@ deb_copy() {
 
 # deb_build_in_chroot SUITE: only with the packages that debian/control names
 deb_build_in_chroot() {
-    local suite=$1 profiles=
+    local suite=$1
 
-    # Only Debian 12 has PostgreSQL 15.
-    [ "$suite" = bookworm ] || profiles=pkg.tote.nopostgresql
     deb_chroot "$suite"
     deb_copy "$suite" build
     say "building the packages for $suite"
     # shellcheck disable=SC2016
-    chroot_run "deb-$suite-build" env DEB_BUILD_PROFILES="$profiles" sh -c '
+    chroot_run "deb-$suite-build" env DEB_BUILD_PROFILES="$(deb_profiles "$suite")" sh -c '
         set -e
         cd "$1/source"
         apt-get update -q

@@ -36,12 +36,17 @@ tests() {
     }' "$source/debian/tests/control"
 }
 
-# What is in the file system, except the state of dpkg, apt and the dynamic linker's cache.
+# What is in the file system, except what is mounted, the state of dpkg, apt and debconf, logs, and the cache of
+# the dynamic linker.
 listing() {
-    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /var/lib/dpkg -o \
-        -path /var/lib/apt -o -path /var/cache/apt -o -path /var/cache/ldconfig -o -path /var/log \) -prune -o \
-        -printf '%p %y %m %u %l\n' | sort
-    find /etc -xdev -type f ! -name ld.so.cache -exec sha256sum {} + | sort -k 2
+    local folder left_out=()
+
+    for folder in $(awk '$2 != "/" { print $2 }' /proc/self/mounts) /tmp /var/lib/dpkg /var/lib/apt /var/cache/apt \
+        /var/cache/debconf /var/cache/ldconfig /var/log; do
+        left_out+=(-path "$folder" -prune -o)
+    done
+    find / "${left_out[@]}" -printf '%p %y %m %u %l\n' | sort
+    find /etc -type f ! -name ld.so.cache -exec sha256sum {} + | sort -k 2
 }
 
 echo "deb [trusted=yes] file:$folder ./" >/etc/apt/sources.list.d/tote.list
@@ -61,6 +66,7 @@ done
 mapfile -t others < <(apt-get install -s "${packages[@]}" "${needed[@]}" | sed -n 's/^Inst \([^ ]*\).*/\1/p' |
     grep -vxF "$(printf '%s\n' "${packages[@]}")")
 quietly apt-get install -q -y "${others[@]}"
+! command -v nginx >/dev/null || quietly nginx -t # creates its folders
 listing >"$work/before"
 quietly apt-get install -q -y "${packages[@]}"
 check 0 "${#packages[@]} packages are installed"
