@@ -35,6 +35,11 @@ pid $work/nginx.pid;
 events {}
 http {
     access_log off;
+    client_body_temp_path $work/body;
+    proxy_temp_path $work/proxy;
+    fastcgi_temp_path $work/fastcgi;
+    scgi_temp_path $work/scgi;
+    uwsgi_temp_path $work/uwsgi;
     tote on;
     tote_service_name edge;
     server { listen 127.0.0.1:8080; }

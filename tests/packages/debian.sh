@@ -66,7 +66,6 @@ done
 mapfile -t others < <(apt-get install -s "${packages[@]}" "${needed[@]}" | sed -n 's/^Inst \([^ ]*\).*/\1/p' |
     grep -vxF "$(printf '%s\n' "${packages[@]}")")
 quietly apt-get install -q -y "${others[@]}"
-! command -v nginx >/dev/null || quietly nginx -t # creates its folders
 listing >"$work/before"
 quietly apt-get install -q -y "${packages[@]}"
 check 0 "${#packages[@]} packages are installed"
