@@ -1,11 +1,30 @@
 # Functions that define the components and libraries of Tote.
 
+# The operating system: files named *_linux.c or *_posix.c are compiled for it. See docs/porting.md.
+set(default_os posix)
+if(CMAKE_SYSTEM_NAME STREQUAL Linux)
+    set(default_os linux)
+endif()
+set(TOTE_OS ${default_os} CACHE STRING "Operating system: linux, or posix for any other")
+if(NOT TOTE_OS MATCHES "^(linux|posix)$")
+    message(FATAL_ERROR "TOTE_OS is linux or posix, not ${TOTE_OS}")
+endif()
+
 # Flags of Tote itself. Users of the libraries do not get them.
 add_library(tote_flags INTERFACE)
 target_compile_features(tote_flags INTERFACE c_std_11)
 # Files and inode numbers above 32 bits, also where `long` has 32.
-target_compile_definitions(tote_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64
-    TOTE_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(tote_flags INTERFACE _FILE_OFFSET_BITS=64 TOTE_VERSION="${PROJECT_VERSION}"
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:TOTE_NEEDS_POSIX_ALONE>>>:_GNU_SOURCE>)
+
+# tote_posix_alone(TARGET): in a build for any POSIX system, the headers of libc declare only what POSIX has. Other
+# targets see all that Linux has.
+function(tote_posix_alone target)
+    if(TOTE_OS STREQUAL posix)
+        set_target_properties(${target} PROPERTIES TOTE_NEEDS_POSIX_ALONE ON)
+        target_compile_definitions(${target} PRIVATE _POSIX_C_SOURCE=200809L _XOPEN_SOURCE=700)
+    endif()
+endfunction()
 target_compile_options(tote_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla>
     -fvisibility=hidden -fno-semantic-interposition -ffunction-sections -fdata-sections

@@ -363,8 +363,8 @@ static bool make_memory(struct tote__crash_file *crash_file, bool is_shared) {
     tote__os_random(&random, sizeof random);
     snprintf(crash_file->name, sizeof crash_file->name, "%08x-%016llx%s", tote__os_process_id(),
              (unsigned long long)random, TOTE__CRASH_FILE_SUFFIX);
-    crash_file->map = is_shared && take_segment(crash_file) ? crash_file->segment.at
-                                                            : tote__os_map(crash_file->size);
+    bool has_segment = is_shared && tote__os_has_segments() && take_segment(crash_file);
+    crash_file->map = has_segment ? crash_file->segment.at : tote__os_map(crash_file->size);
     if (crash_file->map) {
         fill_head(crash_file, (uint32_t)(random >> 32) ^ (uint32_t)random);
     }

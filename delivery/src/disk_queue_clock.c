@@ -19,7 +19,7 @@ static uint64_t since(uint64_t then, uint64_t now) {
 }
 
 static uint64_t steady_time(void) {
-    return tote__clock_read(CLOCK_BOOTTIME);
+    return tote__os_since_boot();
 }
 
 struct tote__disk_queue_clock tote__disk_queue_clock_start(void) {

@@ -54,7 +54,7 @@ static void move_to(struct walk *walk, int next) {
 
 /* Start at the root or the working directory. */
 static bool begin(struct walk *walk) {
-    move_to(walk, tote__os_open(AT_FDCWD, *walk->rest == '/' ? "/" : ".", O_PATH | O_DIRECTORY, 0));
+    move_to(walk, tote__os_open_directory(AT_FDCWD, *walk->rest == '/' ? "/" : ".", 0));
     return walk->at >= 0 || fail(walk, errno);
 }
 
@@ -78,10 +78,9 @@ static void restore_mode(int parent, const char *name) {
     (void)result;
 }
 
-/* O_DIRECTORY triggers automounts. */
+/* Returns -1 with errno set, ENOTDIR or ELOOP if it is a link or a file. */
 static int open_component(struct walk *walk, const char *name, bool is_last) {
-    int flags = O_PATH | O_NOFOLLOW;
-    int next = tote__os_open(walk->at, name, flags | O_DIRECTORY, 0);
+    int next = tote__os_open_directory(walk->at, name, O_NOFOLLOW);
 
     if (next < 0 && errno == ENOENT && is_last && walk->may_make) {
         if (mkdirat(walk->at, name, S_IRWXU) == 0) {
@@ -90,27 +89,26 @@ static int open_component(struct walk *walk, const char *name, bool is_last) {
         } else if (errno != EEXIST) {
             return -1;
         }
-        next = tote__os_open(walk->at, name, flags | O_DIRECTORY, 0);
-    }
-    if (next < 0 && (errno == ENOTDIR || errno == ELOOP)) {
-        next = tote__os_open(walk->at, name, flags, 0); /* possibly a link */
+        next = tote__os_open_directory(walk->at, name, O_NOFOLLOW);
     }
     return next;
 }
 
 /* Insert the target of the link before the rest of the path. */
-static bool follow(struct walk *walk, const char *name, int link, const struct stat *status) {
-    if (status->st_uid != 0 && status->st_uid != tote__os_user_id()) {
+static bool follow(struct walk *walk, const char *name) {
+    struct stat status;
+    ssize_t length = tote__os_read_link(walk->at, name, &status, walk->target, sizeof walk->target);
+    size_t rest_length = strlen(walk->rest);
+
+    if (length <= 0) {
+        return fail(walk, length == 0 ? ENOENT : errno == EINVAL ? ENOTDIR : errno);
+    }
+    if (status.st_uid != 0 && status.st_uid != tote__os_user_id()) {
         snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
                  "'%.100s' is a symbolic link of user %u, which is not followed; use the path of "
                  "its target",
-                 name, (unsigned)status->st_uid);
+                 name, (unsigned)status.st_uid);
         return false;
-    }
-    ssize_t length = readlinkat(link, "", walk->target, sizeof walk->target);
-    size_t rest_length = strlen(walk->rest);
-    if (length <= 0) {
-        return fail(walk, length ? errno : ENOENT);
     }
     if ((size_t)length + 1 + rest_length >= sizeof walk->rest) {
         return fail(walk, ENAMETOOLONG);
@@ -125,20 +123,13 @@ static bool follow(struct walk *walk, const char *name, int link, const struct s
 }
 
 static bool step(struct walk *walk, const char *name, bool is_last) {
-    struct stat status;
     int next = open_component(walk, name, is_last);
 
-    if (next < 0) {
-        return fail(walk, errno);
+    if (next >= 0) {
+        move_to(walk, next);
+        return true;
     }
-    bool is_known = fstat(next, &status) == 0;
-    if (!is_known || S_ISLNK(status.st_mode)) {
-        bool is_followed = is_known ? follow(walk, name, next, &status) : fail(walk, errno);
-        tote__os_close(next);
-        return is_followed;
-    }
-    move_to(walk, next);
-    return S_ISDIR(status.st_mode) || fail(walk, ENOTDIR);
+    return errno == ENOTDIR || errno == ELOOP ? follow(walk, name) : fail(walk, errno);
 }
 
 /* Split off the next component. Returns false at the end of the path. */

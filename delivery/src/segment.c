@@ -11,8 +11,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ipc.h>
-#include <sys/shm.h>
 #include <unistd.h>
 
 #include "crash_file_format.h"
@@ -40,33 +38,21 @@ struct owner {
     char path[PATH_BYTES];
 };
 
-static uint64_t inode_of(const char *path) {
-    struct stat status;
-
-    return tote__os_path_status(path, &status) ? (uint64_t)status.st_ino : 0;
-}
-
-static uint64_t ipc_space(void) {
-    return inode_of("/proc/self/ns/ipc");
-}
-
 static uint64_t checksum(const struct tote__segment_reference *reference) {
     return tote__crash_file_checksum((const uint8_t *)reference,
                                      offsetof(struct tote__segment_reference, checksum), 0);
 }
 
-static bool attach(struct tote__segment *segment, int flags) {
-    void *at = shmat(segment->id, NULL, flags);
-
-    segment->at = at == (void *)-1 ? NULL : at;
+static bool attach(struct tote__segment *segment, bool is_read_only) {
+    segment->at = tote__os_segment_attach(segment->id, is_read_only);
     return segment->at;
 }
 
 bool tote__segment_make(struct tote__segment *segment, size_t size) {
-    int id = shmget(IPC_PRIVATE, size, IPC_CREAT | IPC_EXCL | S_IRUSR | S_IWUSR);
+    int id = tote__os_segment_make(size);
 
     *segment = (struct tote__segment){.id = id, .size = size};
-    if (id >= 0 && !attach(segment, 0)) {
+    if (id >= 0 && !attach(segment, false)) {
         int error = errno;
         tote__segment_remove(segment);
         segment->id = -1;
@@ -77,22 +63,22 @@ bool tote__segment_make(struct tote__segment *segment, size_t size) {
 
 void tote__segment_note_file(const struct tote__segment *segment, int directory, const char *name) {
     struct owner *owner = (struct owner *)(void *)(segment->at + OWNER_AT);
-    char self[64];
     struct stat root;
     struct stat status;
 
-    snprintf(self, sizeof self, "/proc/self/fd/%d", directory);
-    ssize_t length = readlink(self, owner->path, sizeof owner->path);
-    if (length <= 0 || owner->path[0] != '/' || stat("/", &root) != 0 ||
-        fstat(directory, &status) != 0 || (size_t)length + strlen(name) + 2 > sizeof owner->path) {
+    bool is_known = tote__os_descriptor_path(directory, owner->path, sizeof owner->path) &&
+                    owner->path[0] == '/' && stat("/", &root) == 0 &&
+                    fstat(directory, &status) == 0;
+    size_t length = is_known ? strlen(owner->path) : 0;
+    if (!is_known || length + strlen(name) + 2 > sizeof owner->path) {
         owner->path[0] = '\0'; /* then the segment is never removed */
         return;
     }
-    owner->mount_space = inode_of("/proc/self/ns/mnt");
+    owner->mount_space = tote__os_space(TOTE__OS_MOUNT_SPACE);
     owner->root_device = (uint64_t)root.st_dev;
     owner->root_inode = (uint64_t)root.st_ino;
     owner->device = (uint64_t)status.st_dev;
-    snprintf(owner->path + length, sizeof owner->path - (size_t)length, "/%s", name);
+    snprintf(owner->path + length, sizeof owner->path - length, "/%s", name);
 }
 
 void tote__segment_refer(const struct tote__segment *segment, uint32_t nonce,
@@ -102,7 +88,7 @@ void tote__segment_refer(const struct tote__segment *segment, uint32_t nonce,
         .id = segment->id,
         .size = segment->size,
         .boot = tote__os_boot(),
-        .ipc_space = ipc_space(),
+        .ipc_space = tote__os_space(TOTE__OS_IPC_SPACE),
         .process = tote__os_process_id(),
         .nonce = nonce,
     };
@@ -127,25 +113,25 @@ static bool differs(uint64_t a, uint64_t b) {
 
 enum tote__segment_found tote__segment_attach(const struct tote__segment_reference *reference,
                                               uid_t owner, struct tote__segment *segment) {
-    struct shmid_ds status;
+    struct tote__os_segment status;
     struct tote__crash_file_head head;
 
     *segment = (struct tote__segment){.id = -1};
     if (differs(reference->boot, tote__os_boot())) {
         return TOTE__SEGMENT_GONE;
     }
-    if (differs(reference->ipc_space, ipc_space())) {
+    if (differs(reference->ipc_space, tote__os_space(TOTE__OS_IPC_SPACE))) {
         return TOTE__SEGMENT_ELSEWHERE;
     }
     *segment = (struct tote__segment){.id = reference->id, .size = (size_t)reference->size};
-    if (shmctl(segment->id, IPC_STAT, &status) != 0) {
+    if (!tote__os_segment_status(segment->id, &status)) {
         return errno == EINVAL || errno == EIDRM ? TOTE__SEGMENT_GONE : TOTE__SEGMENT_ELSEWHERE;
     }
-    if (status.shm_perm.cuid != owner || status.shm_segsz != reference->size ||
+    if (status.creator != owner || status.size != reference->size ||
         reference->size < sizeof head) {
         return TOTE__SEGMENT_GONE; /* the id was reused by another program */
     }
-    if (!attach(segment, 0)) {
+    if (!attach(segment, false)) {
         return TOTE__SEGMENT_ELSEWHERE;
     }
     memcpy(&head, segment->at, sizeof head);
@@ -158,13 +144,13 @@ enum tote__segment_found tote__segment_attach(const struct tote__segment_referen
 
 void tote__segment_detach(struct tote__segment *segment) {
     if (segment->at) {
-        shmdt(segment->at);
+        tote__os_segment_detach(segment->at);
     }
     segment->at = NULL;
 }
 
 void tote__segment_remove(const struct tote__segment *segment) {
-    shmctl(segment->id, IPC_RMID, NULL);
+    tote__os_segment_remove(segment->id);
 }
 
 /* Remove the last component; the parent of the root is "". */
@@ -205,7 +191,7 @@ static enum reference_state look_for_file(const struct owner *owner) {
 static bool is_of_this_root(const struct owner *owner) {
     struct stat root;
 
-    return owner->mount_space == inode_of("/proc/self/ns/mnt") && stat("/", &root) == 0 &&
+    return owner->mount_space == tote__os_space(TOTE__OS_MOUNT_SPACE) && stat("/", &root) == 0 &&
            owner->root_device == (uint64_t)root.st_dev &&
            owner->root_inode == (uint64_t)root.st_ino;
 }
@@ -216,7 +202,7 @@ static enum reference_state look_for_reference(int id) {
     struct tote__crash_file_head head;
     struct owner owner;
 
-    if (!attach(&segment, SHM_RDONLY)) {
+    if (!attach(&segment, true)) {
         return EXISTS;
     }
     memcpy(&head, segment.at, sizeof head);
@@ -266,23 +252,21 @@ static void report_unknown(const struct unknown *unknown) {
 
 void tote__segments_clean_up(uint32_t age_s) {
     struct unknown unknown = {.count = 0};
-    struct shm_info info;
-    int last = shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info);
+    int last = tote__os_segment_last();
     int64_t now = (int64_t)(tote__clock_realtime() / 1000000000U);
 
     for (int i = 0; i <= last && i < MOST_SEGMENTS; i++) {
-        struct shmid_ds status;
-        int id = shmctl(i, SHM_STAT, &status);
-        if (id < 0 || status.shm_perm.cuid != tote__os_user_id() || status.shm_nattch != 0 ||
-            status.shm_segsz < TOTE__CRASH_FILE_CHUNKS_AT ||
-            now - (int64_t)status.shm_dtime < (int64_t)age_s) {
+        struct tote__os_segment status;
+        int id = tote__os_segment_at(i, &status);
+        if (id < 0 || status.creator != tote__os_user_id() || status.is_attached ||
+            status.size < TOTE__CRASH_FILE_CHUNKS_AT || now - status.detached_at < (int64_t)age_s) {
             continue;
         }
         enum reference_state state = look_for_reference(id);
         if (state == DELETED) {
             tote__segment_remove(&(struct tote__segment){.id = id});
         } else if (state == UNKNOWN) {
-            note_unknown(&unknown, id, status.shm_segsz);
+            note_unknown(&unknown, id, status.size);
         }
     }
     report_unknown(&unknown);

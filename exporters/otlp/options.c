@@ -29,7 +29,7 @@
 static const char default_http_endpoint[] = "http://localhost:4318";
 static const char default_grpc_endpoint[] = "http://localhost:4317";
 
-enum { DEFAULT_MAX_RESPONSE_BYTES = 4 << 20, MOST_CONCURRENT_REQUESTS = 64 };
+enum { DEFAULT_MAX_RESPONSE_BYTES = 4 << 20 };
 
 /* Split a field into its name and its index. */
 static void report_field(const struct tote__option_reporter *reporter, tote_level level,
@@ -234,17 +234,18 @@ static uint32_t concurrent_requests(const struct tote__otlp_settings *settings,
                                     const tote_otlp_options *options) {
     uint64_t most = options->max_concurrent_requests;
 
-    if (most > MOST_CONCURRENT_REQUESTS) {
+    if (most > TOTE__MOST_CONCURRENT_REQUESTS) {
         tote__otlp_diagnose(settings, TOTE_LEVEL_WARN, TOTE__OTLP_FIELD "max_concurrent_requests",
-                            ": %d is used, which is the maximum", MOST_CONCURRENT_REQUESTS);
+                            ": %d is used, which is the maximum", TOTE__MOST_CONCURRENT_REQUESTS);
     }
     if (options->transport ||
         (!most && (options->ignore_environment ||
                    !tote__env_number("OTEL_C_EXPORTER_OTLP_MAX_CONCURRENT_REQUESTS", 1,
-                                     MOST_CONCURRENT_REQUESTS, &most)))) {
+                                     TOTE__MOST_CONCURRENT_REQUESTS, &most)))) {
         return 1;
     }
-    return (uint32_t)(most < MOST_CONCURRENT_REQUESTS ? most : MOST_CONCURRENT_REQUESTS);
+    return (uint32_t)(most < TOTE__MOST_CONCURRENT_REQUESTS ? most
+                                                            : TOTE__MOST_CONCURRENT_REQUESTS);
 }
 
 /* Resolve the options of delivery/. A timeout of the environment is already set. */

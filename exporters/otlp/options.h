@@ -27,6 +27,8 @@ struct tote__otlp_headers {
     size_t count;
 };
 
+enum { TOTE__MOST_CONCURRENT_REQUESTS = 64 };
+
 struct tote__otlp_settings {
     struct tote__arena memory;                    /* memory of the following fields */
     const struct tote__option_reporter *reporter; /* while they are resolved; NULL: none */

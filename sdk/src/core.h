@@ -16,14 +16,15 @@
 #include "tote/internal/clock.h"
 #include "tote/internal/lock.h"
 #include "tote/internal/name_list.h"
+#include "tote/internal/os.h"
 #include "tote/internal/sdk.h"
 #include "tote/internal/tracer.h"
 
 /* For host-driven export. */
 struct core_loop {
     struct tote__lock lock;       /* protects the following fields */
-    _Atomic(uint32_t) generation; /* the process that opened the descriptor; 0: none */
-    int epoll;
+    _Atomic(uint32_t) generation; /* the process that opened the group; 0: none */
+    struct tote__os_event group;  /* its descriptor is the host's */
 };
 
 /*
@@ -172,7 +173,7 @@ bool tote__core_exports(const struct core_config *config, const struct tote__ent
 void tote__core_renew_resource(struct core_config *config);
 
 /* loop.c: close the descriptor. Nothing else of the loop is called afterwards. */
-void tote__core_loop_close(const struct core_config *config);
+void tote__core_loop_close(struct core_config *config);
 
 /* Start a span. Returns NULL if it is not recorded because no SDK runs or out of memory. */
 tote_span *tote__core_start_span(tote_tracer_provider *provider, tote_tracer *tracer,

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/internal/api_os.h"
 #include "tote/internal/diagnostics.h"
-#include "tote/internal/privilege.h"
 #include "tote/internal/text.h"
 
 const char *tote__env(const char *name) {

@@ -114,7 +114,10 @@ void tote__span_exporter_wait(const tote_span_exporter *exporter, uint64_t deadl
     uint64_t due = exporter->ops.due(exporter->self);
     int descriptor = exporter->ops.descriptor ? exporter->ops.descriptor(exporter->self) : -1;
 
+    uint64_t unwatched = tote__os_unwatched_due();
+
     due = due < deadline ? due : deadline;
+    due = due < unwatched ? due : unwatched;
     tote__os_wait_readable(&descriptor, 1, tote__ms_until(due, LONGEST_WAIT_MS));
 }
 

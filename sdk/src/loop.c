@@ -17,42 +17,42 @@ static struct core_config *config_of(const tote_sdk *sdk) {
     return sdk ? atomic_load(&((tote_sdk *)sdk)->config) : NULL;
 }
 
-/*
- * Create an epoll instance that watches all processors. Returns -1 if no processor needs it, or on
- * failure.
- */
-static int make_epoll(const struct core_config *config) {
-    int epoll = -1;
+/* Open a group that watches all processors. Returns false if none needs it, or on failure. */
+static bool open_group(const struct core_config *config, struct tote__os_event *group) {
+    bool is_open = false;
 
     for (size_t i = 0; i < config->processor_count; i++) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
         if (!processor->loop) {
             continue;
         }
-        epoll = epoll < 0 ? tote__os_epoll() : epoll;
-        if (epoll < 0 || !processor->loop->watch(processor->self, epoll)) {
+        bool may_watch = is_open || tote__os_group_open(group);
+        if (!may_watch || !processor->loop->watch(processor->self, group)) {
             tote_diagnostics_report(
                 TOTE_LEVEL_ERROR, "sdk",
                 "no descriptor for the host event loop is available: raise the limit of open "
                 "files; until then call tote_sdk_poll() regularly");
-            tote__os_close(epoll);
-            return -1;
+            if (may_watch) {
+                tote__os_event_close(group);
+            }
+            return false;
         }
+        is_open = true;
     }
-    return epoll;
+    return is_open;
 }
 
 /*
  * Return whether the descriptor is of this process and still open. A host may close descriptors
  * that it does not know, and reuse their numbers.
  */
-static bool has_epoll(const struct core_config *config) {
+static bool has_group(const struct core_config *config) {
     const struct core_loop *loop = &config->loop;
     bool is_whole = atomic_load(&loop->generation) == tote__generation();
 
     for (size_t i = 0; i < config->processor_count && is_whole; i++) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
-        is_whole = !processor->loop || processor->loop->is_watched(processor->self, loop->epoll);
+        is_whole = !processor->loop || processor->loop->is_watched(processor->self, &loop->group);
     }
     return is_whole;
 }
@@ -67,21 +67,21 @@ int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
     }
     int cancel = tote__cancel_disable();
     tote__lock_take(&loop->lock);
-    if (!has_epoll(config)) {
-        loop->epoll = make_epoll(config);
-        atomic_store(&loop->generation, loop->epoll >= 0 ? tote__generation() : 0);
+    if (!has_group(config)) {
+        bool is_open = open_group(config, &loop->group);
+        atomic_store(&loop->generation, is_open ? tote__generation() : 0);
     }
-    int epoll = loop->epoll;
+    int descriptor = atomic_load(&loop->generation) ? tote__os_event_descriptor(&loop->group) : -1;
     tote__lock_drop(&loop->lock);
     tote__cancel_restore(cancel);
     errno = error;
-    return epoll;
+    return descriptor;
 }
 
 /* A parent's descriptor stays open: its number may be a file of the host by now. */
-void tote__core_loop_close(const struct core_config *config) {
-    if (has_epoll(config)) {
-        tote__os_close(config->loop.epoll);
+void tote__core_loop_close(struct core_config *config) {
+    if (has_group(config)) {
+        tote__os_event_close(&config->loop.group);
     }
 }
 
@@ -101,6 +101,9 @@ void tote_sdk_poll(tote_sdk *sdk) {
     struct core_config *config = config_of(sdk);
     int cancel = tote__cancel_disable();
 
+    if (config && atomic_load(&config->loop.generation) == tote__generation()) {
+        tote__os_group_drain(&config->loop.group);
+    }
     for (size_t i = 0; config && i < config->processor_count; i++) {
         const tote_span_processor *processor = tote__innermost(config->processors[i]);
         if (processor->loop) {

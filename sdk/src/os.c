@@ -1,33 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * os.c - system calls of the SDK
+ * os.c - system calls of the SDK that all systems have
  *
- * Tests: tests/unit/test_folder.c, tests/unit/test_resource.c, tests/unit/test_process_context.c
+ * Others are in os_linux.c, or in os_posix.c for systems without a file of their own.
+ *
+ * Tests: tests/unit/test_os.c, tests/unit/test_folder.c, tests/unit/test_resource.c
  */
 #include "tote/internal/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <locale.h>
-#include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tote/internal/cancel.h"
-#include "tote/internal/clock.h"
+#include "tote/internal/shared.h"
 #include "tote/internal/write_signals.h"
 
 int tote__os_above_stdio(int descriptor) {
@@ -45,7 +41,7 @@ unsigned tote__os_hold_stdio(void) {
     int error = errno;
 
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
-        int made = fcntl(descriptor, F_GETFD) < 0 ? epoll_create1(EPOLL_CLOEXEC) : -1;
+        int made = fcntl(descriptor, F_GETFD) < 0 ? tote__os_placeholder() : -1;
         if (made > STDERR_FILENO) { /* another thread has opened this one meanwhile */
             close(made);
         } else if (made >= 0) {
@@ -56,18 +52,11 @@ unsigned tote__os_hold_stdio(void) {
     return held;
 }
 
-/* The number may be a file of the host by now, after dup2(). */
-static bool is_epoll(int descriptor) {
-    struct epoll_event event;
-
-    return epoll_wait(descriptor, &event, 1, 0) >= 0;
-}
-
 void tote__os_release_stdio(unsigned held) {
     int error = errno;
 
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
-        if (held & 1U << descriptor && is_epoll(descriptor)) {
+        if (held & 1U << descriptor && tote__os_is_placeholder(descriptor)) {
             close(descriptor);
         }
     }
@@ -82,41 +71,6 @@ int tote__os_open(int directory, const char *path, int flags, mode_t mode) {
     return tote__os_above_stdio(descriptor);
 }
 
-int tote__os_socket(int family, int type, int protocol) {
-    unsigned held = tote__os_hold_stdio();
-    int descriptor = socket(family, type | SOCK_CLOEXEC, protocol);
-
-    tote__os_release_stdio(held);
-    return tote__os_above_stdio(descriptor);
-}
-
-bool tote__os_socketpair(int type, int sockets[2]) {
-    unsigned held = tote__os_hold_stdio();
-    bool is_made = socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, sockets) == 0;
-
-    tote__os_release_stdio(held);
-    return is_made;
-}
-
-/*
- * Does not block for entropy: early after boot getrandom() fails, and /dev/urandom does not block.
- */
-bool tote__os_random(void *buffer, size_t size) {
-    char bytes[TOTE__OS_RANDOM_BYTES + 1]; /* with a NUL */
-    int error = errno;
-    int cancel = tote__cancel_disable();
-    bool is_filled = getrandom(buffer, size, GRND_NONBLOCK) == (ssize_t)size;
-
-    if (!is_filled && size < sizeof bytes &&
-        tote__os_read_file("/dev/urandom", bytes, size + 1) == size) {
-        memcpy(buffer, bytes, size);
-        is_filled = true;
-    }
-    tote__cancel_restore(cancel);
-    errno = error;
-    return is_filled;
-}
-
 uint32_t tote__os_process_id(void) {
     return (uint32_t)getpid();
 }
@@ -125,84 +79,12 @@ uint32_t tote__os_user_id(void) {
     return (uint32_t)geteuid();
 }
 
-/*
- * Read field 22 of /proc/self/stat: clock ticks since boot. The name before it may contain any
- * character.
- */
-static bool parse_start_ticks(const char *stat, uint64_t *ticks) {
-    const char *at = strrchr(stat, ')');
-
-    for (unsigned field = 3; at && field <= 22; field++) {
-        at = strchr(at + 1, ' ');
-    }
-    return at && sscanf(at, "%" SCNu64, ticks) == 1;
-}
-
-bool tote__os_process_start(uint64_t *time_unix_nano) {
-    const uint64_t second = 1000000000;
-    char stat[1024];
-    uint64_t ticks = 0;
-    struct timespec since_boot;
-    int error = errno;
-    long ticks_per_second = sysconf(_SC_CLK_TCK);
-    bool is_known = tote__os_read_file("/proc/self/stat", stat, sizeof stat) &&
-                    parse_start_ticks(stat, &ticks) && ticks_per_second > 0 &&
-                    clock_gettime(CLOCK_BOOTTIME, &since_boot) == 0;
-
-    errno = error;
-    if (!is_known) {
-        return false;
-    }
-    uint64_t now = (uint64_t)since_boot.tv_sec * second + (uint64_t)since_boot.tv_nsec;
-    uint64_t start = ticks * (second / (uint64_t)ticks_per_second);
-    *time_unix_nano = tote__clock_realtime() - (now > start ? now - start : 0);
-    return true;
-}
-
-/* FNV-1a hash of the boot id, which is random. */
-static uint32_t hash_of(const char *text) {
-    uint32_t hash = 2166136261U;
-
-    for (; *text && *text != '\n'; text++) {
-        hash = (hash ^ (unsigned char)*text) * 16777619U;
-    }
-    return hash ? hash : 1;
-}
-
-uint32_t tote__os_boot(void) {
-    char id[64];
-
-    return tote__os_read_file("/proc/sys/kernel/random/boot_id", id, sizeof id) ? hash_of(id) : 0;
-}
-
-bool tote__os_executable_path(char *buffer, size_t size) {
-    static const char deleted[] = " (deleted)";
-    int error = errno;
-    ssize_t length = size ? readlink("/proc/self/exe", buffer, size) : -1;
-
-    errno = error;
-    if (length <= 0 || (size_t)length >= size) {
-        return false;
-    }
-    size_t end = (size_t)length;
-    if (end > sizeof deleted - 1 &&
-        memcmp(buffer + end - (sizeof deleted - 1), deleted, sizeof deleted - 1) == 0) {
-        end -= sizeof deleted - 1;
-    }
-    buffer[end] = '\0';
-    return true;
-}
-
-const char *tote__os_command(void) {
-    return program_invocation_name;
-}
-
-/* Copy a string of uname(2). */
-static bool copy_system_name(char *buffer, size_t size, bool is_machine) {
+/* Copy a string of uname(2): the one at this offset. */
+static bool copy_system_name(char *buffer, size_t size, size_t offset) {
     struct utsname name;
     int error = errno;
-    bool is_known = uname(&name) == 0;
-    const char *text = is_machine ? name.machine : name.nodename;
+    bool is_known = uname(&name) >= 0;
+    const char *text = (const char *)&name + offset;
     size_t length = is_known ? strlen(text) : 0;
 
     errno = error;
@@ -214,11 +96,24 @@ static bool copy_system_name(char *buffer, size_t size, bool is_machine) {
 }
 
 bool tote__os_host_name(char *buffer, size_t size) {
-    return copy_system_name(buffer, size, false);
+    return copy_system_name(buffer, size, offsetof(struct utsname, nodename));
 }
 
 bool tote__os_machine(char *buffer, size_t size) {
-    return copy_system_name(buffer, size, true);
+    return copy_system_name(buffer, size, offsetof(struct utsname, machine));
+}
+
+bool tote__os_type(char *buffer, size_t size) {
+    bool is_known = copy_system_name(buffer, size, offsetof(struct utsname, sysname));
+
+    for (char *at = buffer; is_known && *at; at++) {
+        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
+    }
+    return is_known;
+}
+
+bool tote__os_release(char *buffer, size_t size) {
+    return copy_system_name(buffer, size, offsetof(struct utsname, release));
 }
 
 size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
@@ -248,6 +143,15 @@ void tote__os_close_same_file(int descriptor, dev_t device, ino_t inode) {
     if (tote__os_is_same_file(descriptor, device, inode)) {
         close(descriptor);
     }
+}
+
+bool tote__os_holds_bytes(int descriptor) {
+    int incoming = 0;
+    int outgoing = 0;
+
+    ioctl(descriptor, FIONREAD, &incoming);
+    ioctl(descriptor, TIOCOUTQ, &outgoing);
+    return incoming > 0 || outgoing > 0;
 }
 
 bool tote__os_status(int descriptor, struct stat *status) {
@@ -345,17 +249,6 @@ bool tote__os_write_at(int descriptor, const void *bytes, size_t size, uint64_t 
     return write_all(descriptor, bytes, size, (off_t)at) == size;
 }
 
-bool tote__os_reserve(int descriptor, uint64_t size) {
-    struct tote__held_signals signals;
-
-    tote__hold_write_signals(&signals);
-    bool is_done = fallocate(descriptor, 0, 0, (off_t)size) == 0 ||
-                   ((errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) &&
-                    ftruncate(descriptor, (off_t)size) == 0);
-    tote__release_write_signals(&signals);
-    return is_done;
-}
-
 bool tote__os_lock(int descriptor) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
@@ -384,32 +277,10 @@ void tote__os_wait_readable(const int *descriptors, size_t count, uint32_t most_
     errno = error;
 }
 
-int tote__os_event(void) {
-    return tote__os_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-}
-
-int tote__os_epoll(void) {
-    return tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC));
-}
-
-void tote__os_set_event(int event, bool is_readable) {
-    int error = errno;
-    int cancel = tote__cancel_disable();
-    eventfd_t count;
-
-    if (is_readable) {
-        eventfd_write(event, 1);
-    } else {
-        eventfd_read(event, &count);
+void tote__os_event_init(struct tote__os_event *event) {
+    for (size_t i = 0; i < TOTE__OS_ENDS; i++) {
+        atomic_init(&event->ends[i].descriptor, -1);
     }
-    tote__cancel_restore(cancel);
-    errno = error;
-}
-
-bool tote__os_watch(int epoll, int descriptor, bool is_new) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
-
-    return epoll_ctl(epoll, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, &event) == 0;
 }
 
 void *tote__os_map(size_t size) {
@@ -421,48 +292,6 @@ void *tote__os_map(size_t size) {
 
 void tote__os_unmap(void *memory, size_t size) {
     munmap(memory, size);
-}
-
-/* For older headers. */
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U
-#endif
-#ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
-#define PR_SET_VMA_ANON_NAME 0
-#endif
-
-void *tote__os_map_file(const char *name, size_t size) {
-    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    void *memory = MAP_FAILED;
-    int error = errno;
-    unsigned held = tote__os_hold_stdio();
-    int file = memfd_create(name, flags | MFD_NOEXEC_SEAL);
-
-    file = file < 0 ? memfd_create(name, flags) : file; /* before Linux 6.3 */
-    tote__os_release_stdio(held);
-    if (file >= 0 && tote__os_truncate(file, size)) {
-        memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
-    }
-    tote__os_close(file);
-    errno = error;
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-bool tote__os_name_map(void *memory, size_t size, const char *name) {
-    int error = errno;
-    bool is_named = prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, memory, size, name) == 0;
-
-    errno = error;
-    return is_named;
-}
-
-bool tote__os_keep_from_children(void *memory, size_t size) {
-    int error = errno;
-    bool is_kept = madvise(memory, size, MADV_DONTFORK) == 0;
-
-    errno = error;
-    return is_kept;
 }
 
 /* strerror() is not thread-safe, and strerror_r() differs between C libraries. */

@@ -112,7 +112,7 @@ static bool map_header(void) {
 /* The time is the last field that is written. */
 static void set_payload(struct header *header, struct payload payload) {
     static uint64_t last;
-    uint64_t now = tote__clock_read(CLOCK_BOOTTIME);
+    uint64_t now = tote__os_since_boot();
 
     last = now > last ? now : last + 1;
     atomic_store_explicit(&header->published_at_ns, 0, memory_order_relaxed);
@@ -181,7 +181,7 @@ static void publish(const void *owner, uint32_t resource, bool is_update) {
     if (!is_done) {
         tote_diagnostics_report(TOTE_LEVEL_DEBUG, "sdk",
                                 "the resource is not published to profilers: out of memory, or "
-                                "the system allows neither memfd_create() nor named memory");
+                                "the system allows no memory with a name that profilers find");
     }
     tote__cancel_restore(cancel);
 }

@@ -2,9 +2,9 @@
 /*
  * resource_container.c - the id of the container of this process
  *
- * /proc/self/cgroup contains it, unless the container has its own cgroup namespace. Then files of
- * the container runtime that are mounted in the container contain it. Spec: semantic conventions,
- * resource/container.md
+ * On Linux the text of the control groups contains it, unless the container has its own cgroup
+ * namespace. Then files of the container runtime that are mounted in the container contain it.
+ * Spec: semantic conventions, resource/container.md
  *
  * Tests: tests/unit/test_resource_detectors.c, tests/vectors/container_id.tsv
  */
@@ -175,9 +175,9 @@ bool tote__container_id_of_mounts(const char *text, char id[TOTE__CONTAINER_ID_B
 
 bool tote__container_id(char id[TOTE__CONTAINER_ID_BYTES]) {
     char *text = tote__allocate(FILE_BYTES);
-    bool is_found = text && ((tote__os_read_file("/proc/self/cgroup", text, FILE_BYTES) &&
+    bool is_found = text && ((tote__os_read_system(TOTE__OS_CGROUPS, text, FILE_BYTES) &&
                               tote__container_id_of_cgroup(text, id)) ||
-                             (tote__os_read_file("/proc/self/mountinfo", text, FILE_BYTES) &&
+                             (tote__os_read_system(TOTE__OS_MOUNTS, text, FILE_BYTES) &&
                               tote__container_id_of_mounts(text, id)));
 
     tote__release(text, FILE_BYTES);

@@ -133,6 +133,21 @@ static void add_host(struct tote__resource_builder *builder) {
     }
 }
 
+/*
+ * Return the text up to a separator, which becomes a NUL, and advance behind it. Returns NULL at
+ * the end.
+ */
+static char *cut_part(char **rest, char separator) {
+    char *part = *rest;
+    char *end = part ? strchr(part, separator) : NULL;
+
+    *rest = end ? end + 1 : NULL;
+    if (end) {
+        *end = '\0';
+    }
+    return part;
+}
+
 /* Remove the quotes of a value in os-release: NAME="A \"B\"". Spec: os-release(5) */
 static void unquote(char *value) {
     char quote = *value == '"' || *value == '\'' ? *value : '\0';
@@ -156,14 +171,16 @@ static void add_os(struct tote__resource_builder *builder) {
                   {"BUILD_ID=", "os.build_id"}};
     char *text = tote__allocate(TEXT_BYTES); /* the stack may be small */
 
-    set(builder, "os.type", "linux");
-    if (text && read_line("/proc/sys/kernel/osrelease", text, TEXT_BYTES)) {
+    if (text && tote__os_type(text, TEXT_BYTES)) {
+        set(builder, "os.type", text);
+    }
+    if (text && tote__os_release(text, TEXT_BYTES)) {
         set(builder, "os.build_id", text);
     }
     bool is_read = text && (tote__os_read_file("/etc/os-release", text, TEXT_BYTES) ||
                             tote__os_read_file("/usr/lib/os-release", text, TEXT_BYTES));
     char *rest = is_read ? text : NULL;
-    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+    for (char *line = cut_part(&rest, '\n'); line; line = cut_part(&rest, '\n')) {
         for (size_t i = 0; i < TOTE_COUNT_OF(fields); i++) {
             size_t length = strlen(fields[i].name);
             if (strncmp(line, fields[i].name, length) == 0) {
@@ -311,9 +328,9 @@ static bool is_user(char *line, uint32_t user) {
     char *rest = line;
     char id[12];
 
-    strsep(&rest, ":");
-    strsep(&rest, ":");
-    const char *found = strsep(&rest, ":");
+    cut_part(&rest, ':');
+    cut_part(&rest, ':');
+    const char *found = cut_part(&rest, ':');
     snprintf(id, sizeof id, "%u", user);
     return found && strcmp(found, id) == 0;
 }
@@ -328,7 +345,7 @@ static void add_owner(struct tote__resource_builder *builder) {
     if (!text || !tote__os_read_file("/etc/passwd", text, USERS_BYTES)) {
         rest = NULL;
     }
-    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+    for (char *line = cut_part(&rest, '\n'); line; line = cut_part(&rest, '\n')) {
         if (is_user(line, user)) {
             set(builder, "process.owner", line);
             break;

@@ -343,6 +343,7 @@ static struct core_config *make_config(const struct tote__sdk_settings *settings
     config->now_unix_nano = settings->now_unix_nano;
     config->clock = settings->clock;
     atomic_init(&config->counts_since, tote__core_clock(config));
+    tote__os_event_init(&config->loop.group);
     config->processors = processors;
     config->processor_count = count;
     for (size_t i = 0; i < count; i++) {

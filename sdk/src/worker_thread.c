@@ -11,6 +11,7 @@
 
 #include "tote/internal/cancel.h"
 #include "tote/internal/context.h"
+#include "tote/internal/os.h"
 #include "tote/internal/write_signals.h"
 
 static const char *const name = "tote-worker";
@@ -51,7 +52,7 @@ static void run_for_factory(void *arg) {
 
 /* Runs on a POSIX thread that was created with all signals blocked. */
 static void *run_thread(void *arg) {
-    pthread_setname_np(pthread_self(), name);
+    tote__os_name_thread(name);
     run_suppressed(arg);
     return NULL;
 }

@@ -27,6 +27,7 @@
 #include "tote/exporters/otlp.h"
 #include "tote/exporters/otlp_file.h"
 #include "tote/internal/clock.h"
+#include "tote/internal/os.h"
 #include "tote/tote.h"
 
 enum { TIMEOUT_MS = 20000, QUIET_LOOKS = 20, MOST = 256, DATA_OF_HOST = 77 };
@@ -153,7 +154,7 @@ static bool is_epoll(int fd) {
     return strcmp(target, "anon_inode:[eventpoll]") == 0;
 }
 
-/* A loop of the host gets the numbers: its epoll instance that of Tote's. */
+/* A loop of the host gets the numbers: its epoll instance that of Tote's, if Tote has one. */
 static void take_for_loop(const int *used, int count) {
     int loop = epoll_create1(0);
 
@@ -169,7 +170,9 @@ static void take_for_loop(const int *used, int count) {
         EXPECT(epoll_ctl(loop, EPOLL_CTL_ADD, used[i], &event) == 0);
         f.numbers[f.count++] = used[i];
     }
-    EXPECT(f.loop);
+    bool has_poller = tote__os_unwatched_due() == TOTE__NEVER;
+    EXPECT(!has_poller || f.loop);
+    f.loop = f.loop ? f.loop : loop;
 }
 
 /* How many files an epoll instance watches. */

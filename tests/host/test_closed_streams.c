@@ -39,7 +39,7 @@ static const char printed[] = "printed by the host\n";
 /* What the child does after a descriptor was created, on the same thread. */
 static void (*when_made)(int descriptor);
 
-/* The numbers are held by an epoll instance (EINVAL) while others are created. */
+/* The numbers are held by a placeholder (EINVAL: an epoll instance) while others are created. */
 static void print(void) {
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
         bool is_written = write(descriptor, printed, sizeof printed - 1) != -1;

@@ -10,8 +10,8 @@
 
 #include "reports.h"
 #include "tote/environment.h"
+#include "tote/internal/api_os.h"
 #include "tote/internal/env.h"
-#include "tote/internal/privilege.h"
 #include "tote/propagator.h"
 #include "tote/propagators.h"
 #include "tote/span.h"

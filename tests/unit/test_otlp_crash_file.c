@@ -30,6 +30,7 @@
 #include "src/segment.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/crash_file.h"
+#include "tote/internal/os.h"
 #include "tote/internal/recovery.h"
 #include "tote/tote.h"
 
@@ -89,6 +90,13 @@ int shmget(key_t key, size_t size, int flags) {
         return -1;
     }
     return (int)syscall(SYS_shmget, key, size, flags);
+}
+
+/* Skip a test of shared memory on a system without it. */
+static void need_segments(void) {
+    if (!tote__os_has_segments()) {
+        skip();
+    }
 }
 
 static int tear_down(void **state) {
@@ -222,6 +230,7 @@ static bool is_there(int segment) {
 
 static void shared_memory_is_removed_after_delivery(void **state) {
     (void)state;
+    need_segments();
     die_after(end_some);
     int id = reference().id;
     assert_true(is_there(id));
@@ -620,6 +629,7 @@ static void a_reader_does_not_touch_the_chunks_that_were_never_used(void **state
     enum { PAGES = 4096 };
 
     (void)state;
+    need_segments();
     f.delivery.crash_safe_bytes = (size_t)PAGES * 4096;
     die_after(end_some);
     assert_int_equal(deliver().delivered, SPANS + 1); /* a file is read once */
@@ -660,6 +670,7 @@ static void the_first_span_of_a_child_does_not_touch_the_whole_crash_safe_file(v
 
 static void without_shared_memory_spans_are_written_to_the_disk_queue(void **state) {
     (void)state;
+    need_segments();
     has_no_shared_memory = true;
     start();
     assert_non_null(strstr(reports.message, "shared memory of"));
@@ -680,6 +691,7 @@ static void write_reference(struct tote__segment_reference changed) {
 
 static void after_a_reboot_the_lost_shared_memory_is_reported(void **state) {
     (void)state;
+    need_segments();
     die_after(end_some);
     struct tote__segment_reference changed = reference();
     changed.boot ^= 2;
@@ -694,6 +706,7 @@ static void after_a_reboot_the_lost_shared_memory_is_reported(void **state) {
 /* Its process may be alive in another container, however old the file is. */
 static void shared_memory_of_another_namespace_is_kept_and_reported(void **state) {
     (void)state;
+    need_segments();
     die_after(end_some);
     const struct tote__segment_reference right = reference();
     struct tote__segment_reference changed = right;
@@ -716,6 +729,7 @@ static void shared_memory_of_another_namespace_is_kept_and_reported(void **state
 /* The id of a removed segment may be reused by another program. */
 static void shared_memory_of_another_program_is_left_alone(void **state) {
     (void)state;
+    need_segments();
     die_after(end_some);
     const struct tote__segment_reference right = reference();
     struct tote__segment_reference changed = right;
@@ -743,6 +757,7 @@ static void spans_survive_the_process_also_after_the_directory_was_removed(void 
     const char *endpoint = f.otlp.endpoint;
 
     (void)state;
+    need_segments();
     f.otlp.endpoint = "http://127.0.0.1:1";
     die_after(end_some_while_the_directory_is_removed);
     f.otlp.endpoint = endpoint;

@@ -2,9 +2,9 @@
 /*
  * fork.c - the generation of this process
  *
- * The word is in a separate page, which the kernel zeroes in a child (MADV_WIPEONFORK). Some
- * emulators and sandboxes accept that request and ignore it, so a pthread_atfork() handler zeroes
- * the word, too. In a child whose word is 0, `last` is the generation of the parent.
+ * The word is in a separate page, which the kernel zeroes in a child if it can (MADV_WIPEONFORK of
+ * Linux). Some emulators and sandboxes accept that request and ignore it, so a pthread_atfork()
+ * handler zeroes the word, too. In a child whose word is 0, `last` is the generation of the parent.
  *
  * A handler of the host may use Tote in the child before Tote's handler runs. The word then already
  * contains the generation of the child and must not change. The handler therefore only clears the
@@ -14,9 +14,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "tote/internal/api_os.h"
 #include "tote/internal/clock.h"
 #include "tote/thread.h"
 
@@ -45,30 +45,9 @@ static void forget_generation(void) {
     }
 }
 
-#ifdef MADV_WIPEONFORK
-static _Atomic(uint32_t) *map_word(void) {
-    long page = sysconf(_SC_PAGESIZE);
-    size_t size = page > 0 ? (size_t)page : 4096;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (memory == MAP_FAILED) {
-        return NULL;
-    }
-    if (madvise(memory, size, MADV_WIPEONFORK) != 0) {
-        munmap(memory, size);
-        return NULL;
-    }
-    return (_Atomic(uint32_t) *)memory;
-}
-#else
-static _Atomic(uint32_t) *map_word(void) {
-    return NULL;
-}
-#endif
-
 static void set_up(void) {
     int error = errno;
-    _Atomic(uint32_t) *word = map_word();
+    _Atomic(uint32_t) *word = tote__map_wiped_word();
 
     if (word) {
         atomic_store(&tote__generation_word, word);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tote/internal/api_os.h"
 #include "tote/internal/base64.h"
 #include "tote/internal/levels.h"
 #include "tote/internal/map_index.h"
@@ -162,19 +163,6 @@ static void put_text(struct tote__writer *writer, const char *text) {
     tote__write(writer, text, strlen(text));
 }
 
-/* glibc's printf() uses 1.5 KB more stack. */
-#ifdef __GLIBC__
-static void format_double(char *text, size_t size, int digits, double real) {
-    const char format[] = {'%', '.', '1', (char)('0' + digits % 10), 'g', '\0'};
-
-    strfromd(text, size, format, real);
-}
-#else
-static void format_double(char *text, size_t size, int digits, double real) {
-    snprintf(text, size, "%.*g", digits, real);
-}
-#endif
-
 /* Write a number as in JSON. NaN and infinities, which JSON lacks, are written as names. */
 static void put_double(struct tote__writer *writer, double real) {
     char text[40];
@@ -188,7 +176,7 @@ static void put_double(struct tote__writer *writer, double real) {
         return;
     }
     for (int digits = 15; digits <= 17; digits++) {
-        format_double(text, sizeof text, digits, real);
+        tote__format_double(text, sizeof text, digits, real);
         double read = strtod(text, NULL);
         if (memcmp(&read, &real, sizeof read) == 0) {
             break;

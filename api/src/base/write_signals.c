@@ -11,8 +11,8 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
+#include "tote/internal/api_os.h"
 #include "tote/internal/context.h"
 #include "tote/internal/fork.h"
 
@@ -39,7 +39,6 @@ void tote__hold_write_signals(struct tote__held_signals *held) {
 }
 
 void tote__release_write_signals(const struct tote__held_signals *held) {
-    static const struct timespec at_once;
     int error = errno;
     sigset_t raised;
 
@@ -52,9 +51,7 @@ void tote__release_write_signals(const struct tote__held_signals *held) {
             sigaddset(&raised, write_signals[i]);
         }
     }
-    do {
-        errno = 0;
-    } while (sigtimedwait(&raised, NULL, &at_once) > 0 || errno == EINTR);
+    tote__discard_signals(&raised);
     pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
     errno = error;
 }

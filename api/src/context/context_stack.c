@@ -10,12 +10,12 @@
  */
 #include "context_stack.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "tote/diagnostics.h"
+#include "tote/internal/api_os.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/pool.h"
 #include "tote/internal/thread_context.h"
@@ -396,37 +396,8 @@ static void end_thread(void *unused) {
     tote__owned_leave((struct tote__owned *)tally);
 }
 
-#ifdef __GLIBC__
-#include <link.h>
-
-/* Weak: absent in a static program, and in libdl before glibc 2.34. */
-#pragma weak dladdr1
-#pragma weak dlopen
-
-/*
- * Keep the shared object with this code mapped. The destructor of the key runs when a thread ends,
- * even after the host unloaded a plug-in that contains the static library. The main program has an
- * empty name here and is never unloaded.
- */
-static void stay_mapped(void) {
-    int error = errno;
-    Dl_info info;
-    void *found = NULL;
-
-    if (dladdr1 && dlopen && dladdr1(&thread_key, &info, &found, RTLD_DL_LINKMAP) && found) {
-        const struct link_map *object = found;
-        if (object->l_name && *object->l_name) { /* already loaded: no path search */
-            (void)dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-        }
-    }
-    errno = error;
-}
-#else
-static void stay_mapped(void) {} /* musl never unloads libraries */
-#endif
-
 static void make_thread_key(void) {
-    stay_mapped();
+    tote__stay_mapped();
     has_thread_key = pthread_key_create(&thread_key, end_thread) == 0;
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tote/diagnostics.h"
-#include "tote/internal/privilege.h"
+#include "tote/internal/api_os.h"
 #include "tote/internal/text.h"
 
 static bool is_digit(char c) {
@@ -138,7 +138,7 @@ const tote_text_map_setter *tote_environment_setter(void) {
 }
 
 tote_context *tote_extract_environment(const tote_context *context, char *const *environment) {
-    char **own = tote__is_privileged() ? NULL : environ;
+    char **own = tote__is_privileged() ? NULL : tote__environment();
     const tote_environment carrier = {.variables = environment ? (char **)environment : own};
 
     return tote_extract(context, &carrier, tote_environment_getter());
@@ -151,7 +151,7 @@ size_t tote_inject_environment(const tote_context *context, char *const *base, c
     if (!variables || !capacity) {
         return 0;
     }
-    for (base = base ? base : environ; base && *base; base++) {
+    for (base = base ? base : tote__environment(); base && *base; base++) {
         if (carrier.count + 1 == capacity) {
             variables[0] = NULL;
             return 0;

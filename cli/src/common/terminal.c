@@ -14,12 +14,18 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "tote/internal/api_os.h"
 #include "tote/internal/text.h"
 
 enum { PIPE_WIDTH = 100, LEAST_WIDTH = 40, MOST_WIDTH = 400 };
 
+/* Returns NULL in a program with elevated privileges, too. */
+static const char *variable(const char *name) {
+    return tote__is_privileged() ? NULL : getenv(name);
+}
+
 static size_t width_of(FILE *out) {
-    const char *columns = secure_getenv("COLUMNS");
+    const char *columns = variable("COLUMNS");
     struct winsize size = {0};
 
     if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col) {
@@ -29,8 +35,8 @@ static size_t width_of(FILE *out) {
 }
 
 struct terminal terminal_of(FILE *out) {
-    const char *no_color = secure_getenv("NO_COLOR");
-    const char *term = secure_getenv("TERM");
+    const char *no_color = variable("NO_COLOR");
+    const char *term = variable("TERM");
     bool is_terminal = isatty(fileno(out));
     size_t width = width_of(out);
     bool is_dumb = !term || strcmp(term, "dumb") == 0;

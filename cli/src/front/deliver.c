@@ -20,15 +20,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli_os.h"
 #include "helper.h"
 #include "sender.h"
+#include "tote/internal/api_os.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/disk_queue_entry.h"
 #include "tote/internal/os.h"
 
-extern char **environ;
-
-enum { REPORT_EVERY_S = 60, POLL_MS = 10, MOST_DESCRIPTORS = 1024 };
+enum { REPORT_EVERY_S = 60, POLL_MS = 10 };
 
 static void report(const struct deliver *deliver, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -60,19 +60,6 @@ static int open_sender(const struct deliver *deliver) {
     return file;
 }
 
-/*
- * Let no other program inherit a descriptor: a pipe of the caller would stay open until the sender
- * ends.
- */
-static void close_on_exec(void) {
-    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
-        return;
-    }
-    for (int i = STDERR_FILENO + 1; i < MOST_DESCRIPTORS; i++) { /* before Linux 5.11 */
-        fcntl(i, F_SETFD, FD_CLOEXEC);
-    }
-}
-
 /* Start the helper program with the locked file. Returns its id, or -1 with errno set. */
 static pid_t start_sender(const struct deliver *deliver, int file, uint32_t timeout_ms,
                           bool is_background) {
@@ -98,7 +85,8 @@ static pid_t start_sender(const struct deliver *deliver, int file, uint32_t time
         errno = ENAMETOOLONG;
         return -1;
     }
-    close_on_exec();
+    /* A pipe of the caller would stay open until the sender ends. */
+    os_close_on_exec_from(STDERR_FILENO + 1);
     helper_clear_preload();
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
@@ -110,7 +98,7 @@ static pid_t start_sender(const struct deliver *deliver, int file, uint32_t time
     for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
         posix_spawn_file_actions_addopen(&actions, i, "/dev/null", i ? O_WRONLY : O_RDONLY, 0);
     }
-    int error = posix_spawn(&sender, path, &actions, &attributes, arguments, environ);
+    int error = posix_spawn(&sender, path, &actions, &attributes, arguments, tote__environment());
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     errno = error;

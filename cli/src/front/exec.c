@@ -22,6 +22,7 @@
 #include "supervise.h"
 #include "template.h"
 #include "tote/environment.h"
+#include "tote/internal/api_os.h"
 
 enum { MOST_INJECTED = 256 };
 #define YEAR_NS (365 * UINT64_C(86400000000000))
@@ -53,11 +54,11 @@ static size_t count_of(char *const *items) {
 
 /* Return a copy of the array: later changes of variables do not affect it. */
 static char **copy_environment(void) {
-    size_t size = (count_of(environ) + 1) * sizeof *environ;
+    size_t size = (count_of(tote__environment()) + 1) * sizeof(char *);
     char **copy = malloc(size);
 
     if (copy) {
-        memcpy(copy, environ, size);
+        memcpy(copy, tote__environment(), size);
     }
     return copy;
 }

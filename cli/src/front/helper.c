@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli_os.h"
 #include "program.h"
 
 enum { EXIT_NO_HELPER = 127 }; /* as in shells: the program was not found */
@@ -28,13 +29,8 @@ static bool cut_last(char *path) {
 
 bool helper_beside(const char *part, char path[PATH_MAX]) {
     char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
 
-    if (length <= 0) {
-        return false;
-    }
-    self[length] = '\0';
-    if (!cut_last(self) || !cut_last(self)) {
+    if (!os_program_path(self, sizeof self) || !cut_last(self) || !cut_last(self)) {
         return false;
     }
     return (size_t)snprintf(path, PATH_MAX, "%s/%s", self, part) < PATH_MAX;
@@ -49,9 +45,11 @@ bool helper_path(const char *name, char path[PATH_MAX]) {
 
 static bool is_preload_object(const char *path, size_t length) {
     static const char name[] = "tote-preload-";
-    const char *slash = memrchr(path, '/', length);
-    const char *base = slash ? slash + 1 : path;
+    const char *base = path + length;
 
+    while (base > path && base[-1] != '/') {
+        base--;
+    }
     return (size_t)(path + length - base) >= sizeof name - 1 &&
            memcmp(base, name, sizeof name - 1) == 0;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli_os.h"
 #include "exec.h"
 #include "helper.h"
 #include "program.h"
@@ -100,6 +101,7 @@ static int run_option(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    os_note_program(argv[0]);
     program_begin();
     return program_end(run_option(argc, argv));
 }

@@ -21,11 +21,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli_os.h"
 #include "helper.h"
 #include "run_environment.h"
 #include "run_options.h"
 #include "sender.h"
 #include "supervise.h"
+#include "tote/internal/api_os.h"
 #include "tote/internal/os.h"
 
 enum { MOST_PAUSES = 200, PAUSE_MS = 10 };
@@ -53,7 +55,7 @@ static bool spawn_viewer(struct viewer *viewer, char **argv, int control) {
               posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)) &&
         !(errno = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)) &&
         !(errno = posix_spawn_file_actions_adddup2(&actions, control, RUN_CONTROL))) {
-        errno = posix_spawn(&viewer->process, path, &actions, NULL, argv, environ);
+        errno = posix_spawn(&viewer->process, path, &actions, NULL, argv, tote__environment());
     }
     int error = errno;
     posix_spawn_file_actions_destroy(&actions);
@@ -103,7 +105,7 @@ static int end_viewer(struct viewer *viewer) {
 static int start_viewer(struct viewer *viewer, char **argv) {
     int ends[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    if (!os_stream_pair(ends)) {
         program_report(viewer->command, "cannot start the viewer: %s", strerror(errno));
         return SUPERVISE_OWN_FAILURE;
     }
@@ -148,7 +150,8 @@ static void run_sender(const char *queue) {
         return;
     }
     if (posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
-        posix_spawn(&process, path, &actions, NULL, (char *const *)(uintptr_t)argv, environ) == 0) {
+        posix_spawn(&process, path, &actions, NULL, (char *const *)(uintptr_t)argv,
+                    tote__environment()) == 0) {
         while (waitpid(process, NULL, 0) < 0 && errno == EINTR) {
         }
     }
@@ -178,7 +181,7 @@ static void report_end(const struct viewer *viewer, int status) {
     char line[16];
     int length = snprintf(line, sizeof line, "%d\n", status);
 
-    if (send(viewer->control, line, (size_t)length, MSG_NOSIGNAL) != length) {
+    if (os_send(viewer->control, line, (size_t)length) != length) {
         program_report(viewer->command, "the viewer ended before the command");
     }
 }

@@ -9,19 +9,17 @@
  */
 #include "run_environment.h"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli_os.h"
 #include "helper.h"
 #include "program.h"
 #include "supervise.h"
 
-enum { ADDRESS_BYTES = 64, PROGRAM_HEADERS = 32, INTERPRETER_BYTES = 256 };
+enum { ADDRESS_BYTES = 64 };
 
 static const char *value_of(const char *name) {
     const char *value = getenv(name);
@@ -84,69 +82,10 @@ bool run_environment_set(const struct run_viewer *viewer, const char *command) {
            (has_service_name() || set_default("OTEL_SERVICE_NAME", program_base_name(command)));
 }
 
-/* What selects the dynamic linker that loads a program. */
-struct platform {
-    unsigned char class_and_data[2];
-    ElfW(Half) machine;
-    char interpreter[INTERPRETER_BYTES]; /* "": static */
-};
-
-enum format { ELF_PROGRAM, OTHER_PROGRAM, UNREADABLE };
-
-static bool read_interpreter(int file, const ElfW(Ehdr) * head, struct platform *platform) {
-    ElfW(Phdr) parts[PROGRAM_HEADERS];
-    size_t count = head->e_phnum < PROGRAM_HEADERS ? head->e_phnum : PROGRAM_HEADERS;
-
-    if (head->e_phentsize != sizeof *parts ||
-        pread(file, parts, count * sizeof *parts, (off_t)head->e_phoff) !=
-            (ssize_t)(count * sizeof *parts)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t size = parts[i].p_filesz;
-        if (parts[i].p_type == PT_INTERP && size < sizeof platform->interpreter) {
-            return pread(file, platform->interpreter, size, (off_t)parts[i].p_offset) ==
-                   (ssize_t)size;
-        }
-    }
-    return true;
-}
-
-static enum format read_platform(const char *path, struct platform *platform) {
-    ElfW(Ehdr) head = {.e_machine = 0};
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    enum format format = OTHER_PROGRAM;
-
-    *platform = (struct platform){.machine = 0};
-    if (file < 0) {
-        return UNREADABLE;
-    }
-    ssize_t size = read(file, &head, sizeof head);
-    if (size > SELFMAG && memcmp(head.e_ident, ELFMAG, SELFMAG) == 0) {
-        format = ELF_PROGRAM;
-        memcpy(platform->class_and_data, head.e_ident + EI_CLASS, 2);
-        platform->machine = head.e_machine;
-        if (size != (ssize_t)sizeof head || head.e_ident[EI_CLASS] != sizeof(void *) / 4 ||
-            !read_interpreter(file, &head, platform)) {
-            format = UNREADABLE;
-        }
-    }
-    close(file);
-    return format;
-}
-
 static bool fits(const char *command) {
-    struct platform own;
-    struct platform other;
     char path[PATH_MAX];
 
-    if (!supervise_find(command, path, sizeof path) ||
-        read_platform("/proc/self/exe", &own) != ELF_PROGRAM) {
-        return false;
-    }
-    enum format format = read_platform(path, &other);
-    return format == OTHER_PROGRAM ||
-           (format == ELF_PROGRAM && memcmp(&own, &other, sizeof own) == 0);
+    return supervise_find(command, path, sizeof path) && os_loads_alike(path);
 }
 
 /* Find an object in the installation or in the build tree. Its path may not contain separators. */

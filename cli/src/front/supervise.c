@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli_os.h"
+#include "tote/internal/api_os.h"
 #include "tote/internal/clock.h"
 
 enum { INIT_PROCESS = 1 };
@@ -147,7 +149,7 @@ bool supervise_start(struct supervise *supervise, const struct supervise_options
     *supervise = (struct supervise){.pid = 0};
     begin_signals();
     supervise->error = spawn(&supervise->pid, options->argv,
-                             options->environment ? options->environment : environ);
+                             options->environment ? options->environment : tote__environment());
     if (supervise->error) {
         supervise->pid = 0;
         supervise->status =
@@ -301,7 +303,7 @@ void supervise_wait(struct supervise *supervise, const struct supervise_options 
 
 /* Store the name of a signal, such as SIGTERM. */
 static void name_signal(int signal, char *text, size_t size) {
-    const char *name = sigabbrev_np(signal);
+    const char *name = os_signal_name(signal);
 
     if (name) {
         snprintf(text, size, "SIG%s", name);
@@ -312,7 +314,7 @@ static void name_signal(int signal, char *text, size_t size) {
 
 const char *supervise_error_type(const struct supervise *supervise, char *text, size_t size) {
     if (supervise->error) {
-        const char *name = strerrorname_np(supervise->error);
+        const char *name = os_error_name(supervise->error);
         snprintf(text, size, "%s", name ? name : "_OTHER");
     } else if (supervise->is_timed_out) {
         snprintf(text, size, "timeout");

@@ -135,7 +135,7 @@ bool variables_write(const struct variables *variables, const char *path) {
     int file = -1;
 
     if ((size_t)snprintf(aside, sizeof aside, "%s.XXXXXX", path) < sizeof aside) {
-        file = mkostemp(aside, O_CLOEXEC);
+        file = mkstemp(aside);
     } else {
         errno = ENAMETOOLONG;
     }

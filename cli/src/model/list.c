@@ -166,11 +166,13 @@ static int compare_by(enum list_sort sort, const struct trace *a, const struct t
     return 0;
 }
 
-static int compare(const void *a, const void *b, void *arg) {
-    const struct list_options *options = arg;
+/* The order of the call of qsort() on this thread. */
+static _Thread_local enum list_sort order_of_sort;
+
+static int compare(const void *a, const void *b) {
     const struct trace *first = *(struct trace *const *)a;
     const struct trace *second = *(struct trace *const *)b;
-    int order = compare_by(options->sort, first, second);
+    int order = compare_by(order_of_sort, first, second);
 
     return order ? order : compare_numbers(second->version, first->version);
 }
@@ -204,8 +206,8 @@ bool list_select(struct list *list, const struct model *model, const struct list
         }
     }
     if (list->count) {
-        qsort_r(list->traces, list->count, sizeof *list->traces, compare,
-                (void *)(uintptr_t)options);
+        order_of_sort = options->sort;
+        qsort(list->traces, list->count, sizeof *list->traces, compare);
     }
     list->matched = list->count;
     if (options->limit && list->count > options->limit) {

@@ -13,12 +13,12 @@
 #include "model.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 #include "store.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/hex.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/os.h"
 #include "tote/internal/text.h"
 
 enum {
@@ -48,7 +48,7 @@ struct model *model_new(const struct model_limits *limits) {
     model->limits.bytes = model->limits.bytes ? model->limits.bytes : DEFAULT_BYTES;
     model->limits.spans = model->limits.spans ? model->limits.spans : SIZE_MAX;
     model->limits.traces = model->limits.traces ? model->limits.traces : SIZE_MAX;
-    if (getrandom(&model->seed, sizeof model->seed, GRND_NONBLOCK) != sizeof model->seed) {
+    if (!tote__os_random(&model->seed, sizeof model->seed)) {
         model->seed = (uint64_t)(uintptr_t)model;
     }
     model->intern.seed = ~model->seed;

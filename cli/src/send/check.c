@@ -21,6 +21,7 @@
 #include "otlp/attempt.h"
 #include "settings.h"
 #include "tote/instrumentation/xray.h"
+#include "tote/internal/api_os.h"
 #include "tote/tote.h"
 
 /* Written by callbacks on any thread, under the lock. */
@@ -133,7 +134,8 @@ static void find_ignored(void) {
     char names[1024] = "";
     size_t used = 0;
 
-    for (char *const *at = environ; checked.file && at && *at && used < sizeof names; at++) {
+    for (char *const *at = tote__environment(); checked.file && at && *at && used < sizeof names;
+         at++) {
         char name[128];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*at, "="), *at);
         if (strncmp(name, "OTEL_", 5) == 0 && strcmp(name, "OTEL_CONFIG_FILE") != 0 &&

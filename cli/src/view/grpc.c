@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli_os.h"
 #include "gunzip.h"
 #include "listen.h"
 #include "tote/internal/clock.h"
@@ -77,7 +77,7 @@ struct connection {
 
 struct grpc_server {
     int listener;
-    int stops; /* an eventfd */
+    int stops[2]; /* a pipe; closed to stop the server */
     unsigned port;
     requests_take *take;
     receipt_note *note;
@@ -293,7 +293,7 @@ static void close_connection(struct connection *connection) {
 static ssize_t on_send(nghttp2_session *session, const uint8_t *bytes, size_t size, int flags,
                        void *arg) {
     struct connection *connection = arg;
-    ssize_t sent = send(connection->socket, bytes, size, MSG_NOSIGNAL);
+    ssize_t sent = os_send(connection->socket, bytes, size);
 
     (void)session, (void)flags;
     if (sent < 0) {
@@ -374,7 +374,7 @@ static void add_connection(struct grpc_server *server, int socket) {
 
 static void accept_connections(struct grpc_server *server) {
     for (size_t i = 0; i < MOST_ACCEPTED; i++) {
-        int socket = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int socket = os_accept(server->listener);
         if (socket < 0) {
             if (errno == EMFILE || errno == ENFILE) {
                 evict_oldest(server);
@@ -432,7 +432,7 @@ static void close_stuck(struct grpc_server *server, uint64_t now) {
 
 static void *serve(void *arg) {
     struct grpc_server *server = arg;
-    struct pollfd fds[2 + MOST_CONNECTIONS] = {{server->stops, POLLIN, 0},
+    struct pollfd fds[2 + MOST_CONNECTIONS] = {{server->stops[0], POLLIN, 0},
                                                {server->listener, POLLIN, 0}};
     uint64_t checked_ms = now_ms();
 
@@ -466,10 +466,13 @@ struct grpc_server *grpc_start(unsigned port, requests_take *take, receipt_note 
     server->take = take;
     server->note = note;
     server->listener = listen_on_loopback(port);
-    server->stops = server->listener < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
-    int error = server->stops < 0 ? errno : pthread_create(&server->thread, NULL, serve, server);
+    bool has_pipe = server->listener >= 0 && os_pipe(server->stops);
+    int error = has_pipe ? pthread_create(&server->thread, NULL, serve, server) : errno;
     if (error) {
-        close(server->stops);
+        if (has_pipe) {
+            close(server->stops[0]);
+            close(server->stops[1]);
+        }
         close(server->listener);
         free(server);
         errno = error;
@@ -487,12 +490,12 @@ void grpc_stop(struct grpc_server *server) {
     if (!server) {
         return;
     }
-    eventfd_write(server->stops, 1);
+    close(server->stops[1]);
     pthread_join(server->thread, NULL);
     while (server->connection_count) {
         close_connection(server->connections[--server->connection_count]);
     }
     close(server->listener);
-    close(server->stops);
+    close(server->stops[0]);
     free(server);
 }

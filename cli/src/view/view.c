@@ -24,6 +24,7 @@
 #include "plain.h"
 #include "requests.h"
 #include "terminal.h"
+#include "tote/internal/api_os.h"
 #include "tote/internal/clock.h"
 #include "tui.h"
 
@@ -173,7 +174,8 @@ static void open_page(unsigned port) {
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    int error = posix_spawnp(&child, arguments[0], NULL, &attributes, arguments, environ);
+    int error =
+        posix_spawnp(&child, arguments[0], NULL, &attributes, arguments, tote__environment());
     posix_spawnattr_destroy(&attributes);
     if (error) {
         fprintf(stderr, "tote: cannot run xdg-open: %s\n", strerror(error));

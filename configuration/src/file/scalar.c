@@ -61,7 +61,9 @@ bool tote__parse_decimal(const char *text, double *number) {
     locale_t plain = is_decimal(text) ? newlocale(LC_ALL_MASK, "C", (locale_t)0) : (locale_t)0;
 
     if (plain) {
-        *number = strtod_l(text, NULL, plain);
+        locale_t before = uselocale(plain);
+        *number = strtod(text, NULL);
+        uselocale(before);
         freelocale(plain);
     }
     errno = error;

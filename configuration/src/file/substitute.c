@@ -14,7 +14,7 @@
 
 #include "file.h"
 #include "settings.h"
-#include "tote/internal/privilege.h"
+#include "tote/internal/api_os.h"
 
 static bool is_name_start(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -62,7 +62,7 @@ static bool split(struct tote__part content, struct tote__part *name, struct tot
 
 /* Return the value of the variable; NULL if it is unset, or not for this program: privilege.h. */
 static const char *variable(struct tote__part name) {
-    for (char *const *at = tote__is_privileged() ? NULL : environ; at && *at; at++) {
+    for (char *const *at = tote__is_privileged() ? NULL : tote__environment(); at && *at; at++) {
         if (strncmp(*at, name.at, name.length) == 0 && (*at)[name.length] == '=') {
             return *at + name.length + 1;
         }
@@ -118,7 +118,7 @@ static bool write_reference(struct tote__part content, struct tote__writer *out)
 static bool write_part(struct tote__part rest, struct tote__writer *out,
                        struct tote__part *malformed) {
     for (;;) {
-        const char *start = rest.length ? memmem(rest.at, rest.length, "${", 2) : NULL;
+        const char *start = tote__find(rest.at, rest.length, "${");
         size_t before = start ? (size_t)(start - rest.at) : 0;
         const char *end = start ? memchr(start, '}', rest.length - before) : NULL;
         if (!end) {
@@ -145,7 +145,7 @@ bool tote__substitute(const char *text, size_t length, struct tote__writer *out,
     struct tote__part rest = {text, length};
 
     for (;;) {
-        const char *escape = rest.length ? memmem(rest.at, rest.length, "$$", 2) : NULL;
+        const char *escape = tote__find(rest.at, rest.length, "$$");
         size_t before = escape ? (size_t)(escape - rest.at) : rest.length;
         if (!write_part((struct tote__part){rest.at, before}, out, malformed)) {
             return false;

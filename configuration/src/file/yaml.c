@@ -13,7 +13,7 @@
 #include <yaml.h>
 
 #include "file.h"
-#include "tote/internal/privilege.h"
+#include "tote/internal/api_os.h"
 
 struct anchor {
     struct anchor *next;
@@ -218,7 +218,7 @@ static const char *substituted_text(struct builder *builder, const tote_configur
     tote__substitute(text, before, &out, &malformed);
     *length = tote__min(out.length, out.size);
     out.buffer[*length] = '\0';
-    if (tote__is_privileged() && memmem(text, before, "${", 2)) {
+    if (tote__is_privileged() && tote__find(text, before, "${")) {
         tote__file_problem(builder->file, TOTE_LEVEL_WARN, node->line, node->column, NULL,
                            "variables are not read, because the program is setuid, setgid or has "
                            "file capabilities");

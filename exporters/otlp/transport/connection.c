@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,8 +26,7 @@
 enum {
     CONNECT_TIMEOUT_MS = 30000,
     UPLOAD_BUFFER_BYTES =
-        512 << 10, /* a usual request is sent at once; unused pages cost nothing */
-    MOST_EVENTS = 16,
+        512 << 10,        /* a usual request is sent at once; unused pages cost nothing */
     GRACE_MS = 100,       /* for curl to detect the end of a response */
     FREE_IDLE_WRITES = 8, /* initial time without watching a socket for writing: 1 ms */
     MOST_DOUBLINGS = 8    /* longest such time: 256 ms */
@@ -126,7 +124,7 @@ static int close_socket(void *arg, curl_socket_t fd) {
     if (watch) {
         *watch = (struct tote__watch){.fd = -1};
     }
-    epoll_ctl(connection->epoll, EPOLL_CTL_DEL, fd, NULL); /* a child may have it open, too */
+    tote__os_poller_forget(connection->poller, fd); /* a child may have it open, too */
     int result = close(fd);
     if (connection->is_in_timer) {
         hold_stdio(connection);
@@ -134,23 +132,26 @@ static int close_socket(void *arg, curl_socket_t fd) {
     return result;
 }
 
+/* Set in `armed` in addition to the events. */
+#define ARMED (1U << 31)
+
+static struct pollfd watched_by(const struct tote__watch *watch) {
+    return (struct pollfd){.fd = watch->fd, .events = (short)(watch->armed & ~ARMED)};
+}
+
 /*
  * Watch for one event. While it connects, libcurl closes sockets silently and unwatches them
- * afterwards; such a number may be reused and is left alone. EPOLLONESHOT also reports a socket
- * that a forked child keeps open only once.
+ * afterwards; such a number may be reused and is left alone. One event: a socket that a forked
+ * child keeps open is also reported only once.
  */
 static void arm(struct tote__connection *connection, struct tote__watch *watch) {
-    const uint32_t left_out = watch->write_at ? (uint32_t)EPOLLOUT : 0;
-    struct epoll_event event = {.events = (watch->events & ~left_out) | (uint32_t)EPOLLONESHOT,
-                                .data.fd = watch->fd};
+    uint32_t left_out = watch->write_at ? POLLOUT : 0;
+    uint32_t wanted = (watch->events & ~left_out) | ARMED;
 
-    if (watch->armed == event.events) {
-        return;
+    if (watch->armed != wanted) {
+        watch->armed = wanted;
+        tote__os_poller_watch(connection->poller, watched_by(watch));
     }
-    if (epoll_ctl(connection->epoll, EPOLL_CTL_MOD, watch->fd, &event) != 0) {
-        epoll_ctl(connection->epoll, EPOLL_CTL_ADD, watch->fd, &event);
-    }
-    watch->armed = event.events;
 }
 
 /* Called by curl when it starts or stops to wait for a socket. */
@@ -167,8 +168,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
     }
     watch->idle_writes = 0;
     watch->write_at = 0;
-    watch->events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0U) |
-                    (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0U);
+    watch->events = (what & CURL_POLL_IN ? (uint32_t)POLLIN : 0U) |
+                    (what & CURL_POLL_OUT ? (uint32_t)POLLOUT : 0U);
     if (what == CURL_POLL_REMOVE) {
         watch->armed = 0;
         watch->fd = watch->inode ? fd : -1;
@@ -250,22 +251,18 @@ static void forget_closed(struct tote__connection *connection) {
 }
 
 bool tote__connection_watch_response(struct tote__connection *connection) {
-    int error = errno;
     struct tote__watch *watch = first_socket(connection);
-    struct epoll_event event = {.events = (uint32_t)EPOLLIN | (uint32_t)EPOLLONESHOT};
+    uint32_t before = watch ? watch->armed : 0;
 
-    if (watch) {
-        event.data.fd = watch->fd;
-        event.events = watch->armed ? watch->armed : event.events;
-    }
-    if (!watch || epoll_ctl(connection->epoll, EPOLL_CTL_MOD, watch->fd, &event) != 0) {
-        errno = error;
+    if (!watch) {
         return false;
     }
-    if (!watch->armed) {
-        watch->events = EPOLLIN;
-        watch->armed = event.events;
+    watch->armed = before ? before : POLLIN | ARMED;
+    if (!tote__os_poller_rewatch(connection->poller, watched_by(watch))) {
+        watch->armed = before;
+        return false;
     }
+    watch->events = before ? watch->events : POLLIN;
     return true;
 }
 
@@ -391,7 +388,7 @@ static int set_multi_options(struct tote__connection *connection) {
 }
 
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
-                                              const struct tote__prepared *prepared, int epoll) {
+                                              const struct tote__prepared *prepared, int poller) {
     struct tote__connection *connection = tote__allocate(sizeof *connection);
     size_t streams = settings->delivery.max_concurrent_requests + (settings->metrics_url != NULL);
     size_t watches = TOTE__SHARED_WATCHES + streams * TOTE__STREAM_WATCHES;
@@ -401,8 +398,8 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
     }
     *connection = (struct tote__connection){
         .generation = tote__generation(),
-        .multi = tote__make_multi(epoll),
-        .epoll = epoll,
+        .multi = tote__make_multi(poller),
+        .poller = poller,
         .timer = TOTE__NEVER,
         .streams = tote__allocate_zeroed(streams * sizeof *connection->streams),
         .stream_count = streams,
@@ -542,24 +539,23 @@ uint64_t tote__connection_due(const struct tote__connection *connection) {
     return due;
 }
 
-static int action_of(uint32_t events) {
-    return (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-           (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+static int action_of(short events) {
+    return (events & POLLIN ? CURL_CSELECT_IN : 0) | (events & POLLOUT ? CURL_CSELECT_OUT : 0) |
+           (events & (POLLERR | POLLHUP) ? CURL_CSELECT_ERR : 0);
 }
 
 /* An event of a descriptor that is not curl's only wakes. */
-static bool handle_event(struct tote__connection *connection, const struct epoll_event *event,
-                         int *running) {
-    int fd = event->data.fd;
+static bool handle_event(struct tote__connection *connection, struct pollfd ready, int *running) {
+    int fd = ready.fd;
     struct tote__watch *watch = fd >= 0 ? find_watch(connection, fd) : NULL;
 
     if (!watch || !watch->events) {
         return true;
     }
     watch->armed = 0;
-    bool is_write = event->events == EPOLLOUT;
+    bool is_write = ready.revents == POLLOUT;
     uint64_t before = is_write ? progress_of(connection) : 0;
-    if (curl_multi_socket_action(connection->multi, fd, action_of(event->events), running) !=
+    if (curl_multi_socket_action(connection->multi, fd, action_of(ready.revents), running) !=
         CURLM_OK) {
         return false;
     }
@@ -601,15 +597,30 @@ static bool run_timer(struct tote__connection *connection, int *running) {
     return code == CURLM_OK;
 }
 
+/* List what is watched. Returns the number. */
+static size_t list_watched(const struct tote__connection *connection, struct pollfd *watched) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < connection->watch_count; i++) {
+        const struct tote__watch *watch = &connection->watches[i];
+        if (watch->fd >= 0 && watch->armed) {
+            watched[count++] = watched_by(watch);
+        }
+    }
+    return count;
+}
+
 static bool run_sockets(struct tote__connection *connection, uint64_t until, int *running) {
-    struct epoll_event events[MOST_EVENTS];
+    struct pollfd watched[TOTE__MOST_WATCHES + 1];
+    struct pollfd ready[TOTE__OS_MOST_READY];
 
     watch_writes_again(connection);
     uint64_t due = sooner(tote__connection_due(connection), until);
-    int count =
-        epoll_wait(connection->epoll, events, MOST_EVENTS, (int)tote__ms_until(due, INT_MAX));
-    for (int i = 0; i < count; i++) {
-        if (!handle_event(connection, &events[i], running)) {
+    size_t count =
+        tote__os_poller_wait(connection->poller, watched, list_watched(connection, watched), ready,
+                             tote__ms_until(due, INT_MAX));
+    for (size_t i = 0; i < count; i++) {
+        if (!handle_event(connection, ready[i], running)) {
             return false;
         }
     }

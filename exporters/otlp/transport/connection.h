@@ -26,12 +26,18 @@
  */
 enum { TOTE__STREAM_WATCHES = 2, TOTE__SHARED_WATCHES = 14 };
 
+/* With all streams that the options allow, and one for metrics. */
+enum {
+    TOTE__MOST_WATCHES =
+        TOTE__SHARED_WATCHES + (TOTE__MOST_CONCURRENT_REQUESTS + 1) * TOTE__STREAM_WATCHES
+};
+
 /* A socket of the connection, or another descriptor of curl. */
 struct tote__watch {
     _Atomic(int) fd;      /* -1: free entry */
     uint64_t inode;       /* of a socket that is open; 0: opened by curl */
     uint32_t events;      /* events that curl waits for; 0: none */
-    uint32_t armed;       /* events armed in epoll, until one occurs; 0: none */
+    uint32_t armed;       /* events that the poller watches, until one occurs; 0: none */
     unsigned idle_writes; /* consecutive writable events without progress */
     uint64_t write_at;    /* not watched for writing until this time; 0: watched */
 };
@@ -59,8 +65,8 @@ struct tote__connection {
     uint32_t generation;
     CURLM *multi;
     struct curl_slist *headers;
-    int epoll;      /* the transport's epoll instance, which watches curl's sockets */
-    uint64_t timer; /* when curl's timer is due */
+    int poller;                    /* the transport's poller, which watches curl's sockets */
+    uint64_t timer;                /* when curl's timer is due */
     struct tote__stream **streams; /* by lane; NULL until the first request */
     size_t stream_count;
     size_t busy; /* requests in flight */
@@ -87,7 +93,7 @@ bool tote__describe_descriptors(int error, char *text, size_t size,
  * outlive it. Returns NULL if out of memory.
  */
 struct tote__connection *tote__connection_new(const struct tote__otlp_settings *settings,
-                                              const struct tote__prepared *prepared, int epoll);
+                                              const struct tote__prepared *prepared, int poller);
 void tote__connection_free(struct tote__connection *connection);
 
 /*
@@ -98,8 +104,8 @@ bool tote__connection_is_open(const struct tote__connection *connection);
 
 /*
  * Watch a kept socket for the response to a new request. A request in flight is not changed.
- * Returns false if there is no socket, or if the epoll instance does not have it: its number was
- * reused. Only for an open connection.
+ * Returns false if there is no socket, or if the poller does not have it: its number was reused.
+ * Only for an open connection.
  */
 bool tote__connection_watch_response(struct tote__connection *connection);
 

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "body.h"
+#include "tote/internal/text.h"
 
 enum { LONGEST_WAIT_S = 86400, MS_PER_S = 1000 };
 
@@ -205,6 +206,17 @@ static unsigned read_grpc_code(const char *text) {
     return code < TOTE_COUNT_OF(grpc_codes) ? code : GRPC_UNKNOWN;
 }
 
+static bool contains_ignoring_case(const char *text, const char *word) {
+    size_t size = strlen(word);
+
+    for (size_t left = strlen(text); left >= size; text++, left--) {
+        if (tote__equals_ignoring_case(text, size, word, size)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
  * Return whether an error means that the request is too large. gRPC has no code for that: servers
  * send RESOURCE_EXHAUSTED or OUT_OF_RANGE, and name the cause in the message.
@@ -215,7 +227,7 @@ static bool is_too_large(unsigned code, const char *message) {
     bool is_found = false;
 
     for (size_t i = 0; i < TOTE_COUNT_OF(words) && !is_found; i++) {
-        is_found = strcasestr(message, words[i]);
+        is_found = contains_ignoring_case(message, words[i]);
     }
     return is_found && (code == GRPC_RESOURCE_EXHAUSTED || code == GRPC_OUT_OF_RANGE);
 }

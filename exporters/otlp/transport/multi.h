@@ -7,7 +7,7 @@
 
 #include <curl/curl.h>
 
-/* Create a multi handle. `epoll` is any open descriptor. Returns NULL if out of memory. */
-CURLM *tote__make_multi(int epoll);
+/* Create a multi handle. `descriptor` is any open descriptor. Returns NULL if out of memory. */
+CURLM *tote__make_multi(int descriptor);
 
 #endif

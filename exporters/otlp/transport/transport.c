@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,11 +34,11 @@ struct tote__transport {
     _Atomic(uint32_t) generation; /* the process that the descriptors belong to; 0: none */
     _Atomic(uint32_t) makes;      /* number of times they were created */
     uint32_t connection_make;     /* value of `makes` that the connection uses */
-    int epoll;                    /* watches all descriptors */
+    int poller;                   /* for all descriptors */
     int wake;                     /* readable after an interrupt */
     int waker;                    /* the other socket of the pair */
     uint64_t wake_inode;          /* inodes of the sockets */
-    uint64_t waker_inode;         /* an eventfd has no inode of its own */
+    uint64_t waker_inode;         /* unlike an eventfd, a socket has its own inode */
     atomic_bool is_interrupted;
     struct tote__prepared *prepared;          /* used by the connection */
     _Atomic(struct tote__prepared *) renewed; /* for the next connection; NULL: none */
@@ -50,23 +49,12 @@ struct tote__transport {
 
 /*
  * Return whether the descriptors are of this process and still open. A host may close descriptors
- * that it does not know, and reuse their numbers. Only our epoll instance watches our socket.
+ * that it does not know, and reuse their numbers.
  */
 static bool has_descriptors(const struct tote__transport *transport) {
-    struct epoll_event wakes = {.events = 0, .data.fd = -1};
-    int error = errno;
-    bool has_all = false;
-
-    if (atomic_load(&transport->generation) == tote__generation() &&
-        tote__socket_inode(transport->wake) == transport->wake_inode) {
-        bool is_added = epoll_ctl(transport->epoll, EPOLL_CTL_ADD, transport->wake, &wakes) == 0;
-        has_all = !is_added && errno == EEXIST;
-        if (is_added) {
-            epoll_ctl(transport->epoll, EPOLL_CTL_DEL, transport->wake, NULL);
-        }
-    }
-    errno = error;
-    return has_all;
+    return atomic_load(&transport->generation) == tote__generation() &&
+           tote__socket_inode(transport->wake) == transport->wake_inode &&
+           tote__os_poller_is_open(transport->poller, transport->wake);
 }
 
 static void close_all(const int *descriptors, size_t count) {
@@ -84,21 +72,20 @@ static bool has_waker(const struct tote__transport *transport) {
 
 /* A parent's descriptors stay open: their numbers may be reused by the host. */
 static bool make_descriptors(struct tote__transport *transport) {
-    struct epoll_event wakes = {.events = EPOLLIN, .data.fd = -1};
-    int made[] = {tote__os_above_stdio(epoll_create1(EPOLL_CLOEXEC)), -1, -1};
+    int made[] = {-1, -1};
+    int poller = -1;
 
-    if (made[0] < 0 || !tote__os_socketpair(SOCK_DGRAM | SOCK_NONBLOCK, made + 1) ||
+    if (!tote__os_socketpair(made) || (made[0] = tote__os_above_stdio(made[0])) < 0 ||
         (made[1] = tote__os_above_stdio(made[1])) < 0 ||
-        (made[2] = tote__os_above_stdio(made[2])) < 0 ||
-        epoll_ctl(made[0], EPOLL_CTL_ADD, made[1], &wakes) != 0) {
+        (poller = tote__os_poller_open(made[0])) < 0) {
         atomic_store(&transport->error, errno);
         close_all(made, TOTE_COUNT_OF(made));
         return false;
     }
     atomic_store(&transport->error, 0);
-    transport->epoll = made[0];
-    transport->wake = made[1];
-    transport->waker = made[2];
+    transport->poller = poller;
+    transport->wake = made[0];
+    transport->waker = made[1];
     transport->wake_inode = tote__socket_inode(transport->wake);
     transport->waker_inode = tote__socket_inode(transport->waker);
     transport->makes++;
@@ -116,12 +103,12 @@ int tote__transport_descriptor(struct tote__transport *transport) {
         tote__lock_drop(&transport->lock);
     }
     errno = error;
-    return is_made ? transport->epoll : -1;
+    return is_made ? transport->poller : -1;
 }
 
 /*
  * Return whether the connection is of this process, and all its descriptors are open. A socket of
- * the connection is watched by no other epoll instance.
+ * the connection is watched by no other poller.
  */
 static bool is_own_connection(const struct tote__transport *transport) {
     struct tote__connection *connection = transport->connection;
@@ -194,10 +181,10 @@ static struct tote__connection *connection_of(struct tote__transport *transport)
         return old;
     }
     transport->files = files;
-    int epoll = tote__transport_descriptor(transport);
+    int poller = tote__transport_descriptor(transport);
     transport->connection_make = transport->makes;
     transport->connection =
-        epoll < 0 ? NULL : tote__connection_new(transport->settings, transport->prepared, epoll);
+        poller < 0 ? NULL : tote__connection_new(transport->settings, transport->prepared, poller);
     if (is_own) {
         tote__connection_free(old);
     } else if (old) {
@@ -379,20 +366,21 @@ bool tote__transport_step(struct tote__transport *transport, uint64_t until,
 }
 
 uint64_t tote__transport_due(const struct tote__transport *transport) {
-    return is_busy(transport) ? tote__connection_due(transport->connection) : TOTE__NEVER;
+    uint64_t due = TOTE__NEVER;
+
+    if (is_busy(transport)) {
+        uint64_t unwatched = tote__os_unwatched_due();
+        due = tote__connection_due(transport->connection);
+        due = unwatched < due ? unwatched : due;
+    }
+    return due;
 }
 
 /* Each event is reported once, except an interrupt. */
 void tote__transport_drain(struct tote__transport *transport) {
-    enum { MOST_EVENTS = 16 };
-    struct epoll_event events[MOST_EVENTS];
-    int error = errno;
-
     if (!is_busy(transport) && has_descriptors(transport)) {
-        while (epoll_wait(transport->epoll, events, MOST_EVENTS, 0) == MOST_EVENTS) {
-        }
+        tote__os_poller_drain(transport->poller);
     }
-    errno = error;
 }
 
 void tote__transport_cancel(struct tote__transport *transport) {
@@ -441,7 +429,7 @@ void tote__transport_interrupt(struct tote__transport *transport) {
     atomic_store(&transport->is_interrupted, true);
     tote__lock_take(&transport->lock);
     if (has_descriptors(transport) && has_waker(transport)) {
-        send(transport->waker, "", 1, MSG_NOSIGNAL); /* a full socket wakes, too */
+        tote__os_send(transport->waker, "", 1); /* a full socket wakes, too */
     }
     tote__lock_drop(&transport->lock);
     errno = error;
@@ -489,8 +477,8 @@ void tote__transport_free(struct tote__transport *transport) {
     }
     tote__connection_free(connection);
     if (has_descriptors(transport)) {
-        const int own[] = {transport->epoll, transport->wake,
-                           has_waker(transport) ? transport->waker : -1};
+        const int own[] = {transport->wake, has_waker(transport) ? transport->waker : -1};
+        tote__os_poller_close(transport->poller, transport->wake);
         close_all(own, TOTE_COUNT_OF(own));
     }
     free_prepared(transport->prepared);

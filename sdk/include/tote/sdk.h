@@ -231,9 +231,9 @@ TOTE_API void tote_sdk_unref(tote_sdk *sdk);
 
 /**
  * Return a descriptor that becomes readable when tote_sdk_poll() has work, for
- * TOTE_EXPORT_MODE_HOST_DRIVEN. It is an epoll instance that the SDK owns: wait for it, do not read
- * from it or close it. It stays the same until the SDK is released. A forked child has its own: ask
- * for it again there.
+ * TOTE_EXPORT_MODE_HOST_DRIVEN. The SDK owns it, on Linux as an epoll instance: wait for it, do not
+ * read from it or close it. It stays the same until the SDK is released. A forked child has its
+ * own: ask for it again there.
  *
  * Returns -1 in other modes, and -1 with a diagnostic if no descriptor is available.
  */

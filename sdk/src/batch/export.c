@@ -522,6 +522,10 @@ uint64_t tote__batch_due(struct batch_queue *queue) {
     uint64_t due = exporter_due(queue);
 
     due = metrics < due ? metrics : due;
+    if (queue->processor->settings.is_host_driven && (queue->kept || queue->is_sending)) {
+        uint64_t unwatched = tote__os_unwatched_due();
+        due = unwatched < due ? unwatched : due;
+    }
 
     bool has_delay = !queue->kept || (!batch_left(queue) && may_send_incomplete(queue));
 

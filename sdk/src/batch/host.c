@@ -3,8 +3,8 @@
  * host.c - export by the host event loop, without a worker thread
  *
  * The caller that polls, flushes or shuts down does the work, one thread at a time, in steps that
- * do not block. Two descriptors announce work: the queue's eventfd, which producers write instead
- * of waking a worker, and the exporter's descriptor.
+ * do not block. Two descriptors announce work: that of the queue's event, which producers set
+ * instead of waking a worker, and the exporter's descriptor.
  *
  * Tests: tests/guest/test_host_loop.c
  */
@@ -24,8 +24,8 @@ void tote__batch_start_host(struct batch_queue *queue) {
     atomic_store(&queue->sleep, tote__batch_sleep(queue));
 }
 
-static void drain(const struct batch_queue *queue) {
-    tote__os_set_event(tote__batch_event(queue), false);
+static void drain(struct batch_queue *queue) {
+    tote__os_event_set(&queue->event, false);
 }
 
 /* Returns false while another thread works. */
@@ -102,7 +102,8 @@ static int exporter_descriptor(const struct batch_queue *queue) {
 }
 
 static void wait_for_work(struct batch_queue *queue, uint64_t deadline) {
-    const int descriptors[] = {tote__batch_event(queue), exporter_descriptor(queue)};
+    const int descriptors[] = {tote__os_event_descriptor(&queue->event),
+                               exporter_descriptor(queue)};
     uint32_t until_due = tote__ms_until(atomic_load(&queue->due), LONGEST_WAIT_MS);
 
     tote__os_wait_readable(descriptors, TOTE_COUNT_OF(descriptors),
@@ -146,19 +147,19 @@ bool tote__batch_end_host(struct batch_queue *queue, uint64_t deadline) {
     return true;
 }
 
-static bool watch(const struct batch_queue *queue, int epoll, bool is_new) {
-    return tote__os_watch(epoll, tote__batch_event(queue), is_new) &&
+static bool watch(struct batch_queue *queue, const struct tote__os_event *group, bool is_new) {
+    return tote__os_group_watch_event(group, &queue->event, is_new) &&
            (!queue->processor->exporter->ops.descriptor ||
-            tote__os_watch(epoll, exporter_descriptor(queue), is_new));
+            tote__os_group_watch(group, exporter_descriptor(queue), is_new));
 }
 
-bool tote__batch_watch(struct batch_queue *queue, int epoll) {
-    return (tote__batch_event(queue) >= 0 || tote__batch_make_event(queue)) &&
-           watch(queue, epoll, true);
+bool tote__batch_watch(struct batch_queue *queue, const struct tote__os_event *group) {
+    return (tote__os_event_descriptor(&queue->event) >= 0 || tote__os_event_open(&queue->event)) &&
+           watch(queue, group, true);
 }
 
-bool tote__batch_is_watched(struct batch_queue *queue, int epoll) {
-    return watch(queue, epoll, false);
+bool tote__batch_is_watched(struct batch_queue *queue, const struct tote__os_event *group) {
+    return watch(queue, group, false);
 }
 
 void tote__batch_poll(struct batch_queue *queue) {

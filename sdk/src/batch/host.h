@@ -23,10 +23,10 @@ bool tote__batch_end_host(struct batch_queue *queue, uint64_t deadline);
 /* Do the work of tote_sdk_poll(), for a queue that was started. */
 void tote__batch_poll(struct batch_queue *queue);
 
-/* Add the queue's descriptors to an epoll instance. Returns false on failure. */
-bool tote__batch_watch(struct batch_queue *queue, int epoll);
+/* Add the queue's descriptors to a group. Returns false on failure. */
+bool tote__batch_watch(struct batch_queue *queue, const struct tote__os_event *group);
 
-/* Return whether the epoll instance still watches them. */
-bool tote__batch_is_watched(struct batch_queue *queue, int epoll);
+/* Return whether the group still watches them. */
+bool tote__batch_is_watched(struct batch_queue *queue, const struct tote__os_event *group);
 
 #endif

@@ -291,16 +291,16 @@ static void batch_destroy(void *self) {
     atomic_store_explicit(&slots[slot], false, memory_order_release);
 }
 
-static bool batch_watch(void *self, int epoll) {
+static bool batch_watch(void *self, const struct tote__os_event *group) {
     struct batch_queue *queue = tote__batch_queue(self);
 
-    return queue && tote__batch_watch(queue, epoll);
+    return queue && tote__batch_watch(queue, group);
 }
 
-static bool batch_is_watched(void *self, int epoll) {
+static bool batch_is_watched(void *self, const struct tote__os_event *group) {
     struct batch_queue *queue = tote__batch_queue(self);
 
-    return queue && tote__batch_is_watched(queue, epoll);
+    return queue && tote__batch_is_watched(queue, group);
 }
 
 static uint64_t batch_get_due(void *self) {

@@ -32,25 +32,6 @@ static void release_memory(struct batch_queue *queue) {
     tote__release(queue, sizeof *queue);
 }
 
-bool tote__batch_make_event(struct batch_queue *queue) {
-    int event = tote__os_event();
-    struct stat status;
-
-    if (event >= 0 && tote__os_status(event, &status)) {
-        queue->event_device = status.st_dev;
-        queue->event_inode = status.st_ino;
-    }
-    atomic_store(&queue->event, event);
-    return event >= 0;
-}
-
-/* All eventfds share one inode: the comparison detects files and sockets. */
-int tote__batch_event(const struct batch_queue *queue) {
-    int event = atomic_load(&queue->event);
-
-    return tote__os_is_same_file(event, queue->event_device, queue->event_inode) ? event : -1;
-}
-
 /* Return crash-safe memory. Returns NULL if it is not requested or not available. */
 static const struct tote__crash_safe_memory *begin_crash_safe(const tote_span_exporter *exporter) {
     const struct tote__exporter_extras *extras = exporter->extras;
@@ -67,8 +48,9 @@ static struct batch_queue *make_queue(struct batch_processor *processor,
         return NULL;
     }
     queue->processor = processor;
-    atomic_init(&queue->event, -1);
-    if (!allocate_batch(queue) || (settings->is_host_driven && !tote__batch_make_event(queue))) {
+    tote__os_event_init(&queue->event);
+    if (!allocate_batch(queue) ||
+        (settings->is_host_driven && !tote__os_event_open(&queue->event))) {
         release_memory(queue);
         return NULL;
     }
@@ -116,8 +98,8 @@ static void release_queue(struct batch_queue *queue) {
     tote__thread_queues_clear(&queue->thread_queues);
     if (queue->generation != tote__generation()) {
         tote__worker_thread_release_inherited(&queue->thread);
-    } else if (tote__batch_event(queue) >= 0) { /* an inherited number may be the host's by now */
-        tote__os_close(queue->event);
+    } else { /* an inherited number may be the host's by now */
+        tote__os_event_close(&queue->event);
     }
     release_memory(queue);
 }
@@ -224,7 +206,7 @@ bool tote__batch_has_short_delay(const struct batch_queue *queue) {
 
 static void wake_host(struct batch_queue *queue) {
     atomic_store(&queue->due, 0);
-    tote__os_set_event(tote__batch_event(queue), true);
+    tote__os_event_set(&queue->event, true);
 }
 
 void tote__batch_wake(struct batch_queue *queue) {

@@ -19,6 +19,7 @@
 
 #include "../worker_thread.h"
 #include "thread_queue.h"
+#include "tote/internal/os.h"
 #include "tote/internal/record.h"
 #include "tote/internal/sdk.h"
 
@@ -112,9 +113,7 @@ struct batch_queue {
 
     /* For host-driven export. */
     _Atomic(uint32_t) is_driven; /* a thread drives the queue; other drivers wait for it */
-    _Atomic(int) event;          /* an eventfd; -1: none */
-    dev_t event_device;          /* identifies the eventfd */
-    ino_t event_inode;
+    struct tote__os_event event;
     _Atomic(uint64_t) due; /* when work is due without an event */
 
     _Atomic(uint64_t) lost[DROP_CAUSES]; /* spans of threads without a per-thread queue */
@@ -176,15 +175,6 @@ void tote__batch_add_stats(void *self, tote_stats *stats);
 
 /* batch/metrics.c: read the figures of the processor and its exporter. */
 void tote__batch_read_metrics(void *self, struct tote__processor_metrics *metrics);
-
-/* Create the eventfd for host-driven export. Returns false with errno set. */
-bool tote__batch_make_event(struct batch_queue *queue);
-
-/*
- * Return the eventfd. Returns -1 if there is none, or if the host has closed it: its number may be
- * reused.
- */
-int tote__batch_event(const struct batch_queue *queue);
 
 /* Return whether the delay is so short that an idle worker sleeps without a timer. */
 bool tote__batch_has_short_delay(const struct batch_queue *queue);

@@ -228,6 +228,18 @@ static inline bool tote__is_token(const char *text, size_t length) {
     return length && tote__are_all_in(TOTE__TOKEN, text, length);
 }
 
+/* Return the first place of a word in a text that may lack a NUL. Returns NULL if there is none. */
+static inline const char *tote__find(const char *text, size_t length, const char *word) {
+    size_t size = strlen(word);
+
+    for (size_t i = 0; i + size <= length; i++) {
+        if (memcmp(text + i, word, size) == 0) {
+            return text + i;
+        }
+    }
+    return NULL;
+}
+
 static inline char tote__lower(char c) {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }

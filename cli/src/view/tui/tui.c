@@ -3,7 +3,7 @@
  * tui.c - the interactive display on ncurses: keys, signals and output
  *
  * The main thread waits for keys, signals, messages and changes of the model. A second thread waits
- * for changes, because that is a condition variable, and writes to an eventfd. Without any of
+ * for changes, because that is a condition variable, and writes to a pipe. Without any of
  * these, only ages are drawn again.
  *
  * Tests: tests/cli/test_tui.sh
@@ -19,15 +19,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <curses.h>
 
+#include "cli_os.h"
 #include "terminal.h"
 #include "tote/internal/base64.h"
 #include "tote/internal/clock.h"
@@ -54,10 +53,11 @@ struct tui {
     const atomic_bool *is_loading;
     pthread_t watcher;
     bool has_watcher;
+    bool has_changed;
     atomic_bool is_over;
-    int changed; /* eventfd: the model has changed */
-    int signals; /* signalfd */
-    int errors;  /* what is written to standard error; -1: it is not a terminal */
+    int changed[2]; /* a pipe: the model has changed */
+    int signals;    /* see os_signals_open() */
+    int errors;     /* what is written to standard error; -1: it is not a terminal */
     int old_stderr;
     char kept[KEPT_BYTES];
     size_t kept_length;
@@ -92,7 +92,7 @@ static void *watch(void *arg) {
     while (!atomic_load(&tui->is_over)) {
         uint64_t version = model_wait(tui->model, seen, WATCH_MS);
         if (version != seen) {
-            eventfd_write(tui->changed, 1);
+            (void)!write(tui->changed[1], "", 1); /* a full pipe is readable, too */
             nanosleep(&pause, NULL);
         }
         seen = version;
@@ -115,7 +115,7 @@ static void redirect_errors(struct tui *tui) {
     int ends[2];
 
     tui->errors = tui->old_stderr = -1;
-    if (!isatty(STDERR_FILENO) || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+    if (!isatty(STDERR_FILENO) || !os_pipe(ends)) {
         return;
     }
     fflush(stderr);
@@ -312,14 +312,14 @@ static void suspend(struct tui *tui) {
 }
 
 static void read_signals(struct tui *tui) {
-    struct signalfd_siginfo info;
+    int signal;
 
-    while (read(tui->signals, &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGWINCH) {
+    while ((signal = os_signals_take(tui->signals)) != 0) {
+        if (signal == SIGWINCH) {
             if (!resize(tui)) {
                 tui->is_terminated = true;
             }
-        } else if (info.ssi_signo == SIGTSTP) {
+        } else if (signal == SIGTSTP) {
             suspend(tui);
         } else {
             tui->is_terminated = true;
@@ -432,9 +432,9 @@ static void run(struct tui *tui) {
     while (!tui->ui.is_done && !tui->is_terminated) {
         struct pollfd ready[] = {{STDIN_FILENO, POLLIN, 0},
                                  {tui->signals, POLLIN, 0},
-                                 {tui->changed, POLLIN, 0},
+                                 {tui->changed[0], POLLIN, 0},
                                  {tui->errors, POLLIN, 0}};
-        eventfd_t count;
+        char bytes[64];
         int timeout = draw(tui);
 
         if (poll(ready, TOTE_COUNT_OF(ready), timeout) <= 0) {
@@ -444,7 +444,7 @@ static void run(struct tui *tui) {
             read_signals(tui);
         }
         if (ready[2].revents) {
-            eventfd_read(tui->changed, &count);
+            (void)!read(tui->changed[0], bytes, sizeof bytes);
         }
         if (ready[3].revents) {
             read_errors(tui);
@@ -469,10 +469,11 @@ static void end(struct tui *tui) {
     model_unlock(tui->model);
     surface_free(&tui->shown);
     if (tui->signals >= 0) {
-        close(tui->signals);
+        os_signals_close(tui->signals);
     }
-    if (tui->changed >= 0) {
-        close(tui->changed);
+    if (tui->has_changed) {
+        close(tui->changed[0]);
+        close(tui->changed[1]);
     }
 }
 
@@ -489,10 +490,10 @@ bool tui_run(struct model *model, const char *source, const atomic_bool *is_load
     tui->is_loading = is_loading;
     ui_begin(&tui->ui, model, source);
     tui_block_signals();
-    tui->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    tui->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    tui->signals = os_signals_open(&set);
+    tui->has_changed = os_pipe(tui->changed);
     redirect_errors(tui);
-    if (tui->signals >= 0 && tui->changed >= 0) {
+    if (tui->signals >= 0 && tui->has_changed) {
         tui->has_watcher = pthread_create(&tui->watcher, NULL, watch, tui) == 0;
         has_begun = tui->has_watcher && begin_screen(tui);
     }

@@ -186,12 +186,14 @@ void tote__span_exporter_wait(const tote_span_exporter *exporter, uint64_t deadl
 /* Add a completed outcome to a sum. The sum has the result and cause of the last failure. */
 void tote__outcome_add(tote_export_outcome *sum, const tote_export_outcome *outcome);
 
+struct tote__os_event;
+
 /* Functions of a processor for host-driven export. Not called concurrently, except `watch`. */
 struct tote__loop_ops {
-    /* Add the descriptors of this process to an epoll instance. Returns false on failure. */
-    bool (*watch)(void *self, int epoll);
-    /* Return whether they are still watched by this epoll instance, and still open. */
-    bool (*is_watched)(void *self, int epoll);
+    /* Add the descriptors of this process to a group. Returns false on failure. */
+    bool (*watch)(void *self, const struct tote__os_event *group);
+    /* Return whether they are still watched by this group, and still open. */
+    bool (*is_watched)(void *self, const struct tote__os_event *group);
     /* Return when `poll` is due even without an event; TOTE__NEVER. */
     uint64_t (*get_due)(void *self);
     /* See tote_sdk_poll(). */
