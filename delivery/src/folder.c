@@ -32,19 +32,34 @@ struct walk {
     char target[PATH_MAX];
 };
 
+static void describe_denial(struct walk *walk, const struct stat *directory) {
+    snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
+             "permission denied: user %u cannot pass a directory of user %u (mode %04o); make user "
+             "%u the owner of the disk queue's directory",
+             tote__os_user_id(), (unsigned)directory->st_uid,
+             (unsigned)(directory->st_mode & 07777), tote__os_user_id());
+}
+
 static bool fail(struct walk *walk, int error) {
     struct stat status;
 
     if (!*walk->problem && error == EACCES && walk->at >= 0 && fstat(walk->at, &status) == 0) {
-        snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES,
-                 "permission denied: user %u cannot pass a directory of user %u (mode %04o); make "
-                 "user %u the owner of the disk queue's directory",
-                 tote__os_user_id(), (unsigned)status.st_uid, (unsigned)(status.st_mode & 07777),
-                 tote__os_user_id());
+        describe_denial(walk, &status);
     } else if (!*walk->problem) {
         snprintf(walk->problem, TOTE__FOLDER_PROBLEM_BYTES, "%s", tote__os_error(error).text);
     }
     return false;
+}
+
+/* A component cannot be opened. A system without O_PATH also needs permission to read it. */
+static bool fail_at(struct walk *walk, const char *name, int error) {
+    struct stat status;
+
+    if (error == EACCES && fstatat(walk->at, name, &status, 0) == 0) {
+        describe_denial(walk, &status);
+        return false;
+    }
+    return fail(walk, error);
 }
 
 static void move_to(struct walk *walk, int next) {
@@ -129,7 +144,7 @@ static bool step(struct walk *walk, const char *name, bool is_last) {
         move_to(walk, next);
         return true;
     }
-    return errno == ENOTDIR || errno == ELOOP ? follow(walk, name) : fail(walk, errno);
+    return errno == ENOTDIR || errno == ELOOP ? follow(walk, name) : fail_at(walk, name, errno);
 }
 
 /* Split off the next component. Returns false at the end of the path. */

@@ -438,7 +438,10 @@ bool tote__os_group_watch_event(const struct tote__os_event *group, struct tote_
     if (!join(event, writing)) {
         return false;
     }
-    tote__os_write(writing, (const uint8_t *)"", 1); /* the event may be readable already */
+    struct pollfd before = {.fd = end_of(event, READING), .events = POLLIN};
+    if (poll(&before, 1, 0) > 0) { /* it was set before */
+        tote__os_write(writing, (const uint8_t *)"", 1);
+    }
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include "reports.h"
 #include "tote/internal/disk_queue.h"
 #include "tote/internal/fork.h"
+#include "tote/internal/os.h"
 
 enum { FILE_BYTES = 40 + 5 };
 enum { OTHER_USER = 65534 };
@@ -646,6 +647,9 @@ static void without_an_age_limit_or_with_a_clock_near_1970_nothing_is_evicted(vo
  */
 static void setting_the_clock_changes_no_age(void **state) {
     (void)state;
+    if (!tote__os_boot()) {
+        skip(); /* ages follow the clock if the system does not identify a boot */
+    }
     open_with(usual);
     put(f.disk_queue, "one", 1);
     for (int64_t jump = -1000000; jump <= 1000000; jump += 2000000) {

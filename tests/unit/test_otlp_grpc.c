@@ -24,6 +24,7 @@
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/disk_queue.h"
+#include "tote/internal/os.h"
 #include "tote/tote.h"
 
 enum { SPAN_BYTES = 20000, LIMIT = 110000, FLUSH_MS = 30000 };
@@ -327,7 +328,9 @@ static void send_to_stalled(const char *url, tote_otlp_protocol protocol) {
         unsigned wakes = wakes_of(&settings, by_host);
         print_message("%s: %u wake-ups in %d ms\n", by_host ? "host's loop" : "worker", wakes,
                       STALL_MS);
-        assert_in_range(wakes, 1, MOST_WAKES);
+        /* Without a descriptor for all sockets, the host tries again. */
+        bool is_polled = by_host && tote__os_unwatched_due() != TOTE__NEVER;
+        assert_in_range(wakes, 1, MOST_WAKES + (is_polled ? STALL_MS / 10 : 0));
     }
     tote__otlp_settings_clear(&settings);
 }
