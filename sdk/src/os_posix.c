@@ -488,19 +488,41 @@ void tote__os_poller_forget(int poller, int descriptor) {
     (void)poller, (void)descriptor;
 }
 
-/* A closed descriptor is reported as one with an error. */
+enum { MOST_POLLED = 256 };
+
+struct identity {
+    dev_t device;
+    ino_t inode;
+};
+
+static struct identity identity_of(int descriptor) {
+    struct stat status;
+
+    return tote__os_status(descriptor, &status) ? (struct identity){status.st_dev, status.st_ino}
+                                                : (struct identity){0, 0};
+}
+
+/*
+ * The host may close a descriptor while this thread waits: then its number is not reported, because
+ * it may be a file of the host.
+ */
 size_t tote__os_poller_wait(int poller, struct pollfd *watched, size_t count, struct pollfd *ready,
                             uint32_t most_ms) {
+    struct identity before[MOST_POLLED];
     size_t found = 0;
 
     watched[count++] = (struct pollfd){.fd = poller, .events = POLLIN};
+    count = tote__min(count, MOST_POLLED);
+    for (size_t i = 0; i < count; i++) {
+        before[i] = identity_of(watched[i].fd);
+    }
     if (poll(watched, (nfds_t)count, (int)tote__min(most_ms, INT_MAX)) <= 0) {
         return 0;
     }
     for (size_t i = 0; i < count && found < TOTE__OS_MOST_READY; i++) {
-        if (watched[i].revents) {
+        bool is_same = tote__os_is_same_file(watched[i].fd, before[i].device, before[i].inode);
+        if (watched[i].revents && is_same) {
             ready[found] = watched[i];
-            ready[found].revents |= watched[i].revents & POLLNVAL ? POLLERR : 0;
             ready[found++].fd = watched[i].fd == poller ? -1 : watched[i].fd;
         }
     }

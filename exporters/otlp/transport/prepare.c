@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tote/diagnostics.h"
@@ -195,11 +196,20 @@ static bool read_files(const struct tote__otlp_settings *settings,
     return are_read;
 }
 
+/* The C library reads the files of the time zone once. TLS libraries convert times. */
+static void read_time_zone(void) {
+    const time_t epoch = 0;
+    struct tm utc;
+
+    gmtime_r(&epoch, &utc);
+}
+
 tote_result tote__prepare(const struct tote__otlp_settings *settings, uint64_t deadline,
                           bool may_make_thread, struct tote__prepared *prepared) {
     tote_result result = TOTE_RESULT_FAILURE;
 
     *prepared = (struct tote__prepared){.addresses = NULL};
+    read_time_zone();
     if (!settings->is_tls || read_files(settings, prepared)) {
         result = needs_lookup(settings)
                      ? look_up_host(settings, deadline, may_make_thread, prepared)
