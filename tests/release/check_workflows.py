@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """check_workflows.py SOURCE - the workflows run the steps of .ci/run, and are safe
 
-.ci/run and the jobs of ci.yml have the same steps, each one a command of ./dev. Permissions are
-minimal, actions have a version, and no secret is used. The forms of issues have their fields.
+.ci/run and the jobs of ci.yml have the same steps, each one a command of ./dev. The jobs also run
+all platforms, and install the packages. Permissions are minimal, actions have a version, and no secret is used. The forms of issues have their fields.
 """
 import pathlib
 import re
@@ -16,6 +16,7 @@ WORKFLOWS = SOURCE / ".github/workflows"
 PREPARATION = re.compile(r"apt-get (update|install) .*|git config --global --add safe\.directory .*")
 ACTION = re.compile(r"actions/[a-z-]+@(v\d+|[0-9a-f]{40})")
 WRITES = {("release.yml", "publish"): {"contents": "write"}}
+LONG = re.compile(r"test-(platform|deb) (.*)")  # in the jobs alone
 FIELDS = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
 problems = []
 
@@ -32,6 +33,12 @@ def load(file):
 def steps_of_run():
     text = (SOURCE / ".ci/run").read_text()
     return set(re.findall(r"^(?:step )?\./dev ([a-z0-9 -]+?)(?: <.*)?$", text, re.M))
+
+
+def platforms_of_tests():
+    file = SOURCE / "tests/platforms/platforms.tsv"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return {line.split("\t")[0] for line in lines if line and not line.startswith("#")}
 
 
 def commands_of_dev():
@@ -94,8 +101,11 @@ def main():
     ci = load(WORKFLOWS / "ci.yml")
     check(ci.get("concurrency", {}).get("group"), "ci.yml: concurrency")
     run, jobs = steps_of_run(), steps_of_jobs(ci)
+    platforms = {LONG.fullmatch(step)[2] for step in jobs if step.startswith("test-platform ")}
+    for name in sorted(platforms ^ platforms_of_tests()):
+        problems.append(f"platform {name}: not in both ci.yml and platforms.tsv")
     check(len(set(jobs)) == len(jobs), "ci.yml: a step is there twice")
-    for step in sorted(run ^ set(jobs)):
+    for step in sorted(step for step in run ^ set(jobs) if not LONG.fullmatch(step)):
         problems.append(f"./dev {step}: only in {'.ci/run' if step in run else 'ci.yml'}")
     for step in sorted(run | set(jobs) | set(steps_of_jobs(load(WORKFLOWS / "release.yml")))):
         check(step.split()[0] in commands_of_dev(), f"no command of ./dev: {step}")
