@@ -3,6 +3,7 @@
 #ifndef TOTE_TESTS_FAILING_ALLOCATOR_H
 #define TOTE_TESTS_FAILING_ALLOCATOR_H
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "tote/allocator.h"
@@ -18,6 +19,7 @@ static bool is_to_fail(void) {
 
     memory.countdown -= memory.countdown >= 0;
     memory.failures += fails;
+    errno = fails ? ENOMEM : errno;
     return fails;
 }
 
