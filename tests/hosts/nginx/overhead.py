@@ -7,7 +7,7 @@ overhead.py MODULE [ROUNDS [SECONDS]]
 In each round wrk loads each variant of nginx in turn, with one worker; the table has medians of the
 ratios to plain nginx in the same round. The CPU time of the worker is steadier on a busy machine.
 """
-import http.server, os, re, statistics, subprocess, sys, threading
+import contextlib, http.server, os, re, statistics, subprocess, sys, threading
 
 from servers import Accepting, Host
 
@@ -29,6 +29,7 @@ HTTP = """
     upstream inner { server unix:FOLDER/inner.sock; keepalive 64; }
     server {
         listen LISTEN;
+        keepalive_requests 1000000;
         location /return { return 200 ok; }
         location /file { alias FOLDER/file; }
         location /proxy {
@@ -39,6 +40,37 @@ HTTP = """
     }"""
 INNER = "server { listen unix:FOLDER/inner.sock; keepalive_requests 1000000; " \
         "location / { return 200 ok; } }"
+
+
+@contextlib.contextmanager
+def sink():
+    """A receiver that accepts everything. Yields its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Accepting)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def upstream():
+    """The server behind the proxies. Yields its folder, which has its socket."""
+    host = Host(MODULE)
+    try:
+        host.start(f"server {{ listen LISTEN; }} {INNER}", endpoint=False)
+        yield host.folder
+    finally:
+        host.close()
+
+
+def start(host, text, main, inner, sink_port, directives="daemon off;"):
+    """Start a variant of nginx."""
+    with open(f"{host.folder}/file", "w") as out:
+        out.write("x" * 4096)
+    http_text = HTTP.replace("FOLDER/inner", f"{inner}/inner")
+    host.start(text.replace("PORT", str(sink_port)) + http_text, main, directives, endpoint=False)
 
 
 def cpu_seconds(process):
@@ -61,20 +93,13 @@ def measure(host, path):
 
 
 def main():
-    sink = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Accepting)
-    threading.Thread(target=sink.serve_forever, daemon=True).start()
-    inner = Host(MODULE)
     hosts = {}
-    try:
-        inner.start(f"server {{ listen LISTEN; }} {INNER}", endpoint=False)
+    priority = "worker_priority -5;" if os.geteuid() == 0 else ""
+    with sink() as sink_port, upstream() as inner, contextlib.ExitStack() as stack:
         for name, text in VARIANTS.items():
             host = hosts[name] = Host(MODULE)
-            with open(f"{host.folder}/file", "w") as out:
-                out.write("x" * 4096)
-            http_text = HTTP.replace("FOLDER/inner", f"{inner.folder}/inner")
-            host.start(text.replace("PORT", str(sink.server_port)) + http_text,
-                       MAIN.get(name, "") + "worker_priority -5;" if os.geteuid() == 0 else "",
-                       endpoint=False)
+            stack.callback(host.close)
+            start(host, text, MAIN.get(name, "") + priority, inner, sink_port)
         for load, path in LOADS.items():
             results = {name: [] for name in VARIANTS}
             for _ in range(ROUNDS):
@@ -88,9 +113,6 @@ def main():
                 print(f"  {name:18} {statistics.median(rate):10.0f}  "
                       f"{statistics.median(rates):6.3f}  {statistics.median(cpu):7.2f}  "
                       f"{statistics.median(cpus):6.3f}", flush=True)
-    finally:
-        for host in [*hosts.values(), inner]:
-            host.close()
 
 
 if __name__ == "__main__":
