@@ -45,6 +45,7 @@ static tote_scope *open_scope(const struct mg_request_info *info, const char *ro
     tote_http_request request = TOTE_HTTP_REQUEST_INIT;
 
     request.method = info->request_method;
+    request.path = info->local_uri_raw; /* decoded; NULL: the target is that of a proxy */
     request.target = info->request_uri;
     request.query = info->query_string;
     request.scheme = info->is_ssl ? "https" : "http";

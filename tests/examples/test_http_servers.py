@@ -82,7 +82,7 @@ with Server(3) as server:
     expect("the store of the scope contains the baggage", found, (200, "hello, u_1"))
     expect("another request on the connection does not", ask(connection, "/hello"),
            (200, "hello, nobody"))
-    expect("an unknown path has status 404", ask(connection, "/nowhere/7", "POST")[0], 404)
+    expect("an unknown path has status 404", ask(connection, "/nowhere/7%3Fa", "POST")[0], 404)
     connection.close()
 expect("the server exits with status 0", server.status, 0)
 first, = (s for s in named(server.spans, "GET /hello") if s["traceId"] == TRACE)
@@ -97,8 +97,10 @@ expect("the span of the work is below it",
        [TRACE])
 expect("the next request has a trace of its own",
        len({span["traceId"] for span in named(server.spans, "GET /hello")}), 2)
-expect("a path is no route", [attributes(s, "url.path", "http.route", "http.response.status_code")
-                              for s in named(server.spans, "POST")], [["/nowhere/7", None, 404]])
+path = "/nowhere/7?a" if NAME == "http_civetweb" else "/nowhere/7%3Fa"  # it has no other
+expect("a path is no route, and an encoded ? in it begins no query",
+       [attributes(s, "url.path", "url.query", "http.route", "http.response.status_code")
+        for s in named(server.spans, "POST")], [[path, None, None, 404]])
 expect("a status of 404 is no error of the server",
        named(server.spans, "POST")[0].get("status", {}).get("code", 0), 0)
 

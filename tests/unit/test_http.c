@@ -104,6 +104,36 @@ static void secrets_in_a_query_are_redacted_in_a_buffer_of_any_size(void **state
     assert_int_equal(tote_http_redact_query(NULL, sizeof out, query), sizeof expected - 1);
 }
 
+/* Spec: http-spans.md, url.full */
+static void a_url_has_no_credentials_and_secrets(void **state) {
+    static const struct {
+        const char *url, *expected;
+    } rows[] = {
+        {"http://a.test", "http://a.test"},
+        {"https://a.test:81/p?q=1#f", "https://a.test:81/p?q=1#f"},
+        {"https://u:pw@a.test/p?sig=x&q#f", "https://REDACTED:REDACTED@a.test/p?sig=REDACTED&q#f"},
+        {"https://u@[::1]/", "https://REDACTED@[::1]/"},
+        {"https://u:p@w@a.test", "https://REDACTED:REDACTED@a.test"},
+        {"https://REDACTED:REDACTED@a.test", "https://REDACTED:REDACTED@a.test"},
+        {"http:///p", ""},
+        {"/p?sig=x", ""},
+        {"file:///p", ""},
+        {NULL, ""},
+    };
+    char out[128];
+
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(rows); i++) {
+        size_t length = strlen(rows[i].expected);
+        assert_int_equal(tote_http_redact_url(out, sizeof out, rows[i].url), length);
+        assert_string_equal(out, rows[i].expected);
+        assert_int_equal(tote_http_redact_url(out, 6, rows[i].url), length);
+        assert_memory_equal(out, rows[i].expected, length < 5 ? length : 5);
+        assert_int_equal(strlen(out), length < 5 ? length : 5);
+        assert_int_equal(tote_http_redact_url(NULL, 0, rows[i].url), length);
+    }
+}
+
 static tote_http_request request;
 static struct carrier headers;
 static tote_attribute attributes[TOTE_HTTP_SERVER_MAX_ATTRIBUTES];
@@ -166,6 +196,21 @@ static void a_target_is_split_at_its_query(void **state) {
         assert_attribute("url.scheme", "http");
         assert_attribute("server.address", NULL);
     }
+}
+
+/* The contract of tote_http_request.path */
+static void a_path_that_the_server_has_decoded_is_taken_whole(void **state) {
+    reset(state);
+    request.target = "/other?b";
+    request.path = "/a?sig=x#c";
+    make();
+    assert_attribute("url.path", "/a?sig=x#c");
+    assert_attribute("url.query", NULL);
+
+    request.query = "sig=x";
+    make();
+    assert_attribute("url.path", "/a?sig=x#c");
+    assert_attribute("url.query", "sig=REDACTED");
 }
 
 /*
@@ -406,6 +451,8 @@ int main(int argc, char **argv) {
         HTTP_TEST(the_environment_replaces_the_known_methods),
         HTTP_TEST(a_span_name_is_the_method_and_the_route),
         HTTP_TEST(secrets_in_a_query_are_redacted_in_a_buffer_of_any_size),
+        HTTP_TEST(a_url_has_no_credentials_and_secrets),
+        HTTP_TEST(a_path_that_the_server_has_decoded_is_taken_whole),
         HTTP_TEST(a_target_is_split_at_its_query),
         HTTP_TEST(all_forms_of_a_target_are_read),
         HTTP_TEST(the_authority_of_http_2_precedes_host),

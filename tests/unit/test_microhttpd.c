@@ -256,6 +256,14 @@ static void a_request_has_a_server_span_in_the_trace_of_its_headers(void **state
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_UNSET);
 }
 
+/* The contract of tote_http_request.path: libmicrohttpd has decoded it */
+static void an_encoded_question_mark_in_a_path_begins_no_query(void **state) {
+    const tote_span_data *span = send_request(*state, GET("/a%3Fb%23c?d=e", "Host: a\r\n"));
+
+    assert_span_text(span, "url.path", "/a?b#c");
+    assert_span_text(span, "url.query", "d=e");
+}
+
 /* The contract of tote_microhttpd_server.captured_headers. Spec: http-spans.md#http-server */
 static void headers_that_the_server_names_are_recorded(void **state) {
     static const char *const names[] = {"X-Request-Id"};
@@ -495,6 +503,7 @@ static void requests_of_one_connection_have_separate_scopes(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(a_request_has_a_server_span_in_the_trace_of_its_headers),
+        SERVER_TEST(an_encoded_question_mark_in_a_path_begins_no_query),
         SERVER_TEST(headers_that_the_server_names_are_recorded),
         SERVER_TEST(a_public_endpoint_links_its_trace_to_that_of_the_headers),
         SERVER_TEST(a_public_endpoint_without_a_trace_in_the_headers_has_no_link),

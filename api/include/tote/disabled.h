@@ -261,6 +261,7 @@ static inline size_t tote__off_environment(char *const *base, char **variables, 
 #define tote_http_redact_query(buffer, size, query) \
     (TOTE__OFF((tote_http_redact_query)(buffer, size, query)), \
     tote__off_text(buffer, size), (size_t)tote__off_number(0))
+#define tote_http_redact_url(...) TOTE__OFF_NUMBER(size_t, (tote_http_redact_url)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_IN_MEMORY

@@ -13,33 +13,15 @@
 #include "tote/instrumentation/http.h"
 #include "tote/internal/memory.h"
 
-static const char redacted[] = "REDACTED";
+/* Return a copy without credentials and secrets; NULL if out of memory. */
+static char *redact(const char *text) {
+    size_t size = tote_http_redact_url(NULL, 0, text) + 1;
+    char *copy = tote__allocate(size);
 
-static bool redact(const struct tote__curl *curl, CURLU *handle) {
-    char *part = NULL;
-    bool is_done = true;
-
-    if (curl->url_get(handle, CURLUPART_USER, &part, 0) == CURLUE_OK) {
-        is_done = curl->url_set(handle, CURLUPART_USER, redacted, 0) == CURLUE_OK;
-        curl->free(part);
-        part = NULL;
+    if (copy) {
+        tote_http_redact_url(copy, size, text);
     }
-    if (is_done && curl->url_get(handle, CURLUPART_PASSWORD, &part, 0) == CURLUE_OK) {
-        is_done = curl->url_set(handle, CURLUPART_PASSWORD, redacted, 0) == CURLUE_OK;
-        curl->free(part);
-        part = NULL;
-    }
-    if (is_done && curl->url_get(handle, CURLUPART_QUERY, &part, 0) == CURLUE_OK) {
-        size_t size = tote_http_redact_query(NULL, 0, part) + 1;
-        char *query = tote__allocate(size);
-        if (query) {
-            tote_http_redact_query(query, size, part);
-        }
-        is_done = query && curl->url_set(handle, CURLUPART_QUERY, query, 0) == CURLUE_OK;
-        tote__release(query, size);
-        curl->free(part);
-    }
-    return is_done;
+    return copy;
 }
 
 bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const char *text) {
@@ -47,14 +29,14 @@ bool tote__url_read(const struct tote__curl *curl, struct tote__url *url, const 
     const unsigned flags = CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
     CURLU *handle = curl->url();
     char *port = NULL;
-    bool is_read = handle && text &&
-                   curl->url_set(handle, CURLUPART_URL, text, flags) == CURLUE_OK &&
-                   redact(curl, handle);
+    bool is_read = handle && text && curl->url_set(handle, CURLUPART_URL, text, flags) == CURLUE_OK;
+    char *whole = NULL;
 
     *url = (struct tote__url){.full = NULL};
-    if (is_read) {
+    if (is_read && curl->url_get(handle, CURLUPART_URL, &whole, 0) == CURLUE_OK) {
         url->text = tote__copy_text(text, strlen(text));
-        curl->url_get(handle, CURLUPART_URL, &url->full, 0);
+        url->full = redact(whole);
+        curl->free(whole);
         curl->url_get(handle, CURLUPART_HOST, &url->host, 0);
         if (curl->url_get(handle, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
             url->port = strtol(port, NULL, 10);
@@ -69,7 +51,9 @@ void tote__url_clear(const struct tote__curl *curl, struct tote__url *url) {
     if (url->text) {
         tote__release(url->text, strlen(url->text) + 1);
     }
-    curl->free(url->full);
+    if (url->full) {
+        tote__release(url->full, strlen(url->full) + 1);
+    }
     curl->free(url->host);
     *url = (struct tote__url){.full = NULL};
 }

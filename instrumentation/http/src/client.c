@@ -19,41 +19,25 @@ struct url {
     unsigned port;          /* 0: unknown */
 };
 
-/* Return the credentials of the URL as a span reports them. Spec: http-spans.md, url.full */
-static const char *redacted_credentials(struct tote__part credentials) {
-    if (!credentials.length) {
-        return "";
-    }
-    return memchr(credentials.at, ':', credentials.length) ? "REDACTED:REDACTED@" : "REDACTED@";
-}
-
-static char *append(char *end, const char *text, size_t length) {
-    memcpy(end, text, length);
-    return end + length;
-}
-
-/* Return the text without credentials and secrets, in the arena; empty if out of memory. */
+/*
+ * Return the text without credentials and secrets: itself, or a copy in the arena. Empty if out of
+ * memory.
+ */
 static struct tote__part redact(struct tote__arena *memory, const char *text,
                                 const struct tote__http_target *target) {
-    const char *authority = strstr(text, "://") + strlen("://");
-    const char *tail = target->query.at ? target->query.at : target->path.at + target->path.length;
-    const char *rest = target->query.at ? tail + target->query.length : tail;
-    const char *hidden = redacted_credentials(
-        (struct tote__part){authority, (size_t)(target->authority.at - authority)});
-    size_t query_length = tote__http_redact(NULL, 0, target->query);
-    size_t size = strlen(text) + strlen(hidden) + query_length + 1;
-    char *full = tote__arena_allocate(memory, size);
-    char *end = full;
+    bool has_credentials =
+        target->authority.at != target->scheme.at + target->scheme.length + strlen("://");
 
+    if (!has_credentials && !target->query.length) {
+        return (struct tote__part){text, strlen(text)};
+    }
+    size_t length = tote__http_redact_url(NULL, 0, text, target);
+    char *full = tote__arena_allocate(memory, length + 1);
     if (!full) {
         return (struct tote__part){NULL, 0};
     }
-    end = append(end, text, (size_t)(authority - text));
-    end = append(end, hidden, strlen(hidden));
-    end = append(end, target->authority.at, (size_t)(tail - target->authority.at));
-    tote__http_redact(end, query_length + 1, target->query);
-    end = append(end + query_length, rest, strlen(rest));
-    return (struct tote__part){full, (size_t)(end - full)};
+    tote__http_redact_url(full, length + 1, text, target);
+    return (struct tote__part){full, length};
 }
 
 static struct url read_url(struct tote__arena *memory, const char *text) {

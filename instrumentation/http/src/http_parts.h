@@ -17,7 +17,7 @@ struct tote__http_target {
     struct tote__part query; /* without `?` */
 };
 
-/* Split a request target in any of its four forms. `query`: as in tote_http_request. */
+/* Split a request target in any of its four forms. The arguments are as in tote_http_request. */
 struct tote__http_target tote__http_read_target(const char *method, const char *target,
                                                 const char *query);
 
@@ -50,6 +50,10 @@ struct tote__part tote__http_forwarded_parameter(char *header, size_t length, co
 
 /* Do the same as tote_http_redact_query(). `buffer` may be NULL only if `size` is 0. */
 size_t tote__http_redact(char *buffer, size_t size, struct tote__part query);
+
+/* Do the same as tote_http_redact_url(), for the parts of this URL. */
+size_t tote__http_redact_url(char *buffer, size_t size, const char *url,
+                             const struct tote__http_target *target);
 
 /* The names of headers to be captured, and where they are. */
 struct tote__http_headers {

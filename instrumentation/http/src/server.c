@@ -183,11 +183,22 @@ static void add_client(struct writer *writer) {
     add_copy(writer, "user_agent.original", header(writer, "user-agent", storage));
 }
 
+static struct tote__http_target read_target(const tote_http_request *request) {
+    const char *path = request->path;
+
+    if (!path) {
+        return tote__http_read_target(request->method, request->target, request->query);
+    }
+    return (struct tote__http_target){
+        .path = {path, strlen(path)},
+        .query = {request->query, request->query ? strlen(request->query) : 0}};
+}
+
 static size_t write_attributes(const tote_http_request *request, tote_attribute *attributes,
                                size_t capacity, char *buffer, size_t size) {
     struct writer writer = {
         .request = request,
-        .target = tote__http_read_target(request->method, request->target, request->query),
+        .target = read_target(request),
         .attributes = attributes,
         .capacity = attributes ? capacity : 0,
         .buffer = buffer,

@@ -160,6 +160,7 @@ static tote_scope *open_scope(const tote_microhttpd_server *server,
     query.text[query.length] = '\0';
     request.method = method;
     request.target = url;
+    request.path = url[0] == '/' ? url : NULL; /* decoded */
     request.query = query.text;
     request.scheme =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_PROTOCOL) ? "https" : "http";

@@ -37,11 +37,12 @@ typedef struct tote_http_request {
     const char *method; /**< as received; case-sensitive */
 
     /**
-     * As received, in any form of RFC 9112 section 3.2. The user name and the password of a URL are
-     * never recorded. The query is recorded as by tote_http_redact_query().
+     * As received, percent-encoded, in any form of RFC 9112 section 3.2. The user name and the
+     * password of a URL are never recorded. The query is recorded as by tote_http_redact_query().
+     * If the server does not have it, set `path` and `query` instead.
      */
     const char *target;
-    const char *query;            /**< without `?`; NULL: the query of `target` */
+    const char *query;            /**< percent-encoded, without `?`; NULL: that of `target` */
     const char *scheme;           /**< of the connection, for example "https"; NULL: http */
     const char *protocol_version; /**< "1.0", "1.1", "2" or "3" */
     const char *route;            /**< for example "/orders/{id}", if it is already known */
@@ -74,12 +75,18 @@ typedef struct tote_http_request {
 
     /** Do the same as `public_endpoint`, without a link: the incoming context is not read. */
     bool ignore_context;
+
+    /**
+     * The path that the server has split from the target and has decoded. It is recorded as it is:
+     * a `?` is a character of the path. `target` is ignored, and there is no query without `query`.
+     */
+    const char *path;
 } tote_http_request;
 
 #define TOTE_HTTP_REQUEST_INIT                                                                     \
     {                                                                                              \
         sizeof(tote_http_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, false, \
-            false, NULL, 0, 0, false                                                               \
+            false, NULL, 0, 0, false, NULL                                                         \
     }
 
 /**
@@ -212,6 +219,13 @@ TOTE_API size_t tote_http_span_name(char *buffer, size_t size, const char *metho
  * full length. A NULL query is empty.
  */
 TOTE_API size_t tote_http_redact_query(char *buffer, size_t size, const char *query);
+
+/**
+ * Write an absolute URL with REDACTED as its user name and its password, and its query as by
+ * tote_http_redact_query(). The text is cut as there. Returns its full length. A text that is not
+ * an absolute URL with a host has no result: 0 and "".
+ */
+TOTE_API size_t tote_http_redact_url(char *buffer, size_t size, const char *url);
 
 TOTE_END_DECLS
 
