@@ -12,6 +12,7 @@
 #include "barrier.h"
 #include "core.h"
 #include "process_context.h"
+#include "span_attributes.h"
 #include "tote/internal/cancel.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/diagnostics.h"
@@ -432,6 +433,7 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
         atomic_store(&sdk->is_in_use, false);
         return NULL;
     }
+    tote__span_attributes_prepare();
     start_metrics(config, sdk, &settings->metrics);
     start_processors(config, &settings->thread_factory);
     atomic_store(&tote__core_needs_fence, !tote__barrier_is_available());

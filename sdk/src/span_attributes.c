@@ -8,10 +8,12 @@
  */
 #include "span_attributes.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "attribute_index.h"
 #include "span_buffer.h"
+#include "tote/internal/keys.h"
 #include "tote/internal/map_index.h"
 #include "tote/internal/record.h"
 #include "tote/internal/short_attribute.h"
@@ -131,6 +133,37 @@ static inline void note_key(struct span *span, struct key_mark mark) {
     span->key_filter[mark.word] |= mark.bits;
 }
 
+/* The marks of the keys in the table. Written once, before the first span. */
+static struct key_mark known_marks[TOTE__KEY_COUNT];
+
+static void mark_known_keys(void) {
+    for (size_t i = 0; i < TOTE__KEY_COUNT; i++) {
+        known_marks[i] = mark_of(tote__keys[i].text, tote__keys[i].length);
+    }
+}
+
+void tote__span_attributes_prepare(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, mark_known_keys);
+}
+
+/*
+ * Write an attribute with a key of the table, as tote__put_short_attribute() does. The space has
+ * TOTE__KEY_BYTES more.
+ */
+tote__always_inline uint8_t *put_known(uint8_t *out, const struct tote__key *key,
+                                       tote_value value) {
+    memcpy(out + 4, key, sizeof *key);
+    uint8_t *end = tote__put_short_value(out + 4 + key->length, value);
+
+    if (end) {
+        tote__put_short_heads(out, TOTE__TAG_SPAN_ATTRIBUTE, (size_t)(end - out - 2),
+                              TOTE__KEY_VALUE_KEY, key->length);
+    }
+    return end;
+}
+
 /*
  * Fast path: put short attributes with new keys that fit. The span's fields are read once, because
  * the compiler assumes that each written byte may change them. Returns the number put; the next
@@ -150,18 +183,22 @@ static size_t put_short_attributes(struct span *span, const tote_attribute *attr
     for (; done < count; done++, held++) {
         const char *key = attributes[done].key;
         const tote_value value = attributes[done].value;
-        size_t length = key ? strlen(key) : 0;
+        const size_t number = tote__key_number(key);
+        const bool is_known = number < TOTE__KEY_COUNT;
+        size_t length = is_known ? tote__keys[number].length : key ? strlen(key) : 0;
         size_t bound = tote__short_attribute_bound(length, value);
-        if (tote__unlikely(!length || bound > TOTE__SHORT_CONTENT || bound > (size_t)(end - out) ||
-                           value.size > longest || held >= limits->attributes)) {
+        if (tote__unlikely(!length || bound > TOTE__SHORT_CONTENT ||
+                           bound + TOTE__KEY_BYTES > (size_t)(end - out) || value.size > longest ||
+                           held >= limits->attributes)) {
             break;
         }
-        struct key_mark mark = mark_of(key, length);
+        struct key_mark mark = is_known ? known_marks[number] : mark_of(key, length);
         if (tote__unlikely(may_have(span, mark))) {
             break;
         }
         uint8_t *next =
-            tote__put_short_attribute(out, TOTE__TAG_SPAN_ATTRIBUTE, key, length, value);
+            is_known ? put_known(out, &tote__keys[number], value)
+                     : tote__put_short_attribute(out, TOTE__TAG_SPAN_ATTRIBUTE, key, length, value);
         if (tote__unlikely(!next)) {
             break;
         }

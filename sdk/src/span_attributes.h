@@ -10,6 +10,9 @@
 #include "span.h"
 #include "tote/internal/store.h"
 
+/* Prepare the process for spans. Thread-safe. */
+void tote__span_attributes_prepare(void);
+
 /* Set attributes in their order. Those that cannot be kept are counted. */
 void tote__span_put_attributes(struct span *span, const tote_attribute *attributes, size_t count);
 

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tote/internal/keys.h"
+
 static tote_span *start(struct sdk_fixture *f) {
     return tote_tracer_start_span(f->tracer, "work", NULL);
 }
@@ -17,6 +19,35 @@ static const tote_value *attribute_of(const tote_span_data *span, const char *ke
 
     assert_non_null(value);
     return value;
+}
+
+/* A key of the table and a key elsewhere are the same if their text is. */
+static void keys_of_the_table_are_keys_like_any_other(void **state) {
+    struct sdk_fixture *f = sdk_fixture_start(state);
+    const tote_attribute started[] = {{TOTE__KEY(URL_PATH), tote_string("/a")},
+                                      {"url.query", tote_string("b")},
+                                      {TOTE__KEY(URL_FULL) + 1, tote_string("rl.full")}};
+    tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
+    options.attributes = started;
+    options.attribute_count = TOTE_COUNT_OF(started);
+    tote_span *span = tote_tracer_start_span(f->tracer, "work", &options);
+
+    tote_span_set_attribute(span, "url.path", tote_string("/c"));
+    tote_span_set_attribute(span, TOTE__KEY(URL_QUERY), tote_string("d"));
+    for (size_t i = 0; i < TOTE__KEY_COUNT; i++) {
+        tote_span_set_attribute(span, tote__keys[i].text, tote_string(tote__keys[i].text));
+        tote_span_set_attribute(span, tote__keys[i].text, tote_int((int64_t)i));
+    }
+    tote_span_close(&span);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    size_t count;
+    tote_span_data_get_attributes(data, &count);
+    assert_int_equal(count, TOTE__KEY_COUNT + 1);
+    assert_string_equal(attribute_of(data, "rl.full")->as.string, "rl.full");
+    for (size_t i = 0; i < TOTE__KEY_COUNT; i++) {
+        assert_int_equal(attribute_of(data, tote__keys[i].text)->as.integer, i);
+    }
 }
 
 /* Spec: trace/api.md#set-attributes. Compliance: TR-37 */
@@ -577,6 +608,7 @@ static void large_spans_leave_no_memory_in_the_pool(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         SDK_TEST(an_attribute_with_the_same_key_is_replaced),
+        SDK_TEST(keys_of_the_table_are_keys_like_any_other),
         SDK_TEST(values_of_every_type_are_returned_as_they_were_set),
         SDK_TEST(at_the_count_limit_existing_keys_change_and_new_ones_are_counted),
         SDK_TEST(values_are_truncated_to_the_length_and_depth_limits),
