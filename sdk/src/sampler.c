@@ -70,12 +70,14 @@ static struct tote_sampler always_on = {
     .self = &always_on,
     .known = {TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE,
               TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE,
-              TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE}};
+              TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE, TOTE_SAMPLING_DECISION_RECORD_AND_SAMPLE},
+    .ignores_attributes = true};
 static struct tote_sampler always_off = {
     .ops = {sizeof(tote_sampler_ops), sample, describe, NULL, NULL},
     .known = {TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP,
               TOTE_SAMPLING_DECISION_DROP, TOTE_SAMPLING_DECISION_DROP,
-              TOTE_SAMPLING_DECISION_DROP}};
+              TOTE_SAMPLING_DECISION_DROP},
+    .ignores_attributes = true};
 
 tote_sampler *tote_sampler_always_on_new(void) {
     return &always_on;

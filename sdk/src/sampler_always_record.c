@@ -55,6 +55,7 @@ tote_sampler *tote_sampler_always_record_new(tote_sampler *root) {
             }
         }
         sampler->follows_parent = root->follows_parent;
+        sampler->ignores_attributes = root->ignores_attributes;
     }
     return sampler;
 }

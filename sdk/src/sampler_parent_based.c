@@ -142,8 +142,10 @@ tote_sampler *tote_sampler_parent_based_new(const tote_parent_based_options *opt
     *self = chosen;
     tote_sampler *sampler = tote_sampler_new(&parent_based_ops, self);
     if (sampler->self == self) {
+        sampler->ignores_attributes = true;
         for (size_t i = 0; i < TOTE__PARENT_KINDS; i++) {
             sampler->known[i] = chosen.samplers[i]->known[i];
+            sampler->ignores_attributes &= chosen.samplers[i]->ignores_attributes;
         }
         sampler->follows_parent = true;
     }

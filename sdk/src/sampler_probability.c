@@ -126,7 +126,11 @@ static tote_sampler *make(double ratio, bool is_trace_id_ratio) {
                                  .is_trace_id_ratio = is_trace_id_ratio};
     tote__describe_ratio(self->description,
                          is_trace_id_ratio ? "TraceIdRatioBased" : "ProbabilitySampler", ratio);
-    return tote_sampler_new(&probability_ops, self);
+    tote_sampler *sampler = tote_sampler_new(&probability_ops, self);
+    if (sampler->self == self) {
+        sampler->ignores_attributes = true;
+    }
+    return sampler;
 }
 
 tote_sampler *tote_sampler_probability_new(double ratio) {

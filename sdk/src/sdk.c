@@ -441,6 +441,8 @@ tote_sdk *tote__sdk_new(const struct tote__sdk_settings *settings) {
     atomic_store(&sdk->starts, 1);
     atomic_store(&sdk->provider.run, run);
     atomic_store(&sdk->provider.expects_late, false);
+    atomic_store(&sdk->provider.ignores_start,
+                 config->sampler->ignores_attributes && !config->has_on_start);
     atomic_store_explicit(&sdk->config, config, memory_order_release);
     if (settings->is_global) {
         note_early(config);

@@ -73,12 +73,12 @@ int sdk_fixture_set_up(void **state) {
 }
 
 struct sdk_fixture *sdk_fixture_start(void **state) {
-    static const tote_span_processor_ops ops = {
+    struct sdk_fixture *fixture = *state;
+    const tote_span_processor_ops ops = {
         .struct_size = sizeof ops,
-        .on_start = keep_started,
+        .on_start = fixture->ignores_start ? NULL : keep_started,
         .on_end = keep_ended,
     };
-    struct sdk_fixture *fixture = *state;
     tote_span_processor *processors[8];
     size_t count = fixture->settings.processor_count;
 

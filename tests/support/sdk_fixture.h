@@ -14,7 +14,8 @@ struct sdk_fixture {
     struct tote__sdk_settings settings; /* change them, then sdk_fixture_start() */
     tote_sdk *sdk;
     tote_tracer *tracer;
-    uint64_t now; /* the time of the clock; 0: the system's */
+    uint64_t now;       /* the time of the clock; 0: the system's */
+    bool ignores_start; /* no processor has on_start; `started` stays 0 */
     size_t started;
     size_t ended;
     tote_span_data *spans[FIXTURE_MOST_SPANS]; /* one reference each */

@@ -377,6 +377,12 @@ bool tote_tracer_is_enabled(const tote_tracer *tracer, const tote_span_options *
            provider->ops->is_enabled(provider, (tote_tracer *)tracer, options);
 }
 
+bool tote__tracer_shows_attributes(const tote_tracer *tracer) {
+    const tote_tracer_provider *provider = provider_of(tracer);
+
+    return provider && !atomic_load_explicit(&provider->ignores_start, memory_order_relaxed);
+}
+
 /*
  * Return a span that only propagates the span context of `parent`. Spec:
  * trace/api.md#behavior-of-the-api-in-the-absence-of-an-installed-sdk

@@ -8,9 +8,10 @@
 
 #include "http_parts.h"
 #include "tote/instrumentation/http.h"
+#include "tote/internal/keys.h"
 #include "tote/internal/tracer.h"
 
-enum { MOST_ATTRIBUTES = 10, LONGEST_HOST = 255 };
+enum { MOST_ATTRIBUTES = 10, LONGEST_HOST = 255, USUAL_BUFFER_BYTES = 512 };
 
 /* A URL as a span reports it. */
 struct url {
@@ -54,71 +55,117 @@ static struct url read_url(struct tote__arena *memory, const char *text) {
     return url;
 }
 
-static void add_text(tote_span_options *options, tote_attribute *attributes, const char *key,
-                     const char *text) {
+/* The attributes of a try, and what they borrow from. */
+struct described {
+    tote_attribute attributes[MOST_ATTRIBUTES];
+    size_t count;
+    struct tote__arena memory;
+    unsigned char buffer[USUAL_BUFFER_BYTES];
+};
+
+static void add(struct described *described, const char *key, tote_value value) {
+    described->attributes[described->count++] = (tote_attribute){key, value};
+}
+
+static void add_text(struct described *described, const char *key, const char *text) {
     if (text && *text) {
-        attributes[options->attribute_count++] = (tote_attribute){key, tote_string(text)};
+        add(described, key, tote_string(text));
     }
 }
 
-static void add_number(tote_span_options *options, tote_attribute *attributes, const char *key,
-                       unsigned number) {
+static void add_part(struct described *described, const char *key, struct tote__part text) {
+    if (text.length) {
+        add(described, key, tote_string_of(text.at, text.length));
+    }
+}
+
+static void add_number(struct described *described, const char *key, unsigned number) {
     if (number) {
-        attributes[options->attribute_count++] = (tote_attribute){key, tote_int(number)};
+        add(described, key, tote_int(number));
     }
 }
 
-static void add_server(tote_span_options *options, tote_attribute *attributes,
-                       const tote_http_client_request *request, const struct url *url) {
-    if (url->full.length) {
-        attributes[options->attribute_count++] =
-            (tote_attribute){"url.full", tote_string_of(url->full.at, url->full.length)};
-    }
+static void add_server(struct described *described, const tote_http_client_request *request,
+                       const struct url *url) {
+    add_part(described, TOTE__KEY(URL_FULL), url->full);
     if (request->server_address) {
-        add_text(options, attributes, "server.address", request->server_address);
-        add_number(options, attributes, "server.port", request->server_port);
+        add_text(described, TOTE__KEY(SERVER_ADDRESS), request->server_address);
+        add_number(described, TOTE__KEY(SERVER_PORT), request->server_port);
     } else if (url->host.length) {
-        attributes[options->attribute_count++] =
-            (tote_attribute){"server.address", tote_string_of(url->host.at, url->host.length)};
-        add_number(options, attributes, "server.port", url->port);
+        add_part(described, TOTE__KEY(SERVER_ADDRESS), url->host);
+        add_number(described, TOTE__KEY(SERVER_PORT), url->port);
     }
 }
 
-static void add_method(tote_span_options *options, tote_attribute *attributes, const char *method) {
+static void add_method(struct described *described, const char *method) {
     const char *known = tote_http_known_method(method);
 
     if (method) {
-        add_text(options, attributes, "http.request.method", known);
-        add_text(options, attributes, "http.request.method_original",
+        add_text(described, TOTE__KEY(HTTP_REQUEST_METHOD), known);
+        add_text(described, TOTE__KEY(HTTP_REQUEST_METHOD_ORIGINAL),
                  known == method ? NULL : method);
     }
+}
+
+static void describe(struct described *described, const tote_http_client_request *request) {
+    described->count = 0;
+    described->memory = tote__arena_over(described->buffer, sizeof described->buffer);
+    struct url url = read_url(&described->memory, request->url);
+    add_method(described, request->method);
+    add_server(described, request, &url);
+    add_text(described, TOTE__KEY(URL_TEMPLATE), request->url_template);
+    add_text(described, TOTE__KEY(NETWORK_PEER_ADDRESS), request->peer_address);
+    if (request->peer_address) {
+        add_number(described, TOTE__KEY(NETWORK_PEER_PORT), request->peer_port);
+    }
+    add_text(described, TOTE__KEY(NETWORK_PROTOCOL_VERSION), request->protocol_version);
+    add_number(described, TOTE__KEY(HTTP_REQUEST_RESEND_COUNT), request->resend_count);
+}
+
+/* Start the span with its attributes, for samplers and processors that look at them. */
+static tote_span *start_described(tote_tracer *tracer, const char *name, tote_span_options *options,
+                                  const tote_http_client_request *request) {
+    struct described *described = tote__allocate(sizeof *described); /* stacks may be small */
+
+    if (described) {
+        describe(described, request);
+        options->attributes = described->attributes;
+        options->attribute_count = described->count;
+    }
+    tote_span *span = tote_tracer_start_span(tracer, name, options);
+    if (described) {
+        tote__arena_clear(&described->memory);
+    }
+    tote__release(described, sizeof *described);
+    return span;
+}
+
+/* Add the attributes to a span that has started without them. */
+static void complete(tote_span *span, const tote_http_client_request *request) {
+    struct described described;
+
+    describe(&described, request);
+    tote_span_set_attributes(span, described.attributes, described.count);
+    tote__arena_clear(&described.memory);
 }
 
 tote_span *tote_http_client_start(tote_tracer *tracer, const tote_http_client_request *given) {
     tote_http_client_request request = TOTE_HTTP_CLIENT_REQUEST_INIT;
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-    tote_attribute attributes[MOST_ATTRIBUTES];
     char name[256];
-    struct tote__arena memory = {.chunks = NULL};
 
     TOTE__COPY_OPTIONS(tote_http_client_request, &request, given);
-    struct url url = read_url(&memory, request.url);
-    add_method(&options, attributes, request.method);
-    add_server(&options, attributes, &request, &url);
-    add_text(&options, attributes, "url.template", request.url_template);
-    add_text(&options, attributes, "network.peer.address", request.peer_address);
-    if (request.peer_address) {
-        add_number(&options, attributes, "network.peer.port", request.peer_port);
-    }
-    add_text(&options, attributes, "network.protocol.version", request.protocol_version);
-    add_number(&options, attributes, "http.request.resend_count", request.resend_count);
     tote_http_span_name(name, sizeof name, request.method, request.url_template);
     options.kind = TOTE_SPAN_KIND_CLIENT;
     options.parent = request.parent;
-    options.attributes = attributes;
     options.start_time_unix_nano = request.start_time_unix_nano;
+    if (tote__tracer_shows_attributes(tracer)) {
+        return start_described(tracer, name, &options, &request);
+    }
     tote_span *span = tote_tracer_start_span(tracer, name, &options);
-    tote__arena_clear(&memory);
+    if (tote_span_is_recording(span)) {
+        complete(span, &request);
+    }
     return span;
 }
 

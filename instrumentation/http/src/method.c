@@ -36,9 +36,12 @@ static void read_known(void) {
 }
 
 const char *tote_http_known_method(const char *method) {
+    size_t length = method ? strlen(method) : 0;
+
     pthread_once(&known.once, read_known);
-    for (size_t i = 0; method && *method && i < known.count; i++) {
-        if (tote__part_is(known.methods[i], method)) {
+    for (size_t i = 0; length && i < known.count; i++) {
+        if (known.methods[i].length == length &&
+            tote__is_same(known.methods[i].at, method, length)) {
             return method;
         }
     }

@@ -2,18 +2,19 @@
 /*
  * server.c - server spans and their attributes. Spec: http-spans.md#http-server
  *
- * Tests: tests/unit/test_http.c, tests/unit/test_http_public_endpoint.c
+ * Tests: tests/unit/test_http.c, tests/unit/test_http_start.c
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "http_parts.h"
 #include "tote/instrumentation/http.h"
+#include "tote/internal/keys.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/propagator.h"
 #include "tote/internal/tracer.h"
 
-enum { MOST_HEADER = 512 };
+enum { MOST_HEADER = 512, USUAL_BUFFER_BYTES = 768 };
 
 /* The attributes that are written so far, and what is left of the buffer. */
 struct writer {
@@ -24,6 +25,8 @@ struct writer {
     size_t capacity;
     char *buffer;
     size_t size;
+    size_t longest_query;     /* including the NUL */
+    struct tote__arena *more; /* has another buffer; NULL: there is none, or it is in use */
 };
 
 static void add(struct writer *writer, const char *key, tote_value value) {
@@ -32,17 +35,32 @@ static void add(struct writer *writer, const char *key, tote_value value) {
     }
 }
 
-/* Add text that is not valid after the call. It is copied to the buffer. */
-static void add_copy(struct writer *writer, const char *key, struct tote__part text) {
-    size_t length = tote__utf8_cut(text.at, text.length, tote__min(text.length, writer->size));
-
-    if (!length || !writer->buffer) {
+/* Make room for this number of bytes. What does not fit is cut if there is no other buffer. */
+static void make_room(struct writer *writer, size_t size) {
+    if (size <= writer->size || !writer->more) {
         return;
     }
-    memcpy(writer->buffer, text.at, length);
-    add(writer, key, tote_string_of(writer->buffer, length));
-    writer->buffer += length;
-    writer->size -= length;
+    char *buffer = tote__arena_allocate(writer->more, TOTE_HTTP_SERVER_BUFFER_BYTES);
+    writer->more = NULL;
+    if (buffer) {
+        writer->buffer = buffer;
+        writer->size = TOTE_HTTP_SERVER_BUFFER_BYTES;
+    }
+}
+
+static void use(struct writer *writer, const char *end) {
+    writer->size -= (size_t)(end - writer->buffer);
+    writer->buffer += end - writer->buffer;
+}
+
+/* Add text of the request, or text at the start of the buffer, which it takes. */
+static void add_part(struct writer *writer, const char *key, struct tote__part text) {
+    if (text.length) {
+        add(writer, key, tote_string_of(text.at, text.length));
+    }
+    if (text.length && (uintptr_t)text.at - (uintptr_t)writer->buffer < writer->size) {
+        use(writer, text.at + text.length);
+    }
 }
 
 static void add_text(struct writer *writer, const char *key, const char *text) {
@@ -52,16 +70,21 @@ static void add_text(struct writer *writer, const char *key, const char *text) {
 }
 
 /*
- * Copy up to MOST_HEADER bytes of the first header with this name to `storage`. Returns an empty
- * part if there is none.
+ * Read up to MOST_HEADER bytes of the first header with this name into the buffer, where the next
+ * text replaces them. Returns an empty part if there is none.
  */
-static struct tote__part header(const struct writer *writer, const char *name,
-                                char storage[MOST_HEADER]) {
+static struct tote__part header(struct writer *writer, const char *name) {
     const tote_http_request *request = writer->request;
+    size_t most = tote__min(writer->size, (size_t)MOST_HEADER);
     size_t length = tote__text_map_getter_get_first(request->getter, request->carrier, name,
-                                                    storage, MOST_HEADER);
+                                                    writer->buffer, most);
 
-    return (struct tote__part){storage, tote__min(length, MOST_HEADER)};
+    if (length > most && most < MOST_HEADER && writer->more) {
+        make_room(writer, MOST_HEADER);
+        return header(writer, name);
+    }
+    return (struct tote__part){writer->buffer,
+                               tote__written(&(struct tote__writer){writer->buffer, most, length})};
 }
 
 static struct tote__part first_of_list(struct tote__part list) {
@@ -76,36 +99,46 @@ static struct tote__part first_of_list(struct tote__part list) {
  * Return the parameter of Forwarded, else the first element of the header `other`; an empty part if
  * the server ignores both.
  */
-static struct tote__part forwarded(const struct writer *writer, const char *parameter,
-                                   const char *other, char storage[MOST_HEADER]) {
+static struct tote__part forwarded(struct writer *writer, const char *parameter,
+                                   const char *other) {
     if (writer->request->ignore_forwarded) {
         return (struct tote__part){NULL, 0};
     }
-    size_t length = header(writer, "forwarded", storage).length;
-    struct tote__part value = tote__http_forwarded_parameter(storage, length, parameter);
-    return value.length ? value : first_of_list(header(writer, other, storage));
+    size_t length = header(writer, "forwarded").length;
+    struct tote__part value = tote__http_forwarded_parameter(writer->buffer, length, parameter);
+    return value.length ? value : first_of_list(header(writer, other));
 }
 
 static void add_method(struct writer *writer) {
     const char *method = tote_http_known_method(writer->request->method);
 
-    add(writer, "http.request.method", tote_string(method));
+    add(writer, TOTE__KEY(HTTP_REQUEST_METHOD), tote_string(method));
     if (method != writer->request->method) {
-        add_text(writer, "http.request.method_original", writer->request->method);
+        add_text(writer, TOTE__KEY(HTTP_REQUEST_METHOD_ORIGINAL), writer->request->method);
     }
 }
 
-static void add_target(struct writer *writer) {
+static void add_query(struct writer *writer) {
     struct tote__part query = writer->target.query;
+    size_t size = tote__min(writer->size, writer->longest_query);
+    size_t full = tote__http_redact(writer->buffer, size, query);
 
-    add(writer, "url.path", tote_string_of(writer->target.path.at, writer->target.path.length));
-    if (query.length && writer->size) {
-        size_t full = tote__http_redact(writer->buffer, writer->size / 2, query);
-        size_t most = writer->size / 2 ? writer->size / 2 - 1 : 0;
-        size_t length = tote__written(&(struct tote__writer){writer->buffer, most, full});
-        add(writer, "url.query", tote_string_of(writer->buffer, length));
-        writer->buffer += length;
-        writer->size -= length;
+    if (full >= size && size < writer->longest_query && writer->more) {
+        make_room(writer, writer->size + 1);
+        size = tote__min(writer->size, writer->longest_query);
+        full = tote__http_redact(writer->buffer, size, query);
+    }
+    size_t most = size ? size - 1 : 0;
+    size_t length = tote__written(&(struct tote__writer){writer->buffer, most, full});
+    add(writer, TOTE__KEY(URL_QUERY), tote_string_of(writer->buffer, length));
+    use(writer, writer->buffer + length);
+}
+
+static void add_target(struct writer *writer) {
+    add(writer, TOTE__KEY(URL_PATH),
+        tote_string_of(writer->target.path.at, writer->target.path.length));
+    if (writer->target.query.length && writer->size) {
+        add_query(writer);
     }
 }
 
@@ -114,8 +147,7 @@ static void add_target(struct writer *writer) {
  * of the connection. Returns the default port of the scheme; 0 if it has none.
  */
 static unsigned add_scheme(struct writer *writer) {
-    char storage[MOST_HEADER];
-    struct tote__part scheme = forwarded(writer, "proto", "x-forwarded-proto", storage);
+    struct tote__part scheme = forwarded(writer, "proto", "x-forwarded-proto");
 
     if (!tote__http_is_scheme(scheme)) {
         scheme = writer->target.scheme;
@@ -126,35 +158,34 @@ static unsigned add_scheme(struct writer *writer) {
     }
     const struct tote__http_scheme *known = tote__http_known_scheme(scheme);
     if (known) {
-        add(writer, "url.scheme", tote_string(known->name));
+        add(writer, TOTE__KEY(URL_SCHEME), tote_string(known->name));
         return known->port;
     }
-    add_copy(writer, "url.scheme", scheme);
+    add_part(writer, TOTE__KEY(URL_SCHEME), scheme);
     return 0;
 }
 
 /* Add the host of the request. The target precedes Host. Spec: RFC 9112 section 3.2.2 */
 static void add_server(struct writer *writer, unsigned default_port) {
-    char storage[MOST_HEADER];
     unsigned port;
-    struct tote__part authority = forwarded(writer, "host", "x-forwarded-host", storage);
+    struct tote__part authority = forwarded(writer, "host", "x-forwarded-host");
 
     if (!authority.length) {
         authority = writer->target.authority;
     }
     if (!authority.length) {
-        authority = header(writer, ":authority", storage);
+        authority = header(writer, ":authority");
     }
     if (!authority.length) {
-        authority = header(writer, "host", storage);
+        authority = header(writer, "host");
     }
     authority = tote__http_without_credentials(authority);
     struct tote__part host = tote__http_split_host(authority, &port);
     port = port ? port : default_port;
     if (host.length) {
-        add_copy(writer, "server.address", host);
+        add_part(writer, TOTE__KEY(SERVER_ADDRESS), host);
         if (port) {
-            add(writer, "server.port", tote_int(port));
+            add(writer, TOTE__KEY(SERVER_PORT), tote_int(port));
         }
     }
 }
@@ -166,21 +197,20 @@ static bool is_hidden(struct tote__part client) {
 }
 
 static void add_client(struct writer *writer) {
-    char storage[MOST_HEADER];
     unsigned port;
-    struct tote__part client = forwarded(writer, "for", "x-forwarded-for", storage);
+    struct tote__part client = forwarded(writer, "for", "x-forwarded-for");
 
     client = tote__http_split_host(client, &port);
     if (client.length && !is_hidden(client)) {
-        add_copy(writer, "client.address", client);
+        add_part(writer, TOTE__KEY(CLIENT_ADDRESS), client);
     } else {
-        add_text(writer, "client.address", writer->request->peer_address);
+        add_text(writer, TOTE__KEY(CLIENT_ADDRESS), writer->request->peer_address);
     }
-    add_text(writer, "network.peer.address", writer->request->peer_address);
+    add_text(writer, TOTE__KEY(NETWORK_PEER_ADDRESS), writer->request->peer_address);
     if (writer->request->peer_address && writer->request->peer_port) {
-        add(writer, "network.peer.port", tote_int(writer->request->peer_port));
+        add(writer, TOTE__KEY(NETWORK_PEER_PORT), tote_int(writer->request->peer_port));
     }
-    add_copy(writer, "user_agent.original", header(writer, "user-agent", storage));
+    add_part(writer, TOTE__KEY(USER_AGENT_ORIGINAL), header(writer, "user-agent"));
 }
 
 static struct tote__http_target read_target(const tote_http_request *request) {
@@ -194,8 +224,13 @@ static struct tote__http_target read_target(const tote_http_request *request) {
         .query = {request->query, request->query ? strlen(request->query) : 0}};
 }
 
+/*
+ * Write the attributes. `more`: where another buffer is allocated if this one is too small; NULL:
+ * text is cut.
+ */
 static size_t write_attributes(const tote_http_request *request, tote_attribute *attributes,
-                               size_t capacity, char *buffer, size_t size) {
+                               size_t capacity, char *buffer, size_t size,
+                               struct tote__arena *more) {
     struct writer writer = {
         .request = request,
         .target = read_target(request),
@@ -203,14 +238,16 @@ static size_t write_attributes(const tote_http_request *request, tote_attribute 
         .capacity = attributes ? capacity : 0,
         .buffer = buffer,
         .size = buffer ? size : 0,
+        .longest_query = more ? TOTE_HTTP_SERVER_BUFFER_BYTES / 2 : size / 2,
+        .more = more,
     };
 
     add_method(&writer);
     add_target(&writer);
     add_server(&writer, add_scheme(&writer));
     add_client(&writer);
-    add_text(&writer, "network.protocol.version", request->protocol_version);
-    add_text(&writer, "http.route", request->route);
+    add_text(&writer, TOTE__KEY(NETWORK_PROTOCOL_VERSION), request->protocol_version);
+    add_text(&writer, TOTE__KEY(HTTP_ROUTE), request->route);
     return writer.count;
 }
 
@@ -219,7 +256,7 @@ size_t tote_http_server_attributes(const tote_http_request *given, tote_attribut
     tote_http_request request = TOTE_HTTP_REQUEST_INIT;
 
     TOTE__COPY_OPTIONS(tote_http_request, &request, given);
-    return write_attributes(&request, attributes, capacity, buffer, size);
+    return write_attributes(&request, attributes, capacity, buffer, size, NULL);
 }
 
 /*
@@ -239,12 +276,6 @@ static void set_parent(tote_span_options *options, const tote_http_request *requ
         options->link_count = 1;
     }
 }
-
-/* Allocated, because stacks may be small. If out of memory, the span has no attributes. */
-struct start {
-    tote_attribute attributes[TOTE_HTTP_SERVER_MAX_ATTRIBUTES];
-    char buffer[TOTE_HTTP_SERVER_BUFFER_BYTES];
-};
 
 /*
  * Return the attributes and those of captured headers, in the arena. Returns `attributes` if there
@@ -272,53 +303,90 @@ static const tote_attribute *with_captured(const tote_http_request *request,
     return all;
 }
 
-/* The options of the span of a request, and what they borrow from. */
+/* The attributes of a request, and what they borrow from. */
+struct described {
+    const tote_attribute *attributes;
+    size_t count;
+    tote_attribute own[TOTE_HTTP_SERVER_MAX_ATTRIBUTES];
+    char buffer[USUAL_BUFFER_BYTES];
+    struct tote__arena memory;
+};
+
+static void describe(struct described *described, const tote_http_request *request) {
+    described->memory = (struct tote__arena){.chunks = NULL};
+    described->count =
+        write_attributes(request, described->own, TOTE_COUNT_OF(described->own), described->buffer,
+                         sizeof described->buffer, &described->memory);
+    described->attributes =
+        with_captured(request, &described->memory, described->own, &described->count);
+}
+
+/*
+ * The options of the span of a request, and what they borrow from. Attributes that neither a
+ * sampler nor a processor looks at are added after the start, if the span records.
+ */
 struct opening {
+    tote_http_request request;
     tote_span_options options;
     tote_link link;
-    struct start *start;
-    struct tote__arena memory;
     tote_context *incoming;
+    bool shows_attributes;
+    struct described *described; /* allocated, because stacks may be small; NULL: out of memory */
     char name[256];
 };
 
-static void prepare(struct opening *opening, const tote_http_request *given) {
-    tote_http_request request = TOTE_HTTP_REQUEST_INIT;
+static void prepare(struct opening *opening, const tote_tracer *tracer,
+                    const tote_http_request *given) {
+    tote_http_request *request = &opening->request;
     tote_span_options *options = &opening->options;
 
-    TOTE__COPY_OPTIONS(tote_http_request, &request, given);
+    *request = (tote_http_request)TOTE_HTTP_REQUEST_INIT;
+    TOTE__COPY_OPTIONS(tote_http_request, request, given);
     *options = (tote_span_options)TOTE_SPAN_OPTIONS_INIT;
     opening->link = (tote_link){.context = NULL};
-    opening->memory = (struct tote__arena){.chunks = NULL};
-    opening->start = tote__allocate(sizeof *opening->start);
-    opening->incoming = request.ignore_context
+    opening->incoming = request->ignore_context
                             ? tote_context_ref(tote_context_root())
-                            : tote_extract(tote_context_root(), request.carrier, request.getter);
-    tote_http_span_name(opening->name, sizeof opening->name, request.method, request.route);
-    set_parent(options, &request, opening->incoming, &opening->link);
+                            : tote_extract(tote_context_root(), request->carrier, request->getter);
+    tote_http_span_name(opening->name, sizeof opening->name, request->method, request->route);
+    set_parent(options, request, opening->incoming, &opening->link);
     options->kind = TOTE_SPAN_KIND_SERVER;
-    options->start_time_unix_nano = request.start_time_unix_nano;
-    if (opening->start) {
-        struct start *start = opening->start;
-        options->attribute_count =
-            write_attributes(&request, start->attributes, TOTE_COUNT_OF(start->attributes),
-                             start->buffer, sizeof start->buffer);
-        options->attributes =
-            with_captured(&request, &opening->memory, start->attributes, &options->attribute_count);
+    options->start_time_unix_nano = request->start_time_unix_nano;
+    opening->shows_attributes = tote__tracer_shows_attributes(tracer);
+    opening->described =
+        opening->shows_attributes ? tote__allocate(sizeof *opening->described) : NULL;
+    if (opening->described) {
+        describe(opening->described, request);
+        options->attributes = opening->described->attributes;
+        options->attribute_count = opening->described->count;
     }
 }
 
 static void finish(struct opening *opening) {
-    tote__arena_clear(&opening->memory);
-    tote__release(opening->start, sizeof *opening->start);
+    if (opening->described) {
+        tote__arena_clear(&opening->described->memory);
+        tote__release(opening->described, sizeof *opening->described);
+    }
     tote_context_unref(opening->incoming);
+}
+
+/* Add the attributes to a span that has started without them, unless it records nothing. */
+static void complete(const struct opening *opening, tote_span *span) {
+    struct described described;
+
+    if (opening->shows_attributes || !tote_span_is_recording(span)) {
+        return;
+    }
+    describe(&described, &opening->request);
+    tote_span_set_attributes(span, described.attributes, described.count);
+    tote__arena_clear(&described.memory);
 }
 
 tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *request) {
     struct opening opening;
 
-    prepare(&opening, request);
+    prepare(&opening, tracer, request);
     tote_scope *scope = tote_scope_open(tracer, opening.name, &opening.options);
+    complete(&opening, tote_scope_get_span(scope));
     finish(&opening);
     return scope;
 }
@@ -326,8 +394,9 @@ tote_scope *tote_http_server_open(tote_tracer *tracer, const tote_http_request *
 tote_context *tote_http_server_start(tote_tracer *tracer, const tote_http_request *request) {
     struct opening opening;
 
-    prepare(&opening, request);
+    prepare(&opening, tracer, request);
     tote_span *span = tote_tracer_start_span(tracer, opening.name, &opening.options);
+    complete(&opening, span);
     tote_context *context = tote_context_with_span(opening.options.parent, span);
     tote_span_unref(span);
     finish(&opening);

@@ -40,12 +40,12 @@ const struct tote__http_scheme *tote__http_known_scheme(struct tote__part text) 
 }
 
 struct tote__part tote__http_without_credentials(struct tote__part authority) {
-    for (size_t i = authority.length; i > 0; i--) {
-        if (authority.at[i - 1] == '@') {
-            return (struct tote__part){authority.at + i, authority.length - i};
-        }
+    const char *at = authority.length ? memrchr(authority.at, '@', authority.length) : NULL;
+
+    if (!at) {
+        return authority;
     }
-    return authority;
+    return (struct tote__part){at + 1, authority.length - (size_t)(at + 1 - authority.at)};
 }
 
 struct tote__part tote__http_split_host(struct tote__part authority, unsigned *port) {
@@ -77,19 +77,13 @@ struct tote__part tote__http_split_host(struct tote__part authority, unsigned *p
     return host;
 }
 
-static bool is_one_of(char c, const char *ends) {
-    while (*ends && *ends != c) {
-        ends++;
-    }
-    return *ends;
-}
-
 /* Remove the bytes before the first of `ends` from `*rest`, and return them. */
 static struct tote__part take_until(struct tote__part *rest, const char *ends) {
-    struct tote__part taken = {rest->at, 0};
+    struct tote__part taken = *rest;
 
-    while (taken.length < rest->length && !is_one_of(rest->at[taken.length], ends)) {
-        taken.length++;
+    for (; *ends && taken.length; ends++) {
+        const char *end = memchr(taken.at, *ends, taken.length);
+        taken.length = end ? (size_t)(end - taken.at) : taken.length;
     }
     rest->at += taken.length;
     rest->length -= taken.length;

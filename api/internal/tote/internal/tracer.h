@@ -43,7 +43,8 @@ struct tote_tracer_provider {
     const struct tote__provider_ops *ops;
     _Atomic(uint32_t)
         run; /* number of starts in this memory; tracers of earlier runs are inactive */
-    _Atomic(bool) expects_late; /* after shutdown: report the next span of its tracers */
+    _Atomic(bool) expects_late;  /* after shutdown: report the next span of its tracers */
+    _Atomic(bool) ignores_start; /* no sampler or processor looks at attributes of a span's start */
 };
 
 struct tote_tracer {
@@ -69,6 +70,12 @@ TOTE_SHARED tote_tracer *tote__tracer_named(_Atomic(tote_tracer *) *known, const
 
 /* Return the tracer with this index. Returns the tracer without a name if the index is unknown. */
 TOTE_SHARED const tote_tracer *tote__tracer_at(uint32_t index);
+
+/*
+ * Return whether a sampler or a processor may look at the attributes in the options of a span.
+ * Otherwise they can be added after the start, if the span records.
+ */
+TOTE_SHARED bool tote__tracer_shows_attributes(const tote_tracer *tracer);
 
 /* Like tote_tracer_start_span(), with the entries of `store`; NULL: the parent's store. */
 TOTE_SHARED tote_span *tote__tracer_start_span(tote_tracer *tracer, const char *name,

@@ -260,6 +260,7 @@ struct tote_sampler {
                                       to the result; or TOTE__ASK_SAMPLER */
     bool follows_parent; /* if a constant decision samples a span like its parent, the parent's `th`
                             is valid for the span, too */
+    bool ignores_attributes; /* it looks at the parent and the trace id only */
 };
 struct tote_composable_sampler {
     tote_composable_sampler_ops ops;
