@@ -30,8 +30,9 @@ static struct chunk *take_free(struct chunk_pool *pool, bool may_be_hot) {
 
     tote__lock_take(&pool->lock);
     struct chunk *chunk = pool->first_free;
-    bool is_taken = chunk && (may_be_hot || pool->count >= REUSE_DISTANCE / BLOCK_BYTES ||
-                              now - chunk->free_since >= cold_after_ns);
+    bool is_taken =
+        chunk && (may_be_hot || pool->is_read_here || pool->count >= REUSE_DISTANCE / BLOCK_BYTES ||
+                  now - chunk->free_since >= cold_after_ns);
     if (is_taken) {
         pool->first_free = chunk->next;
     }

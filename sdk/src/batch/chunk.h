@@ -28,11 +28,13 @@ struct chunk {
     uint64_t free_since;
 };
 
-/* The chunks of one queue. Initially zero, except `safe`. */
+/* The chunks of one queue. Initially zero, except `safe` and `is_read_here`. */
 struct chunk_pool {
     const struct tote__crash_safe_memory *safe; /* NULL: not in crash-safe mode */
-    struct tote__lock lock;                     /* protects the following fields */
-    struct chunk *first_free;                   /* free for the longest time */
+    bool
+        is_read_here; /* usually by the thread that writes: reuse memory while it is in the cache */
+    struct tote__lock lock;   /* protects the following fields */
+    struct chunk *first_free; /* free for the longest time */
     struct chunk *last_free;
     uint32_t count; /* chunks of the usual size, free or not */
 };

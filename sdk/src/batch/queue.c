@@ -62,6 +62,7 @@ static struct batch_queue *make_queue(struct batch_processor *processor,
     }
     tote__thread_queues_init(&queue->thread_queues, settings->max_queue_size,
                              settings->max_queue_bytes, begin_crash_safe(processor->exporter));
+    queue->thread_queues.pool.is_read_here = settings->is_host_driven;
     return queue;
 }
 
