@@ -123,6 +123,13 @@ ngx_int_t ngx_http_tote_precontent_handler(ngx_http_request_t *r);
 /* Read the headers of a request. */
 const tote_text_map_getter *ngx_http_tote_getter(void);
 
+/* Whether the global propagator reads the headers of W3C only, and whether a request has one. */
+bool ngx_http_tote_reads_w3c_only(void);
+bool ngx_http_tote_has_w3c(const ngx_http_request_t *r);
+
+/* Whether a request may have a trace context. */
+bool ngx_http_tote_may_continue(const ngx_http_request_t *r);
+
 /* Make a client span for each try of the upstreams of this configuration. */
 ngx_int_t ngx_http_tote_init_upstreams(ngx_conf_t *cf, ngx_http_tote_main_conf_t *conf);
 

@@ -16,6 +16,7 @@ static struct {
     tote_sdk *sdk;
     tote_tracer *tracer;
     ngx_connection_t *connection; /* NULL: there is nothing to wait for */
+    bool reads_w3c_only;          /* then requests without these headers are not read */
     bool is_preparing;            /* what fails now is reported when it is needed */
 } worker;
 
@@ -178,6 +179,7 @@ ngx_int_t ngx_http_tote_start(ngx_cycle_t *cycle) {
     worker.is_preparing = true;
     tote_sdk_prepare(worker.sdk, PREPARE_MS); /* a later lookup would create a thread */
     worker.is_preparing = false;
+    worker.reads_w3c_only = ngx_http_tote_reads_w3c_only();
     tracer.version = tote_version();
     tracer.schema_url = "https://opentelemetry.io/schemas/1.44.0";
     worker.tracer =
@@ -201,6 +203,10 @@ void ngx_http_tote_stop(ngx_cycle_t *cycle) {
 
 tote_tracer *ngx_http_tote_tracer(void) {
     return worker.tracer;
+}
+
+bool ngx_http_tote_may_continue(const ngx_http_request_t *r) {
+    return !worker.reads_w3c_only || ngx_http_tote_has_w3c(r);
 }
 
 /* A configuration that is being checked. */

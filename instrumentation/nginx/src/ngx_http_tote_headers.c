@@ -55,6 +55,42 @@ const tote_text_map_getter *ngx_http_tote_getter(void) {
     return &getter;
 }
 
+/* Headers that carry the trace context of W3C. */
+static const ngx_str_t w3c[] = {ngx_string("traceparent"), ngx_string("tracestate"),
+                                ngx_string("baggage")};
+
+enum { W3C_COUNT = sizeof w3c / sizeof w3c[0] };
+
+bool ngx_http_tote_reads_w3c_only(void) {
+    tote_propagator *propagator = tote_propagator_ref_global();
+    const char *field = tote_propagator_get_field(propagator, 0);
+    ngx_uint_t is_other = !field;
+
+    for (size_t i = 0; (field = tote_propagator_get_field(propagator, i)) != NULL; i++) {
+        ngx_uint_t at = 0;
+        while (at < W3C_COUNT && ngx_strcmp(field, w3c[at].data) != 0) {
+            at++;
+        }
+        is_other |= at == W3C_COUNT;
+    }
+    tote_propagator_unref(propagator);
+    return !is_other;
+}
+
+bool ngx_http_tote_has_w3c(const ngx_http_request_t *r) {
+    for (const ngx_list_part_t *part = &r->headers_in.headers.part; part; part = part->next) {
+        const ngx_table_elt_t *headers = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            for (ngx_uint_t at = 0; at < W3C_COUNT; at++) {
+                if (is_named(&headers[i], (char *)w3c[at].data, w3c[at].len)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
 /* Return the number of headers with this name, and the first one. */
 static ngx_uint_t count_headers(ngx_http_request_t *r, const char *name, size_t length,
                                 ngx_table_elt_t **first) {

@@ -89,7 +89,7 @@ static void fill(uint8_t *bytes, size_t size) {
  * that is not sampled. So the upstreams do not start traces of their own.
  */
 static tote_context *unsampled_context(ngx_http_request_t *r, ngx_uint_t trust) {
-    tote_context *incoming = trust == NGX_HTTP_TOTE_CONTINUE
+    tote_context *incoming = trust == NGX_HTTP_TOTE_CONTINUE && ngx_http_tote_may_continue(r)
                                  ? tote_extract(tote_context_root(), r, ngx_http_tote_getter())
                                  : tote_context_ref(tote_context_root());
     tote_trace_id trace_id;
@@ -129,20 +129,23 @@ static tote_context *start_span(ngx_http_request_t *r, const ngx_http_tote_loc_c
     const ngx_http_core_loc_conf_t *location =
         ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     const ngx_connection_t *connection = r->connection;
+    char address[NGX_SOCKADDR_STRLEN + 1];
     tote_http_request request = TOTE_HTTP_REQUEST_INIT;
 
     request.method = ngx_http_tote_text(r->pool, &r->method_name);
     request.target = ngx_http_tote_text(r->pool, &r->unparsed_uri);
     request.protocol_version = version_of(r);
     if (connection->sockaddr->sa_family != AF_UNIX) { /* whose client has no address */
-        request.peer_address = ngx_http_tote_text(r->pool, &connection->addr_text);
+        size_t length = ngx_min(connection->addr_text.len, sizeof address - 1);
+        *ngx_cpymem(address, connection->addr_text.data, length) = '\0';
+        request.peer_address = address;
         request.peer_port = ngx_inet_get_port(connection->sockaddr);
     }
     request.carrier = r;
     request.getter = ngx_http_tote_getter();
     request.ignore_forwarded = true; /* nginx decides by real_ip which proxies it trusts */
     request.public_endpoint = conf->trust == NGX_HTTP_TOTE_LINK;
-    request.ignore_context = conf->trust == NGX_HTTP_TOTE_IGNORE;
+    request.ignore_context = conf->trust == NGX_HTTP_TOTE_IGNORE || !ngx_http_tote_may_continue(r);
 #if (NGX_HTTP_SSL)
     request.scheme = connection->ssl ? "https" : "http";
 #endif

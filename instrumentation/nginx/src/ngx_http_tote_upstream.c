@@ -78,17 +78,16 @@ static const char *url_of(ngx_http_request_t *r, const ngx_str_t *host, ngx_uint
     const ngx_str_t *uri = u->uri.len ? &u->uri : &r->unparsed_uri;
     static const ngx_str_t local = ngx_string("localhost");
     const ngx_str_t *name = ngx_strncmp(host->data, "unix:", 5) == 0 ? &local : host;
-    size_t size = u->schema.len + name->len + sizeof ":65535" + uri->len;
-    u_char *url = ngx_pnalloc(r->pool, size);
+    u_char *url = ngx_pnalloc(r->pool, u->schema.len + name->len + sizeof ":65535" + uri->len);
 
     if (!url) {
         return NULL;
     }
-    if (port) {
-        ngx_snprintf(url, size, "%V%V:%ui%V%Z", &u->schema, name, port, uri);
-    } else {
-        ngx_snprintf(url, size, "%V%V%V%Z", &u->schema, name, uri);
-    }
+    u_char *end = ngx_cpymem(url, u->schema.data, u->schema.len);
+    end = ngx_cpymem(end, name->data, name->len);
+    end = port ? ngx_sprintf(end, ":%ui", port) : end;
+    end = ngx_cpymem(end, uri->data, uri->len);
+    *end = '\0';
     return (char *)url;
 }
 
