@@ -98,6 +98,7 @@ static uint32_t make_resource(const tote_sdk_options *options,
     tote_resource *entities = parse_entities(configuration);
     tote_resource *resource = tote__resource_build(&(struct tote__resource_sources){
         .service_name = configuration->service_name,
+        .default_service_name = options->default_service_name,
         .attributes = options->resource_attributes,
         .attribute_count = options->resource_attribute_count,
         .schema_url = options->resource_schema_url,

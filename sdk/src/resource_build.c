@@ -27,15 +27,6 @@ static void set_own(struct tote__resource_builder *builder) {
     tote__resource_set(builder, "telemetry.sdk.version", tote_string(TOTE_VERSION));
 }
 
-static void set_default_service_name(struct tote__resource_builder *builder) {
-    char executable[NAME_BYTES];
-    char name[sizeof executable + 32];
-
-    tote__resource_executable_name(executable, sizeof executable);
-    snprintf(name, sizeof name, "unknown_service%s%s", *executable ? ":" : "", executable);
-    tote__resource_set_text(builder, "service.name", name, strlen(name));
-}
-
 static bool is_blank(const char *text, size_t length) {
     tote__trim_lines(&text, &length);
     return length == 0;
@@ -43,6 +34,20 @@ static bool is_blank(const char *text, size_t length) {
 
 bool tote__resource_has_name(const char *name) {
     return name && !is_blank(name, strlen(name));
+}
+
+/* Set the service name that all sources override. */
+static void set_default_service_name(struct tote__resource_builder *builder, const char *given) {
+    char executable[NAME_BYTES];
+    char name[sizeof executable + 32];
+
+    if (tote__resource_has_name(given)) {
+        tote__resource_set(builder, "service.name", tote_string(given));
+        return;
+    }
+    tote__resource_executable_name(executable, sizeof executable);
+    snprintf(name, sizeof name, "unknown_service%s%s", *executable ? ":" : "", executable);
+    tote__resource_set_text(builder, "service.name", name, strlen(name));
 }
 
 /*
@@ -77,7 +82,7 @@ tote_resource *tote__resource_build(const struct tote__resource_sources *sources
     struct tote__resource_builder builder = {.is_out_of_memory = false};
 
     set_own(&builder);
-    set_default_service_name(&builder);
+    set_default_service_name(&builder, sources->default_service_name);
     if (sources->with_entities) { /* first: they have a higher priority than detected ones */
         tote__resource_add(&builder, sources->environment_entities, true);
     }

@@ -125,10 +125,12 @@ static void the_service_name_comes_from_the_source_with_the_highest_priority(voi
     const tote_attribute by_variable[] = {{"service.name", tote_string("listed")}};
     const tote_attribute by_program[] = {{"service.name", tote_string("given")}};
     struct tote__resource_sources sources = {.environment_attributes = by_variable,
-                                             .environment_attribute_count = 1,
-                                             .detectors = "none"};
+                                             .detectors = "none",
+                                             .default_service_name = "default"};
 
     (void)state;
+    assert_string_equal(find_text(build(&sources), "service.name"), "default");
+    sources.environment_attribute_count = 1;
     assert_string_equal(find_text(build(&sources), "service.name"), "listed");
     sources.environment_service_name = "variable";
     assert_string_equal(find_text(build(&sources), "service.name"), "variable");

@@ -147,13 +147,19 @@ typedef struct tote_sdk_options {
     bool export_metrics;
     uint32_t metric_export_interval_ms; /**< Default: OTEL_METRIC_EXPORT_INTERVAL, 60000 */
     uint32_t metric_export_timeout_ms;  /**< Default: OTEL_METRIC_EXPORT_TIMEOUT, 30000 */
+
+    /**
+     * The service name if neither an option, a variable, a file nor a detector has one. For
+     * programs whose users choose the name. Default: unknown_service:PROGRAM
+     */
+    const char *default_service_name;
 } tote_sdk_options;
 
 #define TOTE_SDK_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(tote_sdk_options), false, false, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
             TOTE_STORE_EXPORT_ALL, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL,  \
-            NULL, false, NULL, NULL, 0, false, 0, 0                                                \
+            NULL, false, NULL, NULL, 0, false, 0, 0, NULL                                          \
     }
 
 /**

@@ -37,24 +37,13 @@ static const char *set_trust(void *arg, const char *value) {
     return "is not continue, link or ignore";
 }
 
-/* The service is HAProxy, unless the environment names another one. */
-static const char *service_name(void) {
-    const char *attributes = getenv("OTEL_RESOURCE_ATTRIBUTES");
-    const char *name = getenv("OTEL_SERVICE_NAME");
-    const char *file = getenv("OTEL_CONFIG_FILE");
-    bool is_named =
-        (name && *name) || (file && *file) || (attributes && strstr(attributes, "service.name="));
-
-    return is_named ? NULL : "haproxy";
-}
-
 static int serve(const struct program_command *command, const struct settings *settings,
                  struct address_sockets *sockets) {
     const uint64_t ms = 1000000;
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
 
     agent_block_signals();
-    options.service_name = service_name();
+    options.default_service_name = "haproxy";
     tote_sdk *sdk = tote_sdk_start(&options);
     struct requests *requests =
         requests_new(settings->trust, settings->most_requests, settings->request_timeout_ns);

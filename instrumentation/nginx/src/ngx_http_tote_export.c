@@ -133,20 +133,6 @@ static ngx_int_t make_exporter(const ngx_http_tote_main_conf_t *conf,
     return *exporter ? NGX_OK : NGX_ERROR;
 }
 
-/* Return the name of the service; NULL: the environment or a configuration file has one. */
-static const char *service_name(const ngx_http_tote_main_conf_t *conf) {
-    const char *name = getenv("OTEL_SERVICE_NAME");
-    const char *file = getenv("OTEL_CONFIG_FILE");
-    const char *attributes = getenv("OTEL_RESOURCE_ATTRIBUTES");
-    bool is_given = (name && *name) || (file && *file) || conf->config_file.len ||
-                    (attributes && ngx_strstr(attributes, "service.name="));
-
-    if (conf->service_name.len) {
-        return text_of(&conf->service_name);
-    }
-    return is_given ? NULL : "nginx";
-}
-
 ngx_int_t ngx_http_tote_start(ngx_cycle_t *cycle) {
     const ngx_http_tote_main_conf_t *conf =
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_tote_module);
@@ -163,7 +149,8 @@ ngx_int_t ngx_http_tote_start(ngx_cycle_t *cycle) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0, "tote: requests have no spans");
         return NGX_OK;
     }
-    options.service_name = service_name(conf);
+    options.service_name = text_of(&conf->service_name);
+    options.default_service_name = "nginx";
     options.resource_attributes = conf->resource_attributes.elts;
     options.resource_attribute_count = conf->resource_attributes.nelts;
     options.config_file = text_of(&conf->config_file);

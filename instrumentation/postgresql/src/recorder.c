@@ -67,14 +67,12 @@ bool recorder_start(void) {
 
     tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, NULL);
     options.service_name = *tote_service_name ? tote_service_name : NULL;
+    options.default_service_name = "postgresql";
     options.resource_attributes = attributes;
     options.resource_attribute_count = lengthof(attributes);
     options.resource_detectors = "host";
     options.skip_process_context = true;
     tote__configuration_resolve(&options, NULL, &configuration);
-    if (!options.service_name && !configuration.environment_service_name) {
-        options.service_name = configuration.service_name = "postgresql";
-    }
     struct tote__sdk_settings settings = tote__sdk_settings_of(&options, &configuration);
     tote_span_processor *processor =
         tote__simple_processor_new(tote_span_exporter_new(&ops, NULL), UINT32_MAX);

@@ -13,7 +13,8 @@
  * Sources in decreasing order of precedence. All may be NULL or 0, and are borrowed for the call.
  */
 struct tote__resource_sources {
-    const char *service_name; /* from the options; overrides `attributes` */
+    const char *service_name;         /* from the options; overrides `attributes` */
+    const char *default_service_name; /* NULL: unknown_service:PROGRAM */
     const tote_attribute *attributes;
     size_t attribute_count;
     const char *schema_url;
