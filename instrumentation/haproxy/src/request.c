@@ -57,7 +57,11 @@ struct requests *requests_new(enum trust trust, size_t capacity, uint64_t timeou
     requests->timeout_ns = timeout_ns;
     requests->capacity = capacity;
     requests->pending = pending_new(capacity);
-    requests->tracer = tote_get_tracer("tote-haproxy", TOTE_VERSION);
+    tote_tracer_options tracer = TOTE_TRACER_OPTIONS_INIT;
+    tracer.version = TOTE_VERSION;
+    tracer.schema_url = TOTE__SCHEMA_URL;
+    requests->tracer =
+        tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "tote-haproxy", &tracer);
     requests->propagator = tote_propagator_ref_global();
     if (!requests->pending) {
         requests_free(requests, NULL);

@@ -168,7 +168,7 @@ ngx_int_t ngx_http_tote_start(ngx_cycle_t *cycle) {
     worker.is_preparing = false;
     worker.reads_w3c_only = ngx_http_tote_reads_w3c_only();
     tracer.version = tote_version();
-    tracer.schema_url = "https://opentelemetry.io/schemas/1.44.0";
+    tracer.schema_url = TOTE__SCHEMA_URL;
     worker.tracer =
         tote_tracer_provider_get_tracer(TOTE_TRACER_PROVIDER_GLOBAL, "tote-nginx", &tracer);
     return NGX_OK;

@@ -10,6 +10,7 @@
 
 #include "rdkafka_parts.h"
 #include "tote/internal/text.h"
+#include "tote/internal/tracer.h"
 
 enum { MOST_KEY = 1024 };
 
@@ -69,6 +70,7 @@ void rdkafka_add_broker(struct rdkafka_attributes *attributes, struct rdkafka_cl
 tote_span *rdkafka_start(const struct rdkafka_operation *operation,
                          const struct rdkafka_client *client, const char *topic,
                          tote_span_options *options, struct rdkafka_attributes *attributes) {
+    static _Atomic(tote_tracer *) tracer;
     char name[RDKAFKA_TOPIC_SIZE + 16];
 
     rdkafka_add(attributes, "messaging.system", tote_string("kafka"));
@@ -87,7 +89,7 @@ tote_span *rdkafka_start(const struct rdkafka_operation *operation,
     options->kind = operation->kind;
     options->attributes = attributes->list;
     options->attribute_count = attributes->count;
-    return tote_tracer_start_span(tote_get_tracer("tote-rdkafka", TOTE_VERSION), name, options);
+    return tote_tracer_start_span(tote__tracer_named(&tracer, "tote-rdkafka"), name, options);
 }
 
 void rdkafka_set_error(tote_span *span, const struct rdkafka_client *client,

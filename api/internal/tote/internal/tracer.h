@@ -59,9 +59,6 @@ struct tote_tracer {
     struct tote__arena memory; /* holds its strings and attributes */
 };
 
-/* The version of the semantic conventions that Tote itself follows. */
-#define TOTE__SCHEMA_URL "https://opentelemetry.io/schemas/1.44.0"
-
 /*
  * Return the tracer of an instrumentation of Tote, and keep it in `known`, which starts as NULL. If
  * out of memory, returns the tracer with index 0, and tries again at the next call.
