@@ -132,7 +132,7 @@ class HAProxy:
         for old, new in (*(patience.items() if is_patient else ()),
                          ("bind :80", "bind fd@%d" % self.listener.fileno()),
                          ("127.0.0.1:4390", "127.0.0.1:%s" % agent_port),
-                         ("/etc/haproxy/tote.spoe.conf", spoe_file),
+                         ("/usr/local/share/tote/haproxy/tote.spoe.conf", spoe_file),
                          ("127.0.0.1:8080", "127.0.0.1:%s" % backend_port), *change.items()):
             assert old in spoe + text, old
             spoe = spoe.replace(old, new)

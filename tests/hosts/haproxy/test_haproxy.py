@@ -38,7 +38,7 @@ for name in ("haproxy.cfg", "tote.spoe.conf"):
 if os.path.exists("/etc/haproxy/haproxy.cfg"):
     file = os.path.join(work, "documented.cfg")
     with open(file, "w") as out:
-        out.write(documented("haproxy.cfg").replace("/etc/haproxy/tote.spoe.conf",
+        out.write(documented("haproxy.cfg").replace("/usr/local/share/tote/haproxy/tote.spoe.conf",
                                                     os.path.join(config, "tote.spoe.conf")))
     checked = subprocess.run(["haproxy", "-c", "-f", "/etc/haproxy/haproxy.cfg", "-f", file],
                              capture_output=True, text=True)
