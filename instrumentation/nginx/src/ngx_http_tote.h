@@ -59,10 +59,13 @@ struct ngx_http_tote_attribute {
 typedef struct {
     ngx_flag_t is_on;
     ngx_uint_t trust;
-    ngx_http_complex_value_t *sample;    /* NULL: the sampler decides */
+    ngx_http_complex_value_t *sample;    /* NULL: the share or the sampler decides */
+    ngx_uint_t share;                    /* of NGX_HTTP_TOTE_ALL new traces */
     ngx_http_complex_value_t *span_name; /* NULL: the method and the route */
     ngx_array_t *attributes;             /* struct ngx_http_tote_attribute */
 } ngx_http_tote_loc_conf_t;
+
+enum { NGX_HTTP_TOTE_ALL = 1000000 };
 
 /* A value that the request sends to its upstreams, with an id of a span in it. */
 struct ngx_http_tote_sent {

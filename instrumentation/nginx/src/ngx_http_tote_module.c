@@ -25,6 +25,7 @@ static void *create_loc_conf(ngx_conf_t *cf) {
     if (conf) {
         conf->is_on = NGX_CONF_UNSET;
         conf->trust = NGX_CONF_UNSET_UINT;
+        conf->share = NGX_CONF_UNSET_UINT;
     }
     return conf;
 }
@@ -36,7 +37,11 @@ static char *merge_loc_conf(ngx_conf_t *cf, void *parent, void *child) {
     (void)cf;
     ngx_conf_merge_value(conf->is_on, previous->is_on, 0);
     ngx_conf_merge_uint_value(conf->trust, previous->trust, NGX_HTTP_TOTE_CONTINUE);
-    conf->sample = conf->sample ? conf->sample : previous->sample;
+    if (!conf->sample && conf->share == NGX_CONF_UNSET_UINT) {
+        conf->sample = previous->sample;
+        conf->share = previous->share;
+    }
+    ngx_conf_init_uint_value(conf->share, NGX_HTTP_TOTE_ALL);
     conf->span_name = conf->span_name ? conf->span_name : previous->span_name;
     conf->attributes = conf->attributes ? conf->attributes : previous->attributes;
     return NGX_CONF_OK;
@@ -232,6 +237,26 @@ static char *set_disk_queue(ngx_conf_t *cf, ngx_command_t *command, void *data) 
     }
     if (!path) {
         return NGX_CONF_ERROR;
+/* tote_sample VALUE | SHARE% */
+static char *set_sample(ngx_conf_t *cf, ngx_command_t *command, void *data) {
+    enum { PERCENT_DECIMALS = 4 }; /* 1% is 10,000 of NGX_HTTP_TOTE_ALL */
+    ngx_http_tote_loc_conf_t *conf = data;
+    ngx_str_t *value = (ngx_str_t *)cf->args->elts + 1;
+
+    if (conf->sample || conf->share != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+    if (!value->len || value->data[value->len - 1] != '%') {
+        return ngx_http_set_complex_value_slot(cf, command, data);
+    }
+    ngx_int_t share = ngx_atofp(value->data, value->len - 1, PERCENT_DECIMALS);
+    if (share < 0 || share > NGX_HTTP_TOTE_ALL) {
+        return refuse(cf, value);
+    }
+    conf->share = (ngx_uint_t)share;
+    return NGX_CONF_OK;
+}
+
     }
     path->name = words[1];
     path->conf_file = cf->conf_file->file.name.data;
@@ -282,8 +307,7 @@ static ngx_command_t commands[] = {
     {ngx_string("tote"), ANYWHERE | NGX_CONF_FLAG, set_on, LOCATION(is_on), NULL},
     {ngx_string("tote_trust"), ANYWHERE | NGX_CONF_TAKE1, ngx_conf_set_enum_slot, LOCATION(trust),
      trusts},
-    {ngx_string("tote_sample"), ANYWHERE | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
-     LOCATION(sample), NULL},
+    {ngx_string("tote_sample"), ANYWHERE | NGX_CONF_TAKE1, set_sample, LOCATION(sample), NULL},
     {ngx_string("tote_span_name"), ANYWHERE | NGX_CONF_TAKE1, ngx_http_set_complex_value_slot,
      LOCATION(span_name), NULL},
     {ngx_string("tote_span_attribute"), ANYWHERE | NGX_CONF_TAKE2, add_span_attribute,

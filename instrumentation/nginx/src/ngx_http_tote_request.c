@@ -65,10 +65,25 @@ static ngx_http_tote_trace_t *add_trace(ngx_http_request_t *r) {
     return cleanup->data;
 }
 
-/* Whether tote_sample has a value that leaves the decision to the sampler. */
+/* Whether the request continues a trace. */
+static bool continues(ngx_http_request_t *r, const ngx_http_tote_loc_conf_t *conf) {
+    if (conf->trust != NGX_HTTP_TOTE_CONTINUE || !ngx_http_tote_may_continue(r)) {
+        return false;
+    }
+    tote_context *incoming = tote_extract(tote_context_root(), r, ngx_http_tote_getter());
+    bool is_valid =
+        tote_span_context_is_valid(tote_span_get_context(tote_context_get_span(incoming)));
+    tote_context_unref(incoming);
+    return is_valid;
+}
+
+/* Whether tote_sample leaves the decision to the sampler. */
 static bool is_sampled(ngx_http_request_t *r, const ngx_http_tote_loc_conf_t *conf) {
     ngx_str_t value;
 
+    if (conf->share < NGX_HTTP_TOTE_ALL) {
+        return (ngx_uint_t)ngx_random() % NGX_HTTP_TOTE_ALL < conf->share || continues(r, conf);
+    }
     if (!conf->sample || ngx_http_complex_value(r, conf->sample, &value) != NGX_OK) {
         return true;
     }

@@ -18,7 +18,7 @@ ALL = "tote on; tote_endpoint http://127.0.0.1:PORT;"
 VARIANTS = {
     "plain": "",
     "off": "tote off; tote_endpoint http://127.0.0.1:PORT;",
-    "1 %": ALL + "split_clients $msec$remote_port$connection_requests $chosen { 1% 1; * 0; } tote_sample $chosen;",
+    "1 %": ALL + "tote_sample 1%;",
     "1 % by the sampler": ALL,
     "100 %": ALL,
 }

@@ -191,6 +191,13 @@ class Requests(Tested):
 
     def test_each_try_has_a_span_and_the_upstream_gets_the_id_of_its_own_try(self):
         before = len(self.busy.requests)
+        location /share/ {
+            tote_sample 30%;
+            proxy_pass http://UPSTREAM;
+            location /share/none/ { tote_sample 0%; proxy_pass http://UPSTREAM; }
+            location /share/all/ { tote_sample 100%; proxy_pass http://UPSTREAM; }
+            location /share/link/ { tote_trust link; tote_sample 0.0%; proxy_pass http://UPSTREAM; }
+        }
         self.assertEqual(self.host.get("/tries/a")[0], 200)
         url = "http://tries/tries/a"
         tries = self.host.wait(3, kind=CLIENT, url__full=url)
@@ -332,6 +339,23 @@ class Requests(Tested):
         self.host.only(kind=CLIENT, error__type="aborted")
 
     def test_a_subrequest_has_no_span_and_its_tries_belong_to_the_request(self):
+    def test_a_share_of_new_traces_is_recorded_and_all_that_continue_one(self):
+        for i in range(200):
+            self.host.get(f"/share/{i}")
+        self.host.get("/share/none/new")
+        self.host.get("/share/link/other", {"traceparent": PARENT})
+        self.host.get("/share/none/garbage", {"traceparent": "garbage"})
+        self.host.get("/share/none/continued", {"traceparent": PARENT})
+        self.host.get("/share/all/new")
+        self.host.only(url__path="/share/none/continued")
+        self.host.only(url__path="/share/all/new")
+        paths = [s["attributes"]["url.path"] for s in self.host.find(kind=SERVER)]
+        for path in ("/share/none/new", "/share/link/other", "/share/none/garbage"):
+            self.assertNotIn(path, paths)
+        recorded = [path for path in paths if re.fullmatch(r"/share/\d+", path)]
+        self.assertTrue(20 < len(recorded) < 120, recorded) # 60 are expected, 6.5 the deviation
+        self.assertEqual(traceparent(self.last("/share/none/new"))[2][1] in "02", True)
+
         self.assertEqual(self.host.get("/guarded/a")[0], 200)
         server = self.host.only(url__path="/guarded/a")
         base = f"http://127.0.0.1:{self.upstream.port}"

@@ -65,6 +65,9 @@ class Configuration(Nginx):
             ("tote_trust all;", 'invalid value "all"'),
             (location % "tote_span_name $tote_unknown;", 'unknown "tote_unknown" variable'),
             (location % "tote_sample $tote_unknown;", 'unknown "tote_unknown" variable'),
+            (location % "tote_sample 101%;", 'invalid parameter "101%" of "tote_sample"'),
+            (location % "tote_sample x%;", 'invalid parameter "x%"'),
+            (location % "tote_sample 1%; tote_sample 2%;", '"tote_sample" directive is dup'),
             (location % "tote_span_attribute a;", "invalid number of arguments"),
             (location % "tote_endpoint http://a;", '"tote_endpoint" directive is not allowed here'),
         ]
