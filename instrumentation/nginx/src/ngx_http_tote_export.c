@@ -35,11 +35,11 @@ static ngx_uint_t log_level(tote_level level) {
     }
 }
 
-/* Write a diagnostic of Tote to the error log. */
-static void write_log(tote_level level, const char *component, const char *message, void *cycle) {
+/* Write a diagnostic of Tote to the error log: the current one, which a reload may replace. */
+static void write_log(tote_level level, const char *component, const char *message, void *data) {
+    (void)data;
     if (!worker.is_preparing) {
-        ngx_log_error(log_level(level), ((ngx_cycle_t *)cycle)->log, 0, "tote: %s: %s", component,
-                      message);
+        ngx_log_error(log_level(level), ngx_cycle->log, 0, "tote: %s: %s", component, message);
     }
 }
 
@@ -144,7 +144,7 @@ ngx_int_t ngx_http_tote_start(ngx_cycle_t *cycle) {
         (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)) {
         return NGX_OK;
     }
-    tote_diagnostics_set_handler(write_log, TOTE_LEVEL_INFO, cycle);
+    tote_diagnostics_set_handler(write_log, TOTE_LEVEL_INFO, NULL);
     if (make_exporter(conf, &exporter) != NGX_OK) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, 0, "tote: requests have no spans");
         return NGX_OK;
@@ -196,41 +196,67 @@ bool ngx_http_tote_may_continue(const ngx_http_request_t *r) {
     return !worker.reads_w3c_only || ngx_http_tote_has_w3c(r);
 }
 
-/* A configuration that is being checked. */
+/* A directive that is being checked. */
 struct checked {
     ngx_conf_t *cf;
-    bool is_valid;
+    bool is_reported;
 };
 
+/* Report an error, with the directive instead of the name of its option in C. */
 static void report(tote_level level, const char *component, const char *message, void *data) {
+    static const char options[] = "tote_otlp_options.";
     struct checked *checked = data;
+    const ngx_str_t *words = checked->cf->args->elts;
+    bool has_option = ngx_strncmp(message, options, sizeof options - 1) == 0;
+    const char *fault = has_option ? strchr(message, ' ') : NULL;
 
     (void)level;
-    ngx_conf_log_error(NGX_LOG_EMERG, checked->cf, 0, "tote: %s: %s", component, message);
-    checked->is_valid = false;
+    if (fault) {
+        ngx_conf_log_error(NGX_LOG_EMERG, checked->cf, 0, "\"%V %V\"%s", &words[0], &words[1],
+                           fault);
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, checked->cf, 0, "tote: %s: %s", component, message);
+    }
+    checked->is_reported = true;
+}
+
+static void begin_check(struct checked *checked) {
+    tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, checked);
+}
+
+static char *end_check(const struct checked *checked, bool is_made) {
+    const ngx_str_t *words = checked->cf->args->elts;
+
+    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
+    if (is_made && !checked->is_reported) {
+        return NGX_CONF_OK;
+    }
+    if (!checked->is_reported) {
+        ngx_conf_log_error(NGX_LOG_EMERG, checked->cf, 0, "\"%V %V\" cannot be used", &words[0],
+                           &words[1]);
+    }
+    return NGX_CONF_ERROR;
 }
 
 char *ngx_http_tote_check_exporter(ngx_conf_t *cf, const ngx_http_tote_main_conf_t *conf) {
     tote_otlp_options options = exporter_options(conf);
-    struct checked checked = {cf, true};
+    struct checked checked = {cf, false};
 
     options.ignore_environment = true; /* the workers have another one */
-    tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, &checked);
+    begin_check(&checked);
     tote_span_exporter *exporter = tote_span_exporter_otlp_new(&options);
-    checked.is_valid = checked.is_valid && exporter;
+    bool is_made = exporter != NULL;
     tote_span_exporter_free(exporter);
-    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
-    return checked.is_valid ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return end_check(&checked, is_made);
 }
 
 char *ngx_http_tote_check_file(ngx_conf_t *cf, const ngx_http_tote_main_conf_t *conf) {
-    struct checked checked = {cf, true};
+    struct checked checked = {cf, false};
 
-    tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, &checked);
+    begin_check(&checked);
     tote_configuration *configuration =
         tote_configuration_parse_file((char *)conf->config_file.data, NULL);
-    checked.is_valid = checked.is_valid && configuration;
+    bool is_made = configuration != NULL;
     tote_configuration_unref(configuration);
-    tote_diagnostics_set_handler(NULL, TOTE_LEVEL_INFO, NULL);
-    return checked.is_valid ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return end_check(&checked, is_made);
 }

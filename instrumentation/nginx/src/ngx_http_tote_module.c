@@ -94,18 +94,6 @@ static uint32_t index_of(const ngx_str_t *value, const char *const *words, size_
     return 0;
 }
 
-/* Check what a directive has set. */
-static char *check(ngx_conf_t *cf,
-                   char *(*function)(ngx_conf_t *, const ngx_http_tote_main_conf_t *)) {
-    const ngx_str_t *words = cf->args->elts;
-    char *result = function(cf, main_conf_of(cf));
-
-    if (result != NGX_CONF_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V %V\" cannot be used", &words[0], &words[1]);
-    }
-    return result;
-}
-
 /* Complete the path of a file, which must exist. */
 static char *complete_path(ngx_conf_t *cf, ngx_str_t *path) {
     ngx_file_info_t info;
@@ -160,7 +148,7 @@ static char *set_endpoint(ngx_conf_t *cf, ngx_command_t *command, void *data) {
     for (ngx_uint_t i = 2; result == NGX_CONF_OK && i < cf->args->nelts; i++) {
         result = set_endpoint_parameter(cf, conf, &words[i]);
     }
-    return result == NGX_CONF_OK ? check(cf, ngx_http_tote_check_exporter) : result;
+    return result == NGX_CONF_OK ? ngx_http_tote_check_exporter(cf, main_conf_of(cf)) : result;
 }
 
 /* A name and a text, of the exporter or the resource. */
@@ -173,7 +161,7 @@ static char *add_pair(ngx_conf_t *cf, ngx_command_t *command, void *data) {
     }
     attribute->key = (const char *)words[1].data;
     attribute->value = tote_string_of((const char *)words[2].data, words[2].len);
-    return command->post ? check(cf, ngx_http_tote_check_exporter) : NGX_CONF_OK;
+    return command->post ? ngx_http_tote_check_exporter(cf, main_conf_of(cf)) : NGX_CONF_OK;
 }
 
 static char *set_config_file(ngx_conf_t *cf, ngx_command_t *command, void *data) {
@@ -183,7 +171,7 @@ static char *set_config_file(ngx_conf_t *cf, ngx_command_t *command, void *data)
     if (result == NGX_CONF_OK) {
         result = complete_path(cf, &conf->config_file);
     }
-    return result == NGX_CONF_OK ? check(cf, ngx_http_tote_check_file) : result;
+    return result == NGX_CONF_OK ? ngx_http_tote_check_file(cf, main_conf_of(cf)) : result;
 }
 
 /* tote_batch [delay=TIME] [size=SPANS] [queue=SPANS] */
@@ -237,6 +225,18 @@ static char *set_disk_queue(ngx_conf_t *cf, ngx_command_t *command, void *data) 
     }
     if (!path) {
         return NGX_CONF_ERROR;
+    }
+    path->name = words[1];
+    path->conf_file = cf->conf_file->file.name.data;
+    path->line = cf->conf_file->line;
+    if (ngx_conf_full_name(cf->cycle, &path->name, 0) != NGX_OK ||
+        ngx_add_path(cf, &path) != NGX_OK) { /* nginx creates it for the user of the workers */
+        return NGX_CONF_ERROR;
+    }
+    conf->disk_queue = path;
+    return NGX_CONF_OK;
+}
+
 /* tote_sample VALUE | SHARE% */
 static char *set_sample(ngx_conf_t *cf, ngx_command_t *command, void *data) {
     enum { PERCENT_DECIMALS = 4 }; /* 1% is 10,000 of NGX_HTTP_TOTE_ALL */
@@ -254,18 +254,6 @@ static char *set_sample(ngx_conf_t *cf, ngx_command_t *command, void *data) {
         return refuse(cf, value);
     }
     conf->share = (ngx_uint_t)share;
-    return NGX_CONF_OK;
-}
-
-    }
-    path->name = words[1];
-    path->conf_file = cf->conf_file->file.name.data;
-    path->line = cf->conf_file->line;
-    if (ngx_conf_full_name(cf->cycle, &path->name, 0) != NGX_OK ||
-        ngx_add_path(cf, &path) != NGX_OK) { /* nginx creates it for the user of the workers */
-        return NGX_CONF_ERROR;
-    }
-    conf->disk_queue = path;
     return NGX_CONF_OK;
 }
 

@@ -125,7 +125,11 @@ static tote_context *unsampled_context(ngx_http_request_t *r, ngx_uint_t trust) 
     return context;
 }
 
+/* Return the version; NULL: the request line was refused before nginx had read it. */
 static const char *version_of(const ngx_http_request_t *r) {
+    if (!r->http_protocol.len) {
+        return NULL;
+    }
     switch (r->http_version) {
     case NGX_HTTP_VERSION_10:
         return "1.0";

@@ -25,8 +25,20 @@ def scgi(request):
     return b"Status: 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class Scgi(Upstream):
-    """An upstream of SCGI: a netstring of names and values."""
+class Cgi(Upstream):
+    """An upstream that gets headers as the variables of CGI."""
+
+    def keep(self, texts):
+        """Keep a request of which these are the names and values in turn."""
+        texts = [text.decode("latin-1") for text in texts]
+        fields = {name.lower(): value for name, value in zip(texts[::2], texts[1::2])}
+        self.requests.append({"path": fields["request_uri"], "headers": [
+            (name[5:].replace("_", "-"), value) for name, value in fields.items()
+            if name.startswith("http_")]})
+
+
+class Scgi(Cgi):
+    """The variables are a netstring."""
 
     def serve_one(self, connection, stream):
         size = b""
@@ -34,12 +46,54 @@ class Scgi(Upstream):
             size += byte
         fields = stream.read(int(size)).split(b"\0")
         stream.read(1)
-        names = {name.decode().lower(): value.decode("latin-1")
-                 for name, value in zip(fields[::2], fields[1::2])}
-        self.requests.append({"path": names["request_uri"], "headers": [
-            (name[5:].replace("_", "-"), value) for name, value in names.items()
-            if name.startswith("http_")]})
+        self.keep(fields[:-1])
         connection.sendall(scgi(None))
+        return False
+
+
+class Fastcgi(Cgi):
+    @staticmethod
+    def texts(parameters):
+        """A length has one byte, or four of which the first has its highest bit set."""
+        at = 0
+        while at < len(parameters):
+            sizes = []
+            for _ in range(2):
+                width = 4 if parameters[at] & 128 else 1
+                sizes.append(int.from_bytes(parameters[at:at + width], "big") & 0x7fffffff)
+                at += width
+            for size in sizes:
+                yield parameters[at:at + size]
+                at += size
+
+    def serve_one(self, connection, stream):
+        parameters, kind = b"", 0
+        while kind != 5: # standard input follows the parameters
+            head = stream.read(8)
+            kind, size = head[1], int.from_bytes(head[4:6], "big")
+            content = stream.read(size + head[6])[:size]
+            parameters += content if kind == 4 else b""
+        self.keep(self.texts(parameters))
+        text = scgi(None)
+        for kind, content in ((6, text), (6, b""), (3, bytes(8))):
+            connection.sendall(bytes([1, kind, 0, 1]) + len(content).to_bytes(2, "big") + b"\0\0" +
+                               content)
+        return False
+
+
+class Uwsgi(Cgi):
+    @staticmethod
+    def texts(variables):
+        at = 0
+        while at < len(variables):
+            size = int.from_bytes(variables[at:at + 2], "little")
+            yield variables[at + 2:at + 2 + size]
+            at += 2 + size
+
+    def serve_one(self, connection, stream):
+        size = int.from_bytes(stream.read(4)[1:3], "little")
+        self.keep(self.texts(stream.read(size)))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         return False
 
 
@@ -72,17 +126,19 @@ class Tested(unittest.TestCase):
     def setUpClass(cls):
         cls.upstream = Upstream(echo)
         cls.busy = Upstream(lambda request: b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
-        cls.scgi = Scgi()
+        cls.scgi, cls.fastcgi, cls.uwsgi = Scgi(), Fastcgi(), Uwsgi()
         cls.alone = Upstream() # only a variable has its address
         cls.closed = free_port()
         cls.host = Host(MODULE)
         cls.host.start_receiver()
         text = cls.HTTP.replace("UPSTREAM", f"127.0.0.1:{cls.upstream.port}")
         text = text.replace("BUSY", f"127.0.0.1:{cls.busy.port}")
-        text = text.replace("SCGI", f"127.0.0.1:{cls.scgi.port}")
+        for name in ("scgi", "fastcgi", "uwsgi"):
+            text = text.replace(f" {name.upper()}", f" 127.0.0.1:{getattr(cls, name).port}")
         text = text.replace("ALONE", f"127.0.0.1:{cls.alone.port}")
         text = text.replace("CLOSED", f"127.0.0.1:{cls.closed}")
-        for server in (cls.upstream, cls.busy, cls.scgi, cls.alone, cls.host):
+        for server in (cls.upstream, cls.busy, cls.scgi, cls.fastcgi, cls.uwsgi, cls.alone,
+                       cls.host):
             cls.addClassCleanup(server.close)
         cls.host.start(text, cls.MAIN)
 
@@ -117,6 +173,9 @@ class Requests(Tested):
         location /down/ { proxy_pass http://down; }
         location /slow/ { proxy_pass http://UPSTREAM; proxy_read_timeout 200ms; }
         location /scgi/ { scgi_pass SCGI; scgi_param REQUEST_URI $request_uri; }
+        location /fastcgi/ { fastcgi_pass FASTCGI; fastcgi_param REQUEST_URI $request_uri; }
+        location /uwsgi/ { uwsgi_pass UWSGI; uwsgi_param REQUEST_URI $request_uri; }
+        location /grpc/ { grpc_pass grpc://unix:FOLDER/grpc.sock; }
         location /variable/ { set $backend ALONE; proxy_pass http://$backend$request_uri; }
         location /socket/ {
             proxy_pass http://UPSTREAM;
@@ -132,6 +191,13 @@ class Requests(Tested):
         location /link/ { tote_trust link; proxy_pass http://UPSTREAM; }
         location /ignore/ { tote_trust ignore; proxy_pass http://UPSTREAM; }
         location /sample/ { tote_sample $arg_sample; proxy_pass http://UPSTREAM; }
+        location /share/ {
+            tote_sample 30%;
+            proxy_pass http://UPSTREAM;
+            location /share/none/ { tote_sample 0%; proxy_pass http://UPSTREAM; }
+            location /share/all/ { tote_sample 100%; proxy_pass http://UPSTREAM; }
+            location /share/link/ { tote_trust link; tote_sample 0.0%; proxy_pass http://UPSTREAM; }
+        }
         location /logged/ { access_log FOLDER/access.log ids; return 200 ok; }
         location /own/ {
             tote_span_name "$request_method own";
@@ -142,7 +208,8 @@ class Requests(Tested):
             location /own/other/ { tote_span_attribute app.other 1; return 200 ok; }
             return 200 ok;
         }
-    }"""
+    }
+    server { listen unix:FOLDER/grpc.sock http2; location / { return 200 ok; } }"""
 
     # Spec: http-spans.md#http-server
     def test_a_request_has_a_server_span_with_the_stable_attributes(self):
@@ -191,13 +258,6 @@ class Requests(Tested):
 
     def test_each_try_has_a_span_and_the_upstream_gets_the_id_of_its_own_try(self):
         before = len(self.busy.requests)
-        location /share/ {
-            tote_sample 30%;
-            proxy_pass http://UPSTREAM;
-            location /share/none/ { tote_sample 0%; proxy_pass http://UPSTREAM; }
-            location /share/all/ { tote_sample 100%; proxy_pass http://UPSTREAM; }
-            location /share/link/ { tote_trust link; tote_sample 0.0%; proxy_pass http://UPSTREAM; }
-        }
         self.assertEqual(self.host.get("/tries/a")[0], 200)
         url = "http://tries/tries/a"
         tries = self.host.wait(3, kind=CLIENT, url__full=url)
@@ -279,6 +339,23 @@ class Requests(Tested):
         self.host.get("/sample/kept?sample=0", {"traceparent": PARENT})
         self.assertEqual(values(self.last("/sample/kept"), "traceparent"), [PARENT])
 
+    def test_a_share_of_new_traces_is_recorded_and_all_that_continue_one(self):
+        for i in range(200):
+            self.host.get(f"/share/{i}")
+        self.host.get("/share/none/new")
+        self.host.get("/share/link/other", {"traceparent": PARENT})
+        self.host.get("/share/none/garbage", {"traceparent": "garbage"})
+        self.host.get("/share/none/continued", {"traceparent": PARENT})
+        self.host.get("/share/all/new")
+        self.host.only(url__path="/share/none/continued")
+        self.host.only(url__path="/share/all/new")
+        paths = [s["attributes"]["url.path"] for s in self.host.find(kind=SERVER)]
+        for path in ("/share/none/new", "/share/link/other", "/share/none/garbage"):
+            self.assertNotIn(path, paths)
+        recorded = [path for path in paths if re.fullmatch(r"/share/\d+", path)]
+        self.assertTrue(20 < len(recorded) < 120, recorded) # 60 are expected, 6.5 the deviation
+        self.assertEqual(traceparent(self.last("/share/none/new"))[2][1] in "02", True)
+
     def test_a_location_that_is_off_changes_no_header_and_has_no_span(self):
         self.host.get("/off/a", {"traceparent": PARENT, "tracestate": "x=y"})
         request = self.last("/off/a")
@@ -323,6 +400,8 @@ class Requests(Tested):
         early, line = self.host.wait(2, http__response__status_code=400)
         self.assertEqual(early["attributes"]["url.path"], "/early")
         self.assertEqual(line["name"], "HTTP")
+        self.assertEqual(early["attributes"]["network.protocol.version"], "1.1")
+        self.assertNotIn("network.protocol.version", line["attributes"]) # it was not read
         self.host.only(http__response__status_code=414)
         large = self.host.only(http__response__status_code=413)
         self.assertEqual(large["name"], "POST /proxy/")
@@ -339,23 +418,6 @@ class Requests(Tested):
         self.host.only(kind=CLIENT, error__type="aborted")
 
     def test_a_subrequest_has_no_span_and_its_tries_belong_to_the_request(self):
-    def test_a_share_of_new_traces_is_recorded_and_all_that_continue_one(self):
-        for i in range(200):
-            self.host.get(f"/share/{i}")
-        self.host.get("/share/none/new")
-        self.host.get("/share/link/other", {"traceparent": PARENT})
-        self.host.get("/share/none/garbage", {"traceparent": "garbage"})
-        self.host.get("/share/none/continued", {"traceparent": PARENT})
-        self.host.get("/share/all/new")
-        self.host.only(url__path="/share/none/continued")
-        self.host.only(url__path="/share/all/new")
-        paths = [s["attributes"]["url.path"] for s in self.host.find(kind=SERVER)]
-        for path in ("/share/none/new", "/share/link/other", "/share/none/garbage"):
-            self.assertNotIn(path, paths)
-        recorded = [path for path in paths if re.fullmatch(r"/share/\d+", path)]
-        self.assertTrue(20 < len(recorded) < 120, recorded) # 60 are expected, 6.5 the deviation
-        self.assertEqual(traceparent(self.last("/share/none/new"))[2][1] in "02", True)
-
         self.assertEqual(self.host.get("/guarded/a")[0], 200)
         server = self.host.only(url__path="/guarded/a")
         base = f"http://127.0.0.1:{self.upstream.port}"
@@ -403,11 +465,21 @@ class Requests(Tested):
         self.host.only(kind=CLIENT, http__response__status_code=101)
 
     def test_other_protocols_of_upstreams_get_the_id_of_the_try(self):
-        self.assertEqual(self.host.get("/scgi/a")[0], 200)
-        (request,) = self.scgi.requests
-        client = self.host.only(kind=CLIENT, server__port=self.scgi.port)
-        self.assertEqual(traceparent(request)[1], client["spanId"])
-        self.assertTrue(client["attributes"]["url.full"].startswith("scgi://127.0.0.1:"))
+        for name in ("scgi", "fastcgi", "uwsgi"):
+            upstream = getattr(self, name)
+            self.assertEqual(self.host.get(f"/{name}/a", {"traceparent": PARENT})[0], 200)
+            (request,) = upstream.requests
+            client = self.host.only(kind=CLIENT, server__port=upstream.port)
+            self.assertEqual(traceparent(request)[1], client["spanId"])
+            self.assertEqual(client["attributes"]["url.full"],
+                             f"{name}://127.0.0.1:{upstream.port}/{name}/a")
+
+    def test_an_upstream_of_grpc_gets_the_id_of_the_server_span(self):
+        self.assertEqual(self.host.get("/grpc/a")[0], 200)
+        outer, inner = self.host.wait(2, kind=SERVER, url__path="/grpc/a")
+        self.assertEqual(inner["parentSpanId"], outer["spanId"])
+        client = self.host.only(kind=CLIENT, url__full="grpc://localhost/grpc/a")
+        self.assertEqual(client["parentSpanId"], outer["spanId"])
 
     def test_an_address_from_a_variable_has_a_client_span_and_the_id_of_the_server_span(self):
         self.assertEqual(self.host.get("/variable/a")[0], 200)
@@ -451,6 +523,26 @@ class Requests(Tested):
         self.host.only(url__path="/proxy/thread")
         for process in self.host.workers() + [self.host.nginx.pid]:
             self.assertEqual(os.listdir(f"/proc/{process}/task"), [str(process)])
+
+
+class AllowedHosts(Tested):
+    """The headers are made before nginx selects an upstream, so no host is the allowed one."""
+
+    MAIN = "env OTEL_C_PROPAGATION_ALLOWED_HOSTS=127.0.0.1;"
+    HTTP = """
+    tote on;
+    server {
+        listen LISTEN;
+        location / { proxy_pass http://UPSTREAM; }
+    }"""
+
+    def test_no_upstream_gets_a_trace_context(self):
+        self.assertEqual(self.host.get("/new")[0], 200)
+        self.assertEqual(self.host.get("/continued", {"traceparent": PARENT})[0], 200)
+        for path in ("/new", "/continued"):
+            self.host.only(url__path=path)
+            self.assertEqual(values(self.last(path), "traceparent"), [])
+        self.assertEqual(self.host.only(url__path="/continued")["parentSpanId"], "b7ad6b7169203331")
 
 
 if __name__ == "__main__":

@@ -44,13 +44,13 @@ class Configuration(Nginx):
     def test_errors_are_reported_by_nginx_with_file_and_line(self):
         location = "server { listen LISTEN; location / { %s } }"
         cases = [
-            ("tote_endpoint ftp://a;", "ftp"),
+            ("tote_endpoint ftp://a;", '"tote_endpoint ftp://a" cannot be used: its scheme'),
             ('tote_endpoint "";', 'invalid parameter "" of "tote_endpoint"'),
             ("tote_endpoint http://a protocol=xml;", 'invalid parameter "protocol=xml"'),
             ("tote_endpoint http://a compression=;", 'invalid parameter "compression="'),
             ("tote_endpoint https://a ca=/does/not/exist;", "/does/not/exist"),
             ("tote_endpoint http://a; tote_endpoint http://b;", '"tote_endpoint" directive is dup'),
-            ('tote_header "a b" c;', '"tote_header a b" cannot be used'),
+            ('tote_header "a b" c;', '"tote_header a b" is not sent: its name'),
             ("tote_header a;", 'invalid number of arguments in "tote_header"'),
             ("tote_batch delay=x;", 'invalid parameter "delay=x"'),
             ("tote_batch size=0;", 'invalid parameter "size=0"'),
@@ -77,6 +77,7 @@ class Configuration(Nginx):
             self.assertEqual(code, 1, text)
             self.assertIn("[emerg]", printed)
             self.assertIn(wanted, printed, text)
+            self.assertNotIn("tote_otlp_options", printed)
             if not wanted.startswith("unknown"): # nginx checks variables at the end
                 self.assertRegex(printed, r"nginx\.conf:\d+\n", text)
 
