@@ -14,7 +14,6 @@ from servers import Host
 
 REQUESTS = int(sys.argv[2]) if len(sys.argv) > 2 else 1024
 WARM_UP = 600
-MAIN = {name: text for name, text in overhead.MAIN.items()}
 
 
 class Connection:
@@ -55,7 +54,7 @@ def measure(load, path, name, text, inner, sink_port, folder):
     host = Host(overhead.MODULE, ["valgrind", "-q", "--tool=callgrind", "--dump-instr=no",
                                   f"--callgrind-out-file={profile}"])
     try:
-        overhead.start(host, text, MAIN.get(name, ""), inner, sink_port,
+        overhead.start(host, text, overhead.MAIN.get(name, ""), inner, sink_port,
                        "daemon off; master_process off;")
         connection = Connection(host.port)
         for _ in range(WARM_UP):

@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: MIT
 """overhead.py - what the nginx module costs: throughput and CPU time beside plain nginx
 
-overhead.py MODULE [ROUNDS [SECONDS]]
+overhead.py MODULE [ROUNDS [SECONDS]] [--other MODULE FILE]
 
-In each round wrk loads each variant of nginx in turn, with one worker; the table has medians of the
-ratios to plain nginx in the same round. The CPU time of the worker is steadier on a busy machine.
+In each round wrk loads each variant of nginx in turn, with one worker on a CPU of its own. The
+table has medians: requests a second, CPU time of the worker for a request, and of it the time that
+is not the kernel's; and of the ratios to plain nginx in the same round. A worker that is slower
+than its client wakes it more often, which costs time in the kernel.
+
+--other loads another module, with directives from FILE, in the same rounds.
 """
-import contextlib, http.server, os, re, statistics, subprocess, sys, threading
+import argparse, contextlib, http.server, os, re, statistics, subprocess, sys, threading
 
 from servers import Accepting, Host
 
 MODULE = os.path.abspath(sys.argv[1])
-ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 7
-SECONDS = sys.argv[3] if len(sys.argv) > 3 else "2"
 ALL = "tote on; tote_endpoint http://127.0.0.1:PORT;"
 VARIANTS = {
     "plain": "",
@@ -74,45 +76,68 @@ def start(host, text, main, inner, sink_port, directives="daemon off;"):
 
 
 def cpu_seconds(process):
+    """CPU time of a process outside of the kernel, and in it."""
     with open(f"/proc/{process}/stat") as stat:
         fields = stat.read().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return [int(field) / os.sysconf("SC_CLK_TCK") for field in fields[11:13]]
 
 
-def measure(host, path):
-    """Return requests a second, and microseconds of CPU time for a request."""
+def measure(host, path, seconds):
+    """Requests a second; microseconds of CPU time for a request, and those outside of the kernel."""
     (worker,) = host.workers()
     before = cpu_seconds(worker)
-    out = subprocess.run(["wrk", "-t1", "-c32", f"-d{SECONDS}s",
+    out = subprocess.run(["wrk", "-t1", "-c32", f"-d{seconds}s",
                           f"http://127.0.0.1:{host.port}{path}"],
                          capture_output=True, text=True, check=True).stdout
     requests = int(re.search(r"(\d+) requests in", out).group(1))
     assert "Non-2xx" not in out, out
-    return (float(re.search(r"Requests/sec: *([\d.]+)", out).group(1)),
-            1e6 * (cpu_seconds(worker) - before) / requests)
+    user, system = (1e6 * (now - then) / requests for now, then in zip(cpu_seconds(worker), before))
+    return float(re.search(r"Requests/sec: *([\d.]+)", out).group(1)), user + system, user
+
+
+def print_table(load, results):
+    print(f"{load:20} requests/s   ratio   CPU us   ratio   of it user", flush=True)
+    for name, values in results.items():
+        rate, cpu, user = (statistics.median(value[i] for value in values) for i in range(3))
+        rates, cpus = (statistics.median(value[i] / plain[i] for value, plain in
+                                         zip(values, results["plain"])) for i in (0, 1))
+        print(f"  {name:18} {rate:10.0f}  {rates:6.3f}  {cpu:7.2f}  {cpus:6.3f}  {user:7.2f}",
+              flush=True)
+
+
+def use_cpus():
+    """Keep the CPU 0 for nginx. Returns directives."""
+    others = os.sched_getaffinity(0) - {0}
+    if others:
+        os.sched_setaffinity(0, others)
+    return ("worker_cpu_affinity 1;" if others else "") + \
+           ("worker_priority -5;" if os.geteuid() == 0 else "")
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("module")
+    parser.add_argument("rounds", nargs="?", type=int, default=7)
+    parser.add_argument("seconds", nargs="?", default="2")
+    parser.add_argument("--other", nargs=2, metavar=("MODULE", "FILE"))
+    given = parser.parse_args()
+    worker = use_cpus()
     hosts = {}
-    priority = "worker_priority -5;" if os.geteuid() == 0 else ""
+    variants = {name: (MODULE, text, MAIN.get(name, "")) for name, text in VARIANTS.items()}
+    if given.other:
+        with open(given.other[1]) as file:
+            variants["other"] = (os.path.abspath(given.other[0]), file.read(), "")
     with sink() as sink_port, upstream() as inner, contextlib.ExitStack() as stack:
-        for name, text in VARIANTS.items():
-            host = hosts[name] = Host(MODULE)
+        for name, (module, text, main_text) in variants.items():
+            host = hosts[name] = Host(module)
             stack.callback(host.close)
-            start(host, text, MAIN.get(name, "") + priority, inner, sink_port)
+            start(host, text, main_text + worker, inner, sink_port)
         for load, path in LOADS.items():
-            results = {name: [] for name in VARIANTS}
-            for _ in range(ROUNDS):
+            results = {name: [] for name in variants}
+            for _ in range(given.rounds):
                 for name, host in hosts.items():
-                    results[name].append(measure(host, path))
-            print(f"{load:20} requests/s   ratio   CPU us   ratio", flush=True)
-            for name, values in results.items():
-                rate, cpu = ([value[i] for value in values] for i in (0, 1))
-                rates, cpus = ([value[i] / plain[i] for value, plain in zip(values,
-                                results["plain"])] for i in (0, 1))
-                print(f"  {name:18} {statistics.median(rate):10.0f}  "
-                      f"{statistics.median(rates):6.3f}  {statistics.median(cpu):7.2f}  "
-                      f"{statistics.median(cpus):6.3f}", flush=True)
+                    results[name].append(measure(host, path, given.seconds))
+            print_table(load, results)
 
 
 if __name__ == "__main__":
