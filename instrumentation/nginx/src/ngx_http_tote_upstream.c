@@ -69,6 +69,11 @@ static const char *read_address(const ngx_peer_connection_t *pc, char text[MOST_
     return ngx_strncmp(text, "unix:", 5) == 0 ? text + 5 : text;
 }
 
+/* Whether the upstream is a socket of Unix. Its path has no prefix with grpc_pass. */
+static bool is_local(const ngx_str_t *host) {
+    return host->len && (host->data[0] == '/' || ngx_strncmp(host->data, "unix:", 5) == 0);
+}
+
 /*
  * Return the URL of the request to the upstream: that of the error log, with the name of the
  * upstream instead of the address of the peer.
@@ -77,7 +82,7 @@ static const char *url_of(ngx_http_request_t *r, const ngx_str_t *host, ngx_uint
     const ngx_http_upstream_t *u = r->upstream;
     const ngx_str_t *uri = u->uri.len ? &u->uri : &r->unparsed_uri;
     static const ngx_str_t local = ngx_string("localhost");
-    const ngx_str_t *name = ngx_strncmp(host->data, "unix:", 5) == 0 ? &local : host;
+    const ngx_str_t *name = is_local(host) ? &local : host;
     u_char *url = ngx_pnalloc(r->pool, u->schema.len + name->len + sizeof ":65535" + uri->len);
 
     if (!url) {
