@@ -25,9 +25,9 @@ dump() {
     abidw --no-architecture --no-corpus-path --no-show-locs --no-comp-dir-path --no-elf-needed \
         --no-write-default-sizes --no-parameter-names --exported-interfaces-only --drop-undefined-syms \
         --drop-private-types "${headers[@]}" --suppressions "$here/private.suppr" \
-        --type-id-style hash --out-file "$work/dump" "$library"
-    sed -e "/<elf-symbol name='tote__/d" -e "s|path='[^']*/|path='|" "$work/dump" >"$output"
-    grep -q "<function-decl name='tote_" "$output" || { echo "$library has no public function with debug information"; exit 1; }
+        --type-id-style hash --out-file "$output" "$library"
+    python3 "$here/public.py" "$output" "$@"
+    grep -q '<function-decl name="tote_' "$output" || { echo "$library has no public function with debug information"; exit 1; }
 }
 
 case $1 in
