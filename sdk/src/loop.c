@@ -68,6 +68,9 @@ int tote_sdk_get_poll_fd(const tote_sdk *sdk) {
     int cancel = tote__cancel_disable();
     tote__lock_take(&loop->lock);
     if (!has_group(config)) {
+        if (atomic_load(&loop->generation) != tote__generation()) {
+            tote__os_event_init(&loop->group); /* the numbers of a parent are not used again */
+        }
         bool is_open = open_group(config, &loop->group);
         atomic_store(&loop->generation, is_open ? tote__generation() : 0);
     }
