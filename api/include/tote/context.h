@@ -47,7 +47,10 @@ TOTE_API const tote_context *tote_context_root(void);
 /** Return the current context, or the root context if none is attached. Borrowed while current. */
 TOTE_API const tote_context *tote_context_current(void);
 
+/** Add a reference, and return it. Release it with tote_context_unref(). */
 TOTE_API TOTE_MUST_USE tote_context *tote_context_ref(const tote_context *context);
+
+/** Release a reference. The last one frees the context. */
 TOTE_API void tote_context_unref(tote_context *context);
 
 /** Return the store. Never NULL. Borrowed from the context. */

@@ -11,6 +11,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** How serious a report is, and up to which level reports are passed to a handler. */
 typedef enum tote_level {
     TOTE_LEVEL_NONE, /**< nothing is reported */
     TOTE_LEVEL_ERROR,

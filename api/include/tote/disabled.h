@@ -87,12 +87,12 @@ static inline void tote__off_text(char *buffer, size_t size) {
     TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_sampler)(__VA_ARGS__))
 #define tote_configuration_register_processor(...) \
     TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_processor)(__VA_ARGS__))
-#define tote_configuration_register_propagator(...) \
-    TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_propagator)(__VA_ARGS__))
 #define tote_configuration_register_resource_detector(...) \
     TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_resource_detector)(__VA_ARGS__))
 #define tote_configuration_register_id_generator(...) \
     TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_id_generator)(__VA_ARGS__))
+#define tote_configuration_register_propagator(...) \
+    TOTE__OFF_NUMBER(tote_result, (tote_configuration_register_propagator)(__VA_ARGS__))
 #endif
 
 #ifdef TOTE__OFF_EXPORTERS_CONSOLE

@@ -53,6 +53,7 @@ typedef struct tote_environment {
     size_t size;      /**< bytes left in `buffer` */
 } tote_environment;
 
+/** Return the functions for a carrier of the type tote_environment. Static. */
 TOTE_API const tote_text_map_getter *tote_environment_getter(void);
 TOTE_API const tote_text_map_setter *tote_environment_setter(void);
 

@@ -121,6 +121,7 @@ TOTE_API TOTE_MUST_USE tote_context *tote_extract_headers(const tote_context *co
 TOTE_API size_t tote_inject_headers(const tote_context *context, tote_header *headers,
                                     size_t capacity, char *buffer, size_t size);
 
+/** A size of the buffer that tote_inject_headers() recommends. */
 #define TOTE_INJECT_BUFFER_BYTES 32768
 
 /**
@@ -149,7 +150,10 @@ TOTE_API void tote_propagator_set_global(tote_propagator *propagator);
 /** Return the global propagator, or NULL if there is none. The caller owns the reference. */
 TOTE_API TOTE_MUST_USE tote_propagator *tote_propagator_ref_global(void);
 
+/** Add a reference, and return it. Release it with tote_propagator_unref(). */
 TOTE_API tote_propagator *tote_propagator_ref(const tote_propagator *propagator);
+
+/** Release a reference. The last one frees the propagator. */
 TOTE_API void tote_propagator_unref(tote_propagator *propagator);
 
 TOTE_END_DECLS

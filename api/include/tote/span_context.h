@@ -19,6 +19,7 @@ typedef struct tote_trace_id {
     uint8_t bytes[16];
 } tote_trace_id;
 
+/** An id of a span. Frozen. */
 typedef struct tote_span_id {
     uint8_t bytes[8];
 } tote_span_id;
@@ -42,15 +43,28 @@ tote_span_context_new(const tote_trace_id *trace_id, const tote_span_id *span_id
  * it with tote_span_context_unref(). NULL if out of memory.
  */
 TOTE_API TOTE_MUST_USE tote_span_context *tote_span_context_copy(const tote_span_context *context);
+
+/** Release a reference. The last one frees the span context. */
 TOTE_API void tote_span_context_unref(tote_span_context *context);
 
+/** Return the ids. Never NULL: all bytes of an invalid id are 0. */
 TOTE_API const tote_trace_id *tote_span_context_get_trace_id(const tote_span_context *context);
 TOTE_API const tote_span_id *tote_span_context_get_span_id(const tote_span_context *context);
+
+/** Return the flags TOTE_TRACE_FLAG_*. */
 TOTE_API uint8_t tote_span_context_get_trace_flags(const tote_span_context *context);
+
+/** Return the trace state. NULL is the empty list. */
 TOTE_API const tote_trace_state *
 tote_span_context_get_trace_state(const tote_span_context *context);
+
+/** Return whether both ids are valid: not all bytes are 0. */
 TOTE_API bool tote_span_context_is_valid(const tote_span_context *context);
+
+/** Return whether it was extracted from a message. */
 TOTE_API bool tote_span_context_is_remote(const tote_span_context *context);
+
+/** Return whether TOTE_TRACE_FLAG_SAMPLED is set. */
 TOTE_API bool tote_span_context_is_sampled(const tote_span_context *context);
 
 /** Write an id in lower-case hex. `hex` has TOTE_TRACE_ID_HEX_SIZE (TOTE_SPAN_ID_HEX_SIZE) bytes.

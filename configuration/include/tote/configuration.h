@@ -25,6 +25,7 @@ typedef struct tote_configuration tote_configuration;
 /** A value in a configuration, and its position in the file. */
 typedef struct tote_configuration_node tote_configuration_node;
 
+/** The types of nodes. */
 typedef enum tote_configuration_type {
     TOTE_CONFIGURATION_TYPE_MISSING, /**< There is no such key: the node is NULL */
     TOTE_CONFIGURATION_TYPE_NULL,    /**< The key exists without a value, or with `null` or `~` */
@@ -47,6 +48,7 @@ typedef struct tote_configuration_problem {
     const char *message; /**< What is wrong, and what would be right */
 } tote_configuration_problem;
 
+/** Options of parsing: the name of the file, and where problems are reported. */
 typedef struct tote_configuration_options {
     size_t struct_size;
     const char *name; /**< Of the file, in reports. Default: its path, or "configuration" */
@@ -158,25 +160,31 @@ typedef tote_span_processor *(*tote_configuration_processor_constructor)(
     void *self, const tote_configuration_node *properties);
 typedef tote_propagator *(*tote_configuration_propagator_constructor)(
     void *self, const tote_configuration_node *properties);
-/** The name of the detector must be the registered one. */
-typedef tote_resource_detector *(*tote_configuration_resource_detector_constructor)(
-    void *self, const tote_configuration_node *properties);
 typedef tote_id_generator *(*tote_configuration_id_generator_constructor)(
     void *self, const tote_configuration_node *properties);
 
+/** Creates a resource detector. Its name must be the registered one. */
+typedef tote_resource_detector *(*tote_configuration_resource_detector_constructor)(
+    void *self, const tote_configuration_node *properties);
+
+/** Register the constructor of a component under a name. */
 TOTE_API tote_result tote_configuration_register_exporter(
     const char *name, tote_configuration_exporter_constructor create, void *self);
 TOTE_API tote_result tote_configuration_register_sampler(
     const char *name, tote_configuration_sampler_constructor create, void *self);
 TOTE_API tote_result tote_configuration_register_processor(
     const char *name, tote_configuration_processor_constructor create, void *self);
-/** Precedes a name of tote_propagator_register(), which a file can use, too. */
-TOTE_API tote_result tote_configuration_register_propagator(
-    const char *name, tote_configuration_propagator_constructor create, void *self);
 TOTE_API tote_result tote_configuration_register_resource_detector(
     const char *name, tote_configuration_resource_detector_constructor create, void *self);
 TOTE_API tote_result tote_configuration_register_id_generator(
     const char *name, tote_configuration_id_generator_constructor create, void *self);
+
+/**
+ * Register the constructor of a propagator. It precedes a name of tote_propagator_register(), which
+ * a file can use, too.
+ */
+TOTE_API tote_result tote_configuration_register_propagator(
+    const char *name, tote_configuration_propagator_constructor create, void *self);
 
 TOTE_END_DECLS
 

@@ -52,6 +52,7 @@ typedef struct tote_batch_options {
 #define TOTE_BATCH_OPTIONS_INIT                                                                    \
     { sizeof(tote_batch_options), TOTE_EXPORT_MODE_WORKER, 0, 0, 0, 0, 0, 0, false }
 
+/** Options of the SDK. They override environment variables, field by field. */
 typedef struct tote_sdk_options {
     size_t struct_size;
     bool ignore_environment;

@@ -25,6 +25,7 @@ TOTE_API TOTE_MUST_USE tote_in_memory_spans *tote_in_memory_spans_new(void);
 TOTE_API TOTE_MUST_USE tote_span_exporter *
 tote_span_exporter_in_memory_new(tote_in_memory_spans *memory);
 
+/** Return the number of spans. */
 TOTE_API size_t tote_in_memory_spans_get_count(const tote_in_memory_spans *memory);
 
 /** Return a span, in the order of export. Returns NULL if there is none. */

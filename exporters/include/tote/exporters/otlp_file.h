@@ -17,6 +17,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** The file, and when it is rotated. */
 typedef struct tote_otlp_file_options {
     size_t struct_size;
     /**

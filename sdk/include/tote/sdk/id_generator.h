@@ -19,6 +19,7 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_id_generator tote_id_generator;
 
+/** The functions of an id generator. */
 typedef struct tote_id_generator_ops {
     size_t struct_size;
 

@@ -20,6 +20,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** How the values of a metric change. */
 typedef enum tote_metric_kind {
     TOTE_METRIC_KIND_COUNTER,         /**< A sum that only rises */
     TOTE_METRIC_KIND_UP_DOWN_COUNTER, /**< A sum that rises and falls */

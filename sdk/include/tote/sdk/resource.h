@@ -82,6 +82,7 @@ TOTE_API void tote_resource_unref(tote_resource *resource);
  */
 typedef struct tote_resource_detector tote_resource_detector;
 
+/** The functions of a resource detector. */
 typedef struct tote_resource_detector_ops {
     size_t struct_size;
 

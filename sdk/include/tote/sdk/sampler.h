@@ -23,6 +23,7 @@ TOTE_BEGIN_DECLS
 
 typedef struct tote_sampler tote_sampler;
 
+/** What is done with a span. Spec: trace/sdk.md#shouldsample */
 typedef enum tote_sampling_decision {
     TOTE_SAMPLING_DECISION_DROP,
     TOTE_SAMPLING_DECISION_RECORD_ONLY, /**< Processors get the span; it is not exported */
@@ -65,6 +66,7 @@ TOTE_API void tote_sampling_result_set_attribute(tote_sampling_result *result, c
 TOTE_API void tote_sampling_result_set_trace_state(tote_sampling_result *result,
                                                    const tote_trace_state *trace_state);
 
+/** The functions of a sampler. */
 typedef struct tote_sampler_ops {
     size_t struct_size;
 
@@ -95,6 +97,7 @@ typedef struct tote_sampler_ops {
 /** Create a sampler. Takes ownership of `self`, also on failure: `destroy` is called then. */
 TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_new(const tote_sampler_ops *ops, void *self);
 
+/** Create a sampler that samples all spans, or none. Spec: trace/sdk.md#built-in-samplers */
 TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_always_on_new(void);
 TOTE_API TOTE_MUST_USE tote_sampler *tote_sampler_always_off_new(void);
 
@@ -212,6 +215,7 @@ TOTE_API void tote_sampling_intent_add_provider(tote_sampling_intent *intent,
                                                 const tote_sampling_provider *provider,
                                                 void *user_data);
 
+/** The functions of a composable sampler. */
 typedef struct tote_composable_sampler_ops {
     size_t struct_size;
 

@@ -34,12 +34,19 @@ typedef struct tote_event {
     size_t dropped_attribute_count;
 } tote_event;
 
+/** Return the name. */
 TOTE_API const char *tote_span_data_get_name(const tote_span_data *span);
+
+/** Return the kind. */
 TOTE_API tote_span_kind tote_span_data_get_kind(const tote_span_data *span);
+
+/** Return the code of the status. */
 TOTE_API tote_status_code tote_span_data_get_status_code(const tote_span_data *span);
 
-/** Returns "" if there is no description. */
+/** Return the description of the status, or "" if there is none. */
 TOTE_API const char *tote_span_data_get_status_description(const tote_span_data *span);
+
+/** Return the context of the span. */
 TOTE_API const tote_span_context *tote_span_data_get_context(const tote_span_data *span);
 
 /**
@@ -48,14 +55,16 @@ TOTE_API const tote_span_context *tote_span_data_get_context(const tote_span_dat
  * OTLP does not carry them.
  */
 TOTE_API const tote_span_context *tote_span_data_get_parent(const tote_span_data *span);
+
+/** Return the start time. */
 TOTE_API uint64_t tote_span_data_get_start_time_unix_nano(const tote_span_data *span);
 
-/** Returns 0 if the span has not ended. */
+/** Return the end time, or 0 if the span has not ended. */
 TOTE_API uint64_t tote_span_data_get_end_time_unix_nano(const tote_span_data *span);
 
 /**
- * Return the attributes and store their number in `count`, which may be NULL. Returns NULL and 0 if
- * there are none, or out of memory.
+ * Return the attributes, events or links, and store their number in `count`, which may be NULL.
+ * Returns NULL and 0 if there are none, or out of memory.
  */
 TOTE_API const tote_attribute *tote_span_data_get_attributes(const tote_span_data *span,
                                                              size_t *count);
@@ -67,18 +76,18 @@ TOTE_API const tote_value *tote_span_data_get_attribute(const tote_span_data *sp
                                                         const char *key);
 
 /**
- * Return how many were dropped: over a limit, without a usable key, or out of memory. Spec:
- * trace/sdk.md#span-limits
+ * Return how many attributes, events or links were dropped: over a limit, without a usable key, or
+ * out of memory. Spec: trace/sdk.md#span-limits
  */
 TOTE_API size_t tote_span_data_get_dropped_attribute_count(const tote_span_data *span);
 TOTE_API size_t tote_span_data_get_dropped_event_count(const tote_span_data *span);
 TOTE_API size_t tote_span_data_get_dropped_link_count(const tote_span_data *span);
 
-/** Never returns NULL. */
+/** Return the instrumentation scope: the identity of the tracer. Never NULL. */
 TOTE_API const tote_instrumentation_scope *
 tote_span_data_get_instrumentation_scope(const tote_span_data *span);
 
-/** Never returns NULL. */
+/** Return the resource of the SDK. Never NULL. */
 TOTE_API const tote_resource *tote_span_data_get_resource(const tote_span_data *span);
 
 /**

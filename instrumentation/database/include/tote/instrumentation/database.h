@@ -83,6 +83,7 @@ TOTE_API TOTE_MUST_USE tote_span *tote_database_start(tote_tracer *tracer,
                                                       const tote_context *parent,
                                                       const tote_database_call *call);
 
+/** The bytes of a text that are recorded. */
 #define TOTE_DATABASE_MAX_TEXT 8192
 
 /**

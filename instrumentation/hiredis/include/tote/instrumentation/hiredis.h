@@ -25,11 +25,16 @@
 
 TOTE_BEGIN_DECLS
 
+/** Send a command and wait for its reply, which the caller frees. NULL: see `context->err`. */
 TOTE_API void *tote_redis_command(redisContext *context, const char *format, ...);
 TOTE_API void *tote_redis_vcommand(redisContext *context, const char *format, va_list arguments);
 TOTE_API void *tote_redis_command_argv(redisContext *context, int count, const char **arguments,
                                        const size_t *lengths);
 
+/**
+ * Queue a command of a pipeline. Its reply is read by tote_redis_get_reply(). Returns REDIS_OK or
+ * REDIS_ERR.
+ */
 TOTE_API int tote_redis_append_command(redisContext *context, const char *format, ...);
 TOTE_API int tote_redis_vappend_command(redisContext *context, const char *format,
                                         va_list arguments);
@@ -37,6 +42,8 @@ TOTE_API int tote_redis_append_command_argv(redisContext *context, int count,
                                             const char **arguments, const size_t *lengths);
 TOTE_API int tote_redis_append_formatted_command(redisContext *context, const char *command,
                                                  size_t length);
+
+/** Read the next reply, and wait for it if the connection is blocking. */
 TOTE_API int tote_redis_get_reply(redisContext *context, void **reply);
 
 /** Close or reopen the connection. A pipeline whose replies were not read ends. */

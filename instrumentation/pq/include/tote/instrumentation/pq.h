@@ -67,8 +67,13 @@ TOTE_API int tote_pq_send_query_prepared(PGconn *conn, const char *name, int cou
 TOTE_API int tote_pq_send_describe_prepared(PGconn *conn, const char *name);
 TOTE_API int tote_pq_send_describe_portal(PGconn *conn, const char *name);
 
+/** Return the next result of the command, or NULL if there is none: then the span ends. */
 TOTE_API PGresult *tote_pq_get_result(PGconn *conn);
+
+/** Send a synchronization point of a pipeline. */
 TOTE_API int tote_pq_pipeline_sync(PGconn *conn);
+
+/** Wait until the server has completed a COPY. */
 TOTE_API int tote_pq_endcopy(PGconn *conn);
 
 /** Calls that can receive notices of the server, which become events of the span. */
