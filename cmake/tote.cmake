@@ -10,6 +10,14 @@ if(NOT TOTE_OS MATCHES "^(linux|posix)$")
     message(FATAL_ERROR "TOTE_OS is linux or posix, not ${TOTE_OS}")
 endif()
 
+# The date of manual pages: of the last change of the changelog, or the one of a reproducible build.
+if(DEFINED ENV{SOURCE_DATE_EPOCH})
+    string(TIMESTAMP TOTE_MANUAL_DATE "%B %d, %Y" UTC)
+else()
+    file(TIMESTAMP ${PROJECT_SOURCE_DIR}/CHANGELOG.md TOTE_MANUAL_DATE "%B %d, %Y" UTC)
+endif()
+string(REPLACE " 0" " " TOTE_MANUAL_DATE ${TOTE_MANUAL_DATE})
+
 # Flags of Tote itself. Users of the libraries do not get them.
 add_library(tote_flags INTERFACE)
 target_compile_features(tote_flags INTERFACE c_std_11)

@@ -3,12 +3,12 @@
 #
 # page.sh - write the manual page of a command: its options are those of its help
 #
-# page.sh TOTE COMMAND TEXT: COMMAND is empty for the program. For a program without commands, such
-# as tote-spoa, it is the part after the dash. TEXT has sections in mdoc: those from DESCRIPTION on;
-# a line `.\" OPTIONS` is where the options go.
+# page.sh TOTE COMMAND TEXT [DATE VERSION]: COMMAND is empty for the program. For a program
+# without commands, such as tote-spoa, it is the part after the dash. TEXT has sections in mdoc: those
+# from DESCRIPTION on; a line `.\" OPTIONS` is where the options go.
 set -eu
 
-tote=$1 command=$2 text=$3
+tote=$1 command=$2 text=$3 date=${4:-$(LC_ALL=C date -u '+%B %d, %Y')}
 title=tote${command:+-$command}
 name=tote${command:+ $command}
 alone= # set for a program without commands
@@ -59,9 +59,9 @@ sections() {
 cat <<END
 .\\" SPDX-License-Identifier: MIT
 .\\" Written by cli/man/page.sh.
-.Dd November 28, 2026
+.Dd $date
 .Dt $(echo "$title" | tr '[:lower:]' '[:upper:]') 1
-.Os
+.Os${5:+ Tote $5}
 .Sh NAME
 .Nm $title
 .Nd $(if [ "$name" = tote ]; then echo 'tracing for programs, scripts and terminals'
@@ -84,8 +84,10 @@ done <"$text"
 cat <<END
 .Sh SEE ALSO
 END
-[ -z "$alone" ] || { echo '.Xr tote 1'; exit; }
+[ -z "$alone" ] || { printf '.Xr tote 1 ,\n.Xr tote-haproxy 7\n'; exit; }
 "$tote" --list-commands | cut -f 1 | sed '/^help$/d; s/^/tote-/' | {
     [ -z "$command" ] || { echo tote; grep -vx "$title"; exit; }
     cat
-} | sort | sed 's/.*/.Xr & 1/; $!s/$/ ,/'
+} | sort | sed 's/.*/.Xr & 1 ,/'
+[ -n "$command" ] || echo '.Xr tote 3 ,'
+printf '.Xr tote-configuration 5 ,\n.Xr tote-environment 7\n'
