@@ -108,6 +108,10 @@ def repair_theme(app, error):
     style, script = static / "styles/furo.css", static / "scripts/furo.js"
     if error or not style.exists():
         return
+    for page in pathlib.Path(app.outdir).rglob("*.html"):
+        # A button must not contain a block.
+        page.write_text(re.sub(r'<div class="visually-hidden">(.*?)</div>',
+                               r'<span class="visually-hidden">\1</span>', page.read_text()))
     css = style.read_text()
     found = re.match(r"@import url\((/javascript/[^)]*)\);", css)
     if found:

@@ -407,7 +407,7 @@ def problems(headers):
     for header in headers:
         for group in header.groups:
             for one in group.declarations:
-                if not group.comment and not one.is_opaque:
+                if not group.comment:
                     found.append(f"{header.name}: {one.name or 'an enum'} has no description")
                 for name in one.names:
                     if name in pages:

@@ -158,7 +158,7 @@ class HeaderPage:
                      one.kind == "type" and not one.is_opaque]
             if shown:
                 self.page.literal("\n".join(wrapped(one.text) for one in shown))
-        self.page.markdown(headers.markdown(group.comment) or "An opaque type.")
+        self.page.markdown(headers.markdown(group.comment))
         for one in declarations:
             if one.members:
                 is_compact = not any(member.comment for member in one.members)

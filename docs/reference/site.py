@@ -62,8 +62,6 @@ def group(some):
     text = headers.markdown(some.comment)
     declarations = some.declarations
     kind = declarations[0].kind
-    if declarations[0].is_opaque and not text:
-        text = "An opaque type."
     if kind in ("struct", "enum"):
         # Types are described one by one: members belong to one of them.
         return "\n\n".join(directive(5, f"c:{kind}", signature(one), text, *(

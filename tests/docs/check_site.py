@@ -89,14 +89,15 @@ def check_names(names, pages, problems):
 
 
 def check_html(paths, problems):
-    """Errors only: tidy knows fewer attributes than browsers do."""
+    """Errors, and elements in the wrong place. tidy knows fewer attributes than browsers do."""
     tidy = shutil.which("tidy")
     if not tidy:
         return
     for path in paths:
         output = subprocess.run([tidy, "-errors", "-quiet", "-utf8", path], text=True, check=False,
                                 stderr=subprocess.PIPE, stdout=subprocess.DEVNULL).stderr
-        problems += [f"{path.name}: {line}" for line in output.splitlines() if "Error:" in line]
+        problems += [f"{path.name}: {line}" for line in output.splitlines()
+                     if re.search("Error:|missing </|discarding|not allowed", line)]
 
 
 def main():

@@ -20,6 +20,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** A context. Immutable and reference counted. */
 typedef struct tote_context tote_context;
 
 /**
@@ -69,7 +70,7 @@ TOTE_API void *tote_context_get_value(const tote_context *context, const tote_co
 TOTE_API bool tote_context_get_current_ids(tote_trace_id *trace_id, tote_span_id *span_id,
                                            uint8_t *trace_flags);
 
-/** Return a context with this store. */
+/** Return a context with this store, and with the span and the values of `context`. */
 TOTE_API TOTE_MUST_USE tote_context *tote_context_with_store(const tote_context *context,
                                                              tote_store *store);
 

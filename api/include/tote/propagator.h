@@ -19,6 +19,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** Writes contexts into headers and reads them. Reference counted. */
 typedef struct tote_propagator tote_propagator;
 
 /**

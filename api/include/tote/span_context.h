@@ -14,12 +14,12 @@
 
 TOTE_BEGIN_DECLS
 
-/** Frozen, like tote_span_id. */
+/** The id of a trace, in the order of its bytes in headers. Frozen. All bytes 0: invalid. */
 typedef struct tote_trace_id {
     uint8_t bytes[16];
 } tote_trace_id;
 
-/** An id of a span. Frozen. */
+/** The id of a span, in the order of its bytes in headers. Frozen. All bytes 0: invalid. */
 typedef struct tote_span_id {
     uint8_t bytes[8];
 } tote_span_id;
@@ -28,9 +28,10 @@ typedef struct tote_span_id {
 #define TOTE_TRACE_ID_HEX_SIZE 33
 #define TOTE_SPAN_ID_HEX_SIZE 17
 
-/** Flags of W3C Trace Context Level 2. */
+/** The flags of a trace, those of W3C Trace Context Level 2. */
 enum { TOTE_TRACE_FLAG_SAMPLED = 1 << 0, TOTE_TRACE_FLAG_RANDOM = 1 << 1 };
 
+/** The identity of a span: ids, flags, trace state, and whether it was extracted. Immutable. */
 typedef struct tote_span_context tote_span_context;
 
 /** Create a span context, also with invalid ids. Returns NULL if out of memory. */

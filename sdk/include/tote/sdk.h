@@ -28,6 +28,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** A running SDK. Reference counted. */
 typedef struct tote_sdk tote_sdk;
 typedef struct tote_sampler tote_sampler;                     /**< tote/sdk/sampler.h */
 typedef struct tote_id_generator tote_id_generator;           /**< tote/sdk/id_generator.h */

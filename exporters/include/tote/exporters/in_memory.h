@@ -15,6 +15,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** A list of ended spans. Reference counted. */
 typedef struct tote_in_memory_spans tote_in_memory_spans;
 
 /** Create an empty list. Returns NULL if out of memory. Release it with
@@ -25,7 +26,7 @@ TOTE_API TOTE_MUST_USE tote_in_memory_spans *tote_in_memory_spans_new(void);
 TOTE_API TOTE_MUST_USE tote_span_exporter *
 tote_span_exporter_in_memory_new(tote_in_memory_spans *memory);
 
-/** Return the number of spans. */
+/** Return the number of spans that were exported since the list was created or cleared. */
 TOTE_API size_t tote_in_memory_spans_get_count(const tote_in_memory_spans *memory);
 
 /** Return a span, in the order of export. Returns NULL if there is none. */
@@ -36,7 +37,7 @@ TOTE_API const tote_span_data *tote_in_memory_spans_get_at(const tote_in_memory_
 TOTE_API const tote_span_data *tote_in_memory_spans_find(const tote_in_memory_spans *memory,
                                                          const char *name);
 
-/** Release all spans. */
+/** Release all spans: the list is empty. Pointers to them become invalid. */
 TOTE_API void tote_in_memory_spans_clear(tote_in_memory_spans *memory);
 
 /** Release a reference; the last one releases all spans. */

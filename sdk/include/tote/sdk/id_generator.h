@@ -17,6 +17,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** Generates ids. One owner. */
 typedef struct tote_id_generator tote_id_generator;
 
 /** The functions of an id generator. */

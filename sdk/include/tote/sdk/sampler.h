@@ -21,6 +21,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** A sampler. One owner. */
 typedef struct tote_sampler tote_sampler;
 
 /** What is done with a span. Spec: trace/sdk.md#shouldsample */
@@ -233,14 +234,17 @@ typedef struct tote_composable_sampler_ops {
     tote_result (*shutdown)(void *self, uint32_t timeout_ms);
 } tote_composable_sampler_ops;
 
-/** Create one. Takes ownership of `self`, also on failure: `destroy` is called then. */
+/**
+ * Create a composable sampler. Takes ownership of `self`, also on failure: `destroy` is called
+ * then.
+ */
 TOTE_API TOTE_MUST_USE tote_composable_sampler *
 tote_composable_sampler_new(const tote_composable_sampler_ops *ops, void *self);
 
-/** Sample all spans. Spec: trace/sdk.md#composablealwayson */
+/** Create a composable sampler that samples all spans. Spec: trace/sdk.md#composablealwayson */
 TOTE_API TOTE_MUST_USE tote_composable_sampler *tote_composable_sampler_always_on_new(void);
 
-/** Sample no span. Spec: trace/sdk.md#composablealwaysoff */
+/** Create a composable sampler that samples no span. Spec: trace/sdk.md#composablealwaysoff */
 TOTE_API TOTE_MUST_USE tote_composable_sampler *tote_composable_sampler_always_off_new(void);
 
 /** Sample a share of all traces, from 0 to 1. Spec: trace/sdk.md#composableprobability */
@@ -255,7 +259,7 @@ tote_composable_sampler_probability_new(double ratio);
 TOTE_API TOTE_MUST_USE tote_composable_sampler *
 tote_composable_sampler_parent_threshold_new(tote_composable_sampler *root);
 
-/** Parents of a span, for tote_sampling_rule. */
+/** The parents that a span may have, for tote_sampling_rule. Flags. */
 typedef enum tote_sampling_parent {
     TOTE_SAMPLING_PARENT_NONE = 1 << 0,
     TOTE_SAMPLING_PARENT_REMOTE = 1 << 1,
@@ -320,7 +324,10 @@ tote_composable_sampler_get_sampling_intent(tote_composable_sampler *sampler,
                                             const tote_sampling_parameters *parameters,
                                             tote_sampling_intent *intent);
 
-/** Like the functions for samplers. */
+/**
+ * Do for a composable sampler what tote_sampler_get_description(), tote_sampler_shutdown() and
+ * tote_sampler_free() do for a sampler.
+ */
 TOTE_API size_t tote_composable_sampler_get_description(const tote_composable_sampler *sampler,
                                                         char *buffer, size_t size);
 TOTE_API tote_result tote_composable_sampler_shutdown(tote_composable_sampler *sampler,

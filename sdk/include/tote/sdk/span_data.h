@@ -23,6 +23,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** A span that can be read, borrowed from its owner. */
 typedef struct tote_span_data tote_span_data;
 
 /** An event of a span. Frozen: its layout never changes, because Tote returns arrays of it. */
@@ -34,10 +35,10 @@ typedef struct tote_event {
     size_t dropped_attribute_count;
 } tote_event;
 
-/** Return the name. */
+/** Return the name of the span. Never NULL. */
 TOTE_API const char *tote_span_data_get_name(const tote_span_data *span);
 
-/** Return the kind. */
+/** Return the kind of the span. */
 TOTE_API tote_span_kind tote_span_data_get_kind(const tote_span_data *span);
 
 /** Return the code of the status. */
@@ -56,10 +57,10 @@ TOTE_API const tote_span_context *tote_span_data_get_context(const tote_span_dat
  */
 TOTE_API const tote_span_context *tote_span_data_get_parent(const tote_span_data *span);
 
-/** Return the start time. */
+/** Return when the span started. */
 TOTE_API uint64_t tote_span_data_get_start_time_unix_nano(const tote_span_data *span);
 
-/** Return the end time, or 0 if the span has not ended. */
+/** Return when the span ended, or 0 if the span has not ended. */
 TOTE_API uint64_t tote_span_data_get_end_time_unix_nano(const tote_span_data *span);
 
 /**

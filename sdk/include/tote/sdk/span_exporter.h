@@ -27,6 +27,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** An exporter. One owner. */
 typedef struct tote_span_exporter tote_span_exporter;
 
 /** Ended spans to be exported. Borrowed for the call, unless a function says otherwise. */

@@ -24,6 +24,7 @@
 
 TOTE_BEGIN_DECLS
 
+/** A processor. One owner. */
 typedef struct tote_span_processor tote_span_processor;
 
 /** Functions of a processor. Each may be NULL. */
