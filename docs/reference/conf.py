@@ -43,7 +43,7 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#6cb6ff", "color-brand-content": "#6cb6ff"},
 }
 
-# Names that are links wherever a page mentions them as code; site.py writes it.
+# What is a link wherever a page mentions it as code, from names.txt: names, and headers.
 names = {}
 pages = {}
 
@@ -72,6 +72,12 @@ class Domain(CDomain):
         return (one for one in super().get_objects() if one[2] != "functionParam")
 
 
+def is_in_link(node):
+    while node is not None and not isinstance(node, (nodes.reference, addnodes.pending_xref)):
+        node = node.parent
+    return node is not None
+
+
 class Links(Transform):
     """Code that is a public name, or a header, is a link to its description."""
 
@@ -82,12 +88,13 @@ class Links(Transform):
         for node in list(self.document.findall(nodes.literal)):
             text = node.astext()
             name = text.removesuffix("()")
-            if isinstance(node.parent, (nodes.reference, addnodes.pending_xref)):
+            if is_in_link(node):
                 continue
             if name in names:
                 target = addnodes.pending_xref(
-                    "", refdomain="c", reftype="identifier", reftarget=name, refexplicit=False,
-                    refdoc=document, refwarn=False)
+                    "", refdomain="c", reftype="identifier", reftarget=names[name],
+                    refexplicit=False,
+                    refdoc=document, refwarn=True)
             elif text in pages and pages[text] != document:
                 target = addnodes.pending_xref(
                     "", refdomain="std", reftype="doc", reftarget=f"/{pages[text]}",
@@ -133,8 +140,8 @@ def setup(app):
     app.connect("build-finished", repair_theme)
     with open(os.path.join(app.srcdir, "names.txt"), encoding="utf-8") as file:
         for line in file:
-            name, page = line.split()
-            (pages if page.startswith("reference/") and "/" in name else names)[name] = page
+            name, target = line.split()
+            (pages if "/" in name else names)[name] = target
     app.add_transform(Links)
     app.add_domain(Domain, override=True)
     for name, kind in (("function", CFunctionObject), ("macro", CMacroObject),

@@ -405,6 +405,9 @@ def problems(headers):
     """What a reader would miss, and names that are on two pages."""
     found, pages = [], {}
     for header in headers:
+        comments = [header.comment, *(group.comment for group in header.groups)]
+        if header.declarations and not any("Threads:" in comment for comment in comments):
+            found.append(f"{header.name} does not state which threads may use it")
         for group in header.groups:
             for one in group.declarations:
                 if not group.comment:

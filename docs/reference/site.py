@@ -160,6 +160,29 @@ def index(text, all_headers):
     return "\n\n".join(parts) + "\n"
 
 
+def write_names(folder, all_headers):
+    """Where names are described: names.txt for conf.py, names.js for search.js."""
+    lines, places = [], {}
+    for header in all_headers:
+        page = f"reference/{header.page}"
+        lines.append(f"{header.name} {page}")
+        for one in header.declarations:
+            scope = f"{one.name}." if one.name else ""
+            anchor = signature(one) if one.kind == "enum" else one.name
+            found = [(one.name, one.name, one.name)] if one.name else []
+            if one.kind == "enum":
+                found += [(member.name, scope + member.name, f"{anchor}.{member.name}")
+                          for member in one.members]
+            elif one.kind == "struct":
+                found += [(scope + member.name, scope + member.name, scope + member.name)
+                          for member in one.members if not member.members]
+            for name, target, place in found:
+                lines.append(f"{name} {target}")
+                places[name] = f"{page}.html#c.{place}"
+    (folder / "names.txt").write_text("".join(f"{line}\n" for line in lines))
+    (folder / "static/names.js").write_text(f"const toteNames = {json.dumps(places)};\n")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     shutil.rmtree(folder, ignore_errors=True)
@@ -184,14 +207,7 @@ def main():
     pages = "\n".join(sorted(header.page for header in all_headers))
     (folder / "reference/index.md").write_text(
         reference(all_headers) + f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n")
-    names = [(name, f"reference/{header.page}") for header in all_headers
-             for one in header.declarations
-             for name in [*one.names, *(f"{one.name}.{member.name}" for member in one.members
-                                        if one.kind == "struct" and not member.members)]]
-    names += [(header.name, f"reference/{header.page}") for header in all_headers]
-    (folder / "names.txt").write_text("".join(f"{name} {page}\n" for name, page in names))
-    places = {name: f"{page}.html#c.{name}" for name, page in names if "/" not in name}
-    (folder / "static/names.js").write_text(f"const toteNames = {json.dumps(places)};\n")
+    write_names(folder, all_headers)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ font or image of another place. If tidy is installed, it finds no error.
 """
 import collections
 import html.parser
+import json
 import pathlib
 import re
 import shutil
@@ -77,6 +78,17 @@ def check_loaded(folder, pages, problems):
                 problems.append(f"{path.relative_to(folder)}: loads {target}")
 
 
+def check_search(folder, pages, problems):
+    """The names that the search field completes lead to anchors."""
+    places = json.loads((folder / "_static/names.js").read_text().partition(" = ")[2].rstrip(";\n"))
+    for name, place in places.items():
+        path, _, anchor = place.partition("#")
+        if (folder / path) not in pages or anchor not in pages[folder / path].anchors:
+            problems.append(f"the search for {name} leads to {place}, which does not exist")
+    if len(places) < 600:
+        problems.append(f"the search field knows only {len(places)} names")
+
+
 def check_names(names, pages, problems):
     found = collections.defaultdict(list)
     for path, page in pages.items():
@@ -108,6 +120,7 @@ def main():
     functions = reference.functions(sys.argv[2:])
     check_names(functions | types | enumerators | macros, pages, problems)
     check_links(folder, pages, problems)
+    check_search(folder, pages, problems)
     check_loaded(folder, pages, problems)
     check_html(pages, problems)
     for page in reference.ROOT.glob("docs/*.md"):

@@ -3,6 +3,8 @@
  * @file tote/diagnostics.h
  * Diagnostics: reports of Tote about itself. By default they are written to stderr, from
  * TOTE_LEVEL_INFO on. OTEL_LOG_LEVEL sets another level. Spec: error-handling.md
+ *
+ * Threads: thread-safe.
  */
 #ifndef TOTE_DIAGNOSTICS_H
 #define TOTE_DIAGNOSTICS_H

@@ -8,6 +8,8 @@
  * With OTEL_TRACES_EXPORTER=console or TOTE_EXPORT_MODE_SIMPLE each span is written on the thread
  * that ends it. That thread blocks until the text is written; do not use this in a service. In
  * tote_sdk_options.exporters the exporter gets batches from the worker.
+ *
+ * Threads: thread-safe.
  */
 #ifndef TOTE_EXPORTERS_CONSOLE_H
 #define TOTE_EXPORTERS_CONSOLE_H
