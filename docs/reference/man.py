@@ -24,7 +24,7 @@ NAMES = {"configuration": ("tote-environment", 7), "configuration-file": ("tote-
 ALIASES = {"tote-context.7": ["tote-store.7"]}
 
 # Pages for a browser: the index, a matrix, and those for developers of Tote.
-LEFT_OUT = {"README", "compliance", "requirements", "architecture"}
+LEFT_OUT = {"README", "compliance", "requirements", "architecture", "packaging", "porting"}
 
 COMMANDS = {path.stem for path in (headers.ROOT / "cli/man").glob("*.mdoc")} - {"tote"}
 
