@@ -5,7 +5,8 @@
 #
 # run.sh cmake|make BUILD WORK COMPILER: installs BUILD under WORK, builds the
 # project in consumer/ with only that, and runs it. BUILD may also be the prefix
-# of an installed Tote, for example /usr.
+# of an installed Tote, for example /usr. If the dynamic linker does not look in
+# its library folder, use "make", which sets LD_LIBRARY_PATH.
 set -euo pipefail
 
 way=$1 build=$2 work=$3 compiler=$4
@@ -20,10 +21,14 @@ if [ -f "$build/CMakeCache.txt" ]; then
     # The installation can be moved.
     mv "$prefix" "$prefix-moved"
     prefix=$prefix-moved
+    alone=(-u LD_LIBRARY_PATH) # the libraries have relative paths to each other
 else
+    alone=()
     prefix=$build
 fi
-libraries=$(dirname "$(find "$prefix"/lib* -name libtote.so)")
+libtote=$(find "$prefix"/lib* -name libtote.so)
+[ -n "$libtote" ] || { echo "there is no libtote.so in $prefix"; exit 1; }
+libraries=$(dirname "$libtote")
 unset CFLAGS LDFLAGS LD_LIBRARY_PATH
 cd "$work/consumer"
 
@@ -75,12 +80,13 @@ expect "$(nm -D --defined-only stripped | grep -o 'otel_thread_ctx_v1$')" otel_t
     "the variable for profilers in the static program"
 echo "built with $way: the program alone, with its plugin, and linked statically"
 
-# preloaded OBJECT COMMAND...: with only the path of the object, as documented; ld.so prints nothing.
+# preloaded OBJECT COMMAND...: if Tote was installed by this test, with only the path of the object, as
+# documented; ld.so prints nothing.
 preloaded() {
     local object=$libraries/$1
     shift
     [ -r "$object" ] || { echo "$object is not installed"; exit 1; }
-    env -u LD_LIBRARY_PATH LD_PRELOAD="$object" "$@"
+    env "${alone[@]}" LD_PRELOAD="$object" "$@"
 }
 
 status=0
