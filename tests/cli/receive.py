@@ -26,6 +26,7 @@ def flatten(request):
             for span in scope["spans"]:
                 for item in [span] + span.get("events", []) + span.get("links", []):
                     item["attributes"] = attributes(item.get("attributes", []))
+                span["schemaUrl"] = scope.get("schemaUrl")
                 span["resource"] = attributes(resource["resource"]["attributes"])
                 yield span
 

@@ -171,10 +171,18 @@ static void fake_unref(tote_tracer_provider *provider) {
     fake.references--;
 }
 
-static const struct tote__provider_ops fake_provider_ops = {fake_start_span, fake_is_enabled,
-                                                            fake_ref, fake_unref, NULL};
-static const struct tote__provider_ops fake_noting_ops = {fake_start_span_and_note, fake_is_enabled,
-                                                          fake_ref, fake_unref, NULL};
+static const struct tote__provider_ops fake_provider_ops = {
+    .start_span = fake_start_span,
+    .is_enabled = fake_is_enabled,
+    .ref = fake_ref,
+    .unref = fake_unref,
+};
+static const struct tote__provider_ops fake_noting_ops = {
+    .start_span = fake_start_span_and_note,
+    .is_enabled = fake_is_enabled,
+    .ref = fake_ref,
+    .unref = fake_unref,
+};
 
 /* The fake provider, reset. */
 static inline tote_tracer_provider *fake_provider(void) {

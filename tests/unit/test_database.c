@@ -13,6 +13,7 @@
 #include "span_text.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/database.h"
+#include "tote/sdk/sampler.h"
 #include "tote/tote.h"
 
 static tote_in_memory_spans *memory;

@@ -15,9 +15,8 @@
 #include "ring.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/request.h"
+#include "tote/internal/tracer.h"
 #include "tote/propagators.h"
-
-static const char *const scope_name = "tote.postgresql";
 
 tote_tracer *recorder_tracer;
 
@@ -64,6 +63,7 @@ bool recorder_start(void) {
     const tote_attribute attributes[] = {{"service.version", tote_string(PG_VERSION)}};
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     struct tote__configuration configuration;
+    static _Atomic(tote_tracer *) tracer;
 
     tote_diagnostics_set_handler(report, TOTE_LEVEL_WARN, NULL);
     options.service_name = *tote_service_name ? tote_service_name : NULL;
@@ -82,6 +82,6 @@ bool recorder_start(void) {
     tote_propagator *propagator = tote_propagator_tracecontext_new();
     tote_propagator_set_global(propagator);
     tote_propagator_unref(propagator);
-    recorder_tracer = tote_get_tracer(scope_name, TOTE_VERSION);
+    recorder_tracer = tote__tracer_named(&tracer, "tote.postgresql");
     return sdk != NULL;
 }

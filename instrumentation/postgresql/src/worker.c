@@ -9,7 +9,7 @@
  * SIGTERM ends a sender after the request in flight, which the receiver may have. Another one waits
  * for that.
  *
- * Spans are removed from the ring after they are in a file. If the worker is killed in between,
+ * Spans are removed from the ring after they are in a file. If SIGKILL ends the worker in between,
  * they are sent twice.
  *
  * Tests: tests/hosts/postgresql/test_extension.sh
@@ -91,17 +91,35 @@ static bool put(struct tote__slice request, uint32_t span_count) {
     return is_put;
 }
 
+/*
+ * Save a part of the spans. SIGQUIT, which ends the worker after a crash of a backend, waits until
+ * the spans are in one place.
+ */
+static bool save_some(size_t size, uint32_t span_count, uint64_t end) {
+    sigset_t quit;
+    sigset_t before;
+
+    sigemptyset(&quit);
+    sigaddset(&quit, SIGQUIT);
+    sigprocmask(SIG_BLOCK, &quit, &before);
+    bool is_saved = put((struct tote__slice){saved.buffer, size}, span_count);
+    if (is_saved) {
+        ring_remove(span_count, end);
+        sender.is_wanted = true;
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return is_saved;
+}
+
 /* Save all spans. What cannot be saved stays in the ring. */
 static void save(void) {
+    bool is_saved = true;
     uint32_t span_count;
     uint64_t end;
 
-    for (size_t size; (size = ring_read(saved.buffer, BUFFER_BYTES, &span_count, &end)) > 0;) {
-        if (!open_queue() || !put((struct tote__slice){saved.buffer, size}, span_count)) {
-            break;
-        }
-        ring_remove(span_count, end);
-        sender.is_wanted = true;
+    for (size_t size;
+         is_saved && (size = ring_read(saved.buffer, BUFFER_BYTES, &span_count, &end));) {
+        is_saved = open_queue() && save_some(size, span_count, end);
     }
 }
 

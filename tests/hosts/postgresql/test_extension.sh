@@ -40,6 +40,8 @@ expect "the planner and the executor are below the statement, which is below the
 expect "a statement has its text without literals, its rows and its buffers" \
     "$(spans "[N['select t']['attributes'].get(k) for k in ['db.system.name', 'db.namespace', 'db.query.summary', 'db.query.text', 'postgresql.rows']] + [N['select t']['attributes']['postgresql.shared_blks_hit'] > 0]")" \
     "['postgresql', 'postgres', 'select t', 'select v from t where id = ?', 1, True]"
+expect "spans have the schema URL of the conventions" \
+    "$(spans "{s['schemaUrl'].rsplit('/', 1)[0] for s in S}")" "{'https://opentelemetry.io/schemas'}"
 expect "the steps are within the time of the statement" \
     "$(spans "all(int(N['select t']['startTimeUnixNano']) <= int(s['startTimeUnixNano']) <= int(s['endTimeUnixNano']) <= int(N['select t']['endTimeUnixNano']) for s in S)")" \
     "True"

@@ -15,6 +15,9 @@ names() {
 received() {
     [ "$(spans "len([s for s in S if s['kind'] == 2]) >= $1")" = True ]
 }
+# twice: the names of spans that were received more than once
+twice() { spans "sorted(s['name'] for s in S if [o['spanId'] for o in S].count(s['spanId']) > 1)"; }
+has_batch() { [ -n "$(find "$postgresql/data/tote" -name '*-*-*-*')" ]; }
 worker() {
     ps --ppid "$postgresql_process" -o pid=,args= | awk '/tote exporter/ { print $1 }'
 }
@@ -63,6 +66,26 @@ sql "set tote.traceparent = '${traceparent/ab01/ab03}'; select 4; set tote.trace
 until_true received 4
 expect "the background worker is restarted after it was killed" "$(names "s['traceId'].endswith('ab03')")" "['select']"
 
+# A backend is killed while the worker is between its file and the removal from the ring.
+if strace -qq -o /dev/null true 2>/dev/null; then
+    until_true extension_is_idle
+    : >"$work/spans.hold"
+    worker=$(worker)
+    strace -qq -o /dev/null -p "$worker" -e trace=renameat,renameat2 \
+        -e inject=renameat,renameat2:delay_exit=500000 2>/dev/null &
+    started+=($!)
+    is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$worker/status"; }
+    until_true is_traced
+    sql "set tote.traceparent = '${traceparent/ab01/ab09}'; select 4; set tote.traceparent = '';" >/dev/null
+    until_true has_batch
+    kill -KILL "$(sql "set tote.enabled = off; select pg_backend_pid();")"
+    rm "$work/spans.hold"
+    reconnect
+    until_true extension_is_idle
+    expect "a crash while the worker saves loses no span, and sends none twice" \
+        "$(names "s['traceId'].endswith('ab09')")" "['select']"
+fi
+
 # A receiver that accepts connections and does not respond.
 kill -STOP "$receiver"
 sql "set tote.traceparent = '${traceparent/ab01/ab04}'; do \$\$ begin for i in 1..5000 loop perform 1 from t; end loop; end \$\$; select 5; select 6; set tote.traceparent = '';" >/dev/null
@@ -88,7 +111,6 @@ rm "$work/spans"
 
 # A receiver that has a request and has not responded: at a reload, and at a fast shutdown. The last
 # spans are those of statements that the shutdown terminates.
-twice() { spans "sorted(s['name'] for s in S if [o['spanId'] for o in S].count(s['spanId']) > 1)"; }
 : >"$work/spans.hold"
 sql "set tote.traceparent = '${traceparent/ab01/ab05}'; select 9; set tote.traceparent = '';" >/dev/null
 until_true received 1
@@ -128,11 +150,24 @@ expect "statements run while the buffer is full, and missing spans are counted" 
 kill -CONT "$worker"
 expect "the buffer is emptied later" "$(until_true extension_is_idle && echo yes)" yes
 
-# Without a sender, spans stay in the disk queue, for tote send.
-restart_postgresql "tote.sender = ''"
+# The module that the Makefile builds, by its path. Without a sender, spans stay in the disk queue, for
+# tote send.
+cmake --install "$build" --prefix "$installed" --component development >>"$work/install"
+top=$(cd "$here/../../.." && pwd)
+source=$work/source
+mkdir -p "$source/instrumentation"
+ln -s "$top"/{api,sdk,delivery,exporters,propagators,configuration} "$source"
+ln -s "$top/instrumentation/database" "$source/instrumentation"
+cp -r "$top/instrumentation/postgresql" "$source/instrumentation"
+make -s -C "$source/instrumentation/postgresql" TOTE_PREFIX="$installed" \
+    PG_CONFIG="$postgresql_bin/pg_config" >"$work/make" 2>&1 || cat "$work/make"
+expect "the Makefile builds the module" \
+    "$(cd "$source/instrumentation/postgresql" && ls ./*.so)" "./tote_postgresql.so"
+restart_postgresql "tote.sender = ''" "dynamic_library_path = '\$libdir'" \
+    "shared_preload_libraries = '$source/instrumentation/postgresql/tote_postgresql'"
 connect
 sql "set tote.traceparent = '${traceparent/ab01/ab08}'; select 9; set tote.traceparent = '';" >/dev/null
-until_true waiting 0
+expect "a module that is loaded by its path has its worker" "$(until_true has_batch && echo yes)" yes
 expect "without a sender, tote send delivers the disk queue" \
     "$("${as_postgresql[@]}" "$installed/bin/tote" send "$postgresql/data/tote" | sed 's/^[0-9]* spans/N spans/')" \
     "N spans delivered, 0 rejected, 0 batches left"
