@@ -88,7 +88,7 @@ static struct tote__part header(struct writer *writer, const char *name) {
 }
 
 static struct tote__part first_of_list(struct tote__part list) {
-    struct tote__part first;
+    struct tote__part first = {list.at, 0};
 
     tote__split(list.at, list.length, ',', &first, 1);
     tote__trim(&first.at, &first.length);
