@@ -21,6 +21,7 @@ string(REPLACE " 0" " " TOTE_MANUAL_DATE ${TOTE_MANUAL_DATE})
 # Flags of Tote itself. Users of the libraries do not get them.
 add_library(tote_flags INTERFACE)
 target_compile_features(tote_flags INTERFACE c_std_11)
+target_include_directories(tote_flags INTERFACE ${PROJECT_BINARY_DIR}/generated) # tote/parts.h
 # Files and inode numbers above 32 bits, also where `long` has 32.
 target_compile_definitions(tote_flags INTERFACE _FILE_OFFSET_BITS=64 TOTE_VERSION="${PROJECT_VERSION}"
     $<$<NOT:$<BOOL:$<TARGET_PROPERTY:TOTE_NEEDS_POSIX_ALONE>>>:_GNU_SOURCE>)
@@ -42,18 +43,18 @@ include(CheckCCompilerFlag)
 set(clear_by_stores -mmemset-strategy=vector_loop:256:noalign,libcall:-1:noalign)
 check_c_compiler_flag(${clear_by_stores} TOTE_HAS_MEMSET_STRATEGY)
 if(TOTE_HAS_MEMSET_STRATEGY)
-    target_compile_options(tote_flags INTERFACE ${clear_by_stores})
+    target_compile_options(tote_flags INTERFACE "$<$<NOT:$<CONFIG:MinSizeRel>>:${clear_by_stores}>")
 endif()
 # Hardening of optimised builds, if the compiler supports it. Sanitizers replace it.
 set(hardening -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 foreach(flag ${hardening})
     string(MAKE_C_IDENTIFIER "TOTE_HAS${flag}" has_flag)
     check_c_compiler_flag(${flag} ${has_flag})
-    if(${has_flag} AND NOT TOTE_SANITIZE)
+    if(${has_flag} AND TOTE_HARDENING AND NOT TOTE_SANITIZE)
         target_compile_options(tote_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:${flag}>)
     endif()
 endforeach()
-if(NOT TOTE_SANITIZE)
+if(TOTE_HARDENING AND NOT TOTE_SANITIZE)
     target_compile_options(tote_flags INTERFACE
         "$<$<NOT:$<CONFIG:Debug>>:SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>")
 endif()
@@ -73,6 +74,29 @@ elseif(TOTE_SANITIZE)
         $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>)
     target_link_options(tote_flags INTERFACE -fsanitize=${TOTE_SANITIZE})
 endif()
+
+# tote_part(NAME description)
+#
+# Define an optional part of libtote: the option TOTE_WITH_NAME, and the macro TOTE_HAS_NAME of
+# tote/parts.h. A source file that only the part needs is not built without it; src/no_NAME.c then has
+# its public functions.
+macro(tote_part name description)
+    option(TOTE_WITH_${name} "${description}" ON)
+    set(TOTE_HAS_${name} ${TOTE_WITH_${name}})
+    if(TOTE_WITH_${name})
+        string(TOLOWER ${name} part)
+        list(APPEND tote_parts ${part})
+    else()
+        set(TOTE_HAS_ALL_PARTS OFF)
+    endif()
+endmacro()
+
+# Write and install tote/parts.h. Call it after the last part.
+function(tote_install_parts)
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/parts.h.in ${PROJECT_BINARY_DIR}/generated/tote/parts.h)
+    install(FILES ${PROJECT_BINARY_DIR}/generated/tote/parts.h
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tote COMPONENT development)
+endfunction()
 
 # tote_component(NAME SOURCES ... [ON components it sees] [LINK private dependencies])
 #
@@ -172,7 +196,8 @@ macro(tote_library_target target kind export_name output)
     set_target_properties(${target} PROPERTIES OUTPUT_NAME ${output}
         EXPORT_NAME ${export_name} LINKER_LANGUAGE C)
     target_include_directories(${target} INTERFACE
-        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+        $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+        $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
     foreach(component ${arg_COMPONENTS})
         get_target_property(folder tote_${component}_objects SOURCE_DIR)
         if(EXISTS ${folder}/include)
@@ -247,6 +272,7 @@ function(tote_pkgconfig output base link_names static_flags)
         string(APPEND pc_libs_private " -l${library}")
     endforeach()
     string(STRIP "${pc_libs_private} ${static_flags}" pc_libs_private)
+    string(JOIN " " pc_parts ${tote_parts}) # optional parts of libtote: pkg-config --variable=parts tote
     file(RELATIVE_PATH pc_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
     string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
     file(RELATIVE_PATH pc_libdir "${CMAKE_INSTALL_PREFIX}" "${CMAKE_INSTALL_FULL_LIBDIR}")

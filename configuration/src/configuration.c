@@ -9,6 +9,7 @@
 #include "create.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/tracer.h"
 
 enum {
@@ -229,6 +230,11 @@ static void resolve_metrics(const tote_sdk_options *options, struct tote__config
 
     if (!options->export_metrics && own->metrics_exporter != METRICS_OTLP &&
         !(reads_environment && tote__environment_sends_metrics())) {
+        return;
+    }
+    if (!TOTE_HAS_METRICS) {
+        tote_diagnostics_report(TOTE_LEVEL_WARN, "configuration", "no metrics are sent: %s",
+                                TOTE__LEFT_OUT("export of metrics", "TOTE_WITH_METRICS"));
         return;
     }
     metrics->interval_ms = options->metric_export_interval_ms ? options->metric_export_interval_ms

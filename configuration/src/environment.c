@@ -13,6 +13,7 @@
 #include "configuration.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/shared.h"
 #include "tote/internal/text.h"
 
@@ -143,16 +144,35 @@ static void add_exporter(struct tote__configuration *result, const char *name) {
     }
 }
 
-/* Returns false if there is no such exporter. */
+/* Returns false, with a warning, if this build has no such exporter. */
 static bool take_exporter(struct tote__configuration *result, const char *name, size_t length) {
-    static const char *const names[TOTE__MOST_EXPORTERS] = {"otlp", "otlp/stdout", "console"};
+    static const struct {
+        const char *name;
+        const char *missing; /* why this build does not have it; NULL: it has */
+    } exporters[TOTE__MOST_EXPORTERS] = {
+        {"otlp", NULL},
+        {"otlp/stdout", TOTE_HAS_JSON ? NULL : TOTE__LEFT_OUT("JSON", "TOTE_WITH_JSON")},
+        {"console",
+         TOTE_HAS_CONSOLE ? NULL : TOTE__LEFT_OUT("console exporter", "TOTE_WITH_CONSOLE")},
+    };
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(names); i++) {
-        if (tote__env_is_word(name, length, names[i])) {
-            add_exporter(result, names[i]);
-            return true;
+    for (size_t i = 0; i < TOTE_COUNT_OF(exporters); i++) {
+        if (!tote__env_is_word(name, length, exporters[i].name)) {
+            continue;
         }
+        if (exporters[i].missing) {
+            tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER", "'%s' is ignored: %s",
+                                exporters[i].name, exporters[i].missing);
+            return false;
+        }
+        add_exporter(result, exporters[i].name);
+        return true;
     }
+    tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
+                        "unknown exporter '%.*s' is ignored; known are otlp, otlp/stdout, "
+                        "console and none; "
+                        "a component of the program must be named in a configuration file",
+                        (int)tote__min(length, 256), name);
     return false;
 }
 
@@ -203,11 +223,6 @@ void tote__environment_exporters(struct tote__configuration *result) {
         if (length && !tote__env_is_word(name, length, "none") &&
             !take_exporter(result, name, length)) {
             has_unknown = true;
-            tote__diagnose_each(TOTE_LEVEL_WARN, "OTEL_TRACES_EXPORTER",
-                                "unknown exporter '%.*s' is ignored; known are otlp, otlp/stdout, "
-                                "console and none; "
-                                "a component of the program must be named in a configuration file",
-                                (int)tote__min(length, 256), name);
         }
     }
     if (has_unknown && !is_none && !result->exporter_count) {

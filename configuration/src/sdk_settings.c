@@ -12,6 +12,7 @@
 #include "create.h"
 #include "tote/diagnostics.h"
 #include "tote/internal/env.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/resource.h"
 
@@ -53,7 +54,13 @@ static tote_resource *parse_entities(const struct tote__configuration *configura
                                 "OTEL_EXPERIMENTAL_ENTITIES_ENABLED=true to use them");
         return NULL;
     }
-    return configuration->environment_entities
+    if (!TOTE_HAS_RESOURCE_DETECTORS && configuration->environment_entities) {
+        tote_diagnostics_report(
+            TOTE_LEVEL_WARN, "OTEL_ENTITIES", "the variable is ignored: %s",
+            TOTE__LEFT_OUT("built-in detectors", "TOTE_WITH_RESOURCE_DETECTORS"));
+        return NULL;
+    }
+    return TOTE_HAS_RESOURCE_DETECTORS && configuration->environment_entities
                ? tote__parse_entities(configuration->environment_entities)
                : NULL;
 }

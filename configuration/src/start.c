@@ -19,6 +19,7 @@
 #include "tote/internal/cancel.h"
 #include "tote/internal/diagnostics.h"
 #include "tote/internal/env.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/propagators.h"
 #include "tote/internal/resource.h"
@@ -87,9 +88,9 @@ static tote_span_exporter *make_otlp_exporter(const struct tote__configuration *
 static tote_span_exporter *make_exporter(const char *name,
                                          const struct tote__configuration *configuration) {
     tote_span_exporter *exporter =
-        strcmp(name, "console") == 0       ? tote_span_exporter_console_new(NULL)
-        : strcmp(name, "otlp/stdout") == 0 ? tote_span_exporter_otlp_file_new(NULL)
-                                           : make_otlp_exporter(configuration);
+        TOTE_HAS_CONSOLE && strcmp(name, "console") == 0    ? tote_span_exporter_console_new(NULL)
+        : TOTE_HAS_JSON && strcmp(name, "otlp/stdout") == 0 ? tote_span_exporter_otlp_file_new(NULL)
+                                                            : make_otlp_exporter(configuration);
 
     return exporter ? exporter : make_losing_exporter();
 }
@@ -281,7 +282,7 @@ static tote_sdk *start(tote_sdk_options *options) {
                        : options->ignore_environment ? NULL
                                                      : tote__env("OTEL_CONFIG_FILE");
 
-    if (options->configuration) {
+    if (TOTE_HAS_YAML && options->configuration) {
         return start_file(options, options->configuration, options->configuration->name);
     }
     if (path) {

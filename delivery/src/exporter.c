@@ -39,7 +39,8 @@ struct exporter {
 
 /* Return whether the effective user has changed. Not relevant without a disk queue. */
 static bool has_new_user(const struct exporter *exporter) {
-    return exporter->settings.disk_queue_directory && tote__os_user_id() != exporter->user;
+    return TOTE_HAS_DISK_QUEUE && exporter->settings.disk_queue_directory &&
+           tote__os_user_id() != exporter->user;
 }
 
 /*
@@ -99,7 +100,7 @@ static void enter(struct exporter *exporter) {
     if (exporter->generation != generation) {
         struct tote__disk_queue *disk_queue = exporter->outbox.disk_queue;
         struct tote__disk_queue *own =
-            disk_queue
+            tote__outbox_has_disk_queue(&exporter->outbox)
                 ? tote__disk_queue_reopen(disk_queue, exporter->settings.disk_queue_directory)
                 : NULL;
         tote__outbox_begin(&exporter->outbox, &exporter->settings, exporter->receiver,
@@ -218,7 +219,9 @@ static tote_export_state delivery_step(void *self, const tote_export_step *step,
             tote__retry_now(&outbox->retry);
         }
         state = tote__outbox_step(outbox, &own, outcome);
-        renew_crash_file(exporter);
+        if (TOTE_HAS_DISK_QUEUE) {
+            renew_crash_file(exporter);
+        }
     }
     if (stop_at && outcome->shut_down) {
         atomic_store(&exporter->was_cut_short, true);
@@ -295,8 +298,9 @@ static void delivery_add_counts(void *self, struct tote__saved_counts *counts) {
     const struct exporter *exporter = self;
     const struct tote__outbox *outbox = &exporter->outbox;
 
-    counts->not_crash_safe +=
-        exporter->crash_file ? tote__crash_file_not_saved(exporter->crash_file) : 0;
+    counts->not_crash_safe += TOTE_HAS_DISK_QUEUE && exporter->crash_file
+                                  ? tote__crash_file_not_saved(exporter->crash_file)
+                                  : 0;
     if (exporter->generation == tote__generation()) {
         counts->delivered += atomic_load_explicit(&outbox->delivered, memory_order_relaxed);
         counts->rejected += atomic_load_explicit(&outbox->rejected, memory_order_relaxed);
@@ -317,7 +321,7 @@ static tote_result delivery_prepare(void *self, uint32_t timeout_ms, bool may_ma
     if (receiver->extras && receiver->extras->prepare) {
         result = receiver->extras->prepare(receiver->self, timeout_ms, may_make_thread);
     }
-    if (exporter->settings.disk_queue_directory) { /* also if it is not open yet */
+    if (TOTE_HAS_DISK_QUEUE && exporter->settings.disk_queue_directory) { /* also if not open */
         tote_diagnostics_report(
             TOTE_LEVEL_ERROR, component,
             "not prepared: the disk queue %s opens files for each request that it saves or sends, "
@@ -352,7 +356,7 @@ static struct tote__metric_sender delivery_metric_sender(void *self) {
 static const struct tote__exporter_extras delivery_extras = {
     .prepare = delivery_prepare,
     .add_counts = delivery_add_counts,
-    .begin_crash_safe = delivery_begin_crash_safe,
+    .begin_crash_safe = TOTE_HAS_DISK_QUEUE ? delivery_begin_crash_safe : NULL,
     .identify = delivery_identify,
     .duration = delivery_duration,
     .may_start = delivery_may_start,
@@ -375,8 +379,9 @@ static tote_result delivery_shutdown(void *self, uint32_t timeout_ms) {
 
     bool is_late = is_exporting(exporter); /* read before the following lines end it */
     atomic_store(&exporter->stop_at, deadline ? deadline : 1);
-    tote__claim_drop(&directories,
-                     &exporter->claim); /* before batches are saved: the next exporter sends them */
+    if (TOTE_HAS_DISK_QUEUE) { /* before batches are saved: the next exporter sends them */
+        tote__claim_drop(&directories, &exporter->claim);
+    }
     while (is_late && tote__clock_monotonic() < deadline) {
         tote__os_wait_readable(NULL, 0, 1);
         is_late = is_exporting(exporter);
@@ -395,8 +400,10 @@ static void delivery_destroy(void *self) {
     if (!exporting || exporting == tote__generation()) { /* otherwise the parent was in a call */
         tote__outbox_clear(&exporter->outbox);
     }
-    tote__claim_drop(&directories, &exporter->claim);
-    tote__crash_file_free(exporter->crash_files);
+    if (TOTE_HAS_DISK_QUEUE) {
+        tote__claim_drop(&directories, &exporter->claim);
+        tote__crash_file_free(exporter->crash_files);
+    }
     tote_span_exporter_free(exporter->receiver);
     tote__arena_clear(&exporter->memory);
     tote__release(exporter, sizeof *exporter);
@@ -424,6 +431,11 @@ static bool open_disk_queue(struct exporter *exporter) {
 
     if (!settings->disk_queue_directory) {
         return true;
+    }
+    if (!TOTE_HAS_DISK_QUEUE) {
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "disk queue", "no exporter is created: %s",
+                                TOTE__LEFT_OUT("disk queue", "TOTE_WITH_DISK_QUEUE"));
+        return false;
     }
     int error = errno;
     int cancel = tote__cancel_disable();

@@ -20,7 +20,7 @@ static const char *const component = "delivery";
  * by an option.
  */
 static void set_sync(struct tote__outbox *outbox, bool may_block) {
-    if (outbox->disk_queue) {
+    if (tote__outbox_has_disk_queue(outbox)) {
         tote__disk_queue_set_sync(outbox->disk_queue,
                                   may_block && !outbox->retry.settings->disk_queue_no_sync);
     }
@@ -53,7 +53,8 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery
 void tote__outbox_set_disk_queue(struct tote__outbox *outbox, struct tote__disk_queue *disk_queue) {
     const struct tote__delivery_settings *settings = outbox->retry.settings;
 
-    if (disk_queue) { /* there may be crash-safe files even if this process has none */
+    if (TOTE_HAS_DISK_QUEUE &&
+        disk_queue) { /* there may be crash-safe files even if this process has none */
         outbox->disk_queue = disk_queue;
         outbox->recovery =
             tote__recovery_new(settings->crash_safe_directory, settings->max_request_bytes);
@@ -173,7 +174,8 @@ static void drop_first(struct tote__outbox *outbox) {
 }
 
 static bool can_disk_queue(const struct tote__outbox *outbox) {
-    return outbox->disk_queue && tote__clock_monotonic() >= outbox->disk_queue_fails_until;
+    return tote__outbox_has_disk_queue(outbox) &&
+           tote__clock_monotonic() >= outbox->disk_queue_fails_until;
 }
 
 /* Batches that the disk queue dropped meanwhile count as lost. */
@@ -214,7 +216,8 @@ static bool is_away(const struct tote__outbox *outbox) {
 }
 
 static bool has_backlog(const struct tote__outbox *outbox) {
-    return outbox->disk_queue && !is_away(outbox) && tote__clock_monotonic() >= outbox->look_at;
+    return tote__outbox_has_disk_queue(outbox) && !is_away(outbox) &&
+           tote__clock_monotonic() >= outbox->look_at;
 }
 
 static bool is_startable(const struct tote__kept *kept) {
@@ -230,6 +233,11 @@ static struct tote__kept *first_startable(const struct tote__outbox *outbox) {
         }
     }
     return NULL;
+}
+
+/* Return whether the taken batch can be started. */
+static bool is_batch_startable(const struct tote__outbox *outbox) {
+    return TOTE_HAS_DISK_QUEUE && outbox->is_sending_batch && !outbox->batch_attempts.is_sending;
 }
 
 static bool may_start(const struct tote__outbox *outbox) {
@@ -631,7 +639,7 @@ static enum progress start_requests(struct tote__outbox *outbox, const tote_expo
     for (size_t i = 0; i < most && may_start(outbox) && progress == HAS_GONE_ON; i++) {
         choose_batch(outbox);
         struct tote__kept *kept = first_startable(outbox);
-        if (outbox->is_sending_batch && !outbox->batch_attempts.is_sending) {
+        if (is_batch_startable(outbox)) {
             progress = start_batch(outbox, step);
         } else if (kept) {
             progress = start_kept(outbox, kept, step);
@@ -662,7 +670,7 @@ static enum progress step_receiver(struct tote__outbox *outbox, const tote_expor
         return IS_HELD_BACK;
     }
     size_t bytes = over->batch.request.size;
-    if (over == &outbox->batch_attempts) {
+    if (TOTE_HAS_DISK_QUEUE && over == &outbox->batch_attempts) {
         const struct tote__manner manner = {.step = *step, .is_only_attempt = true};
         tote__retry_judge(&outbox->retry, over, &manner, &outcome);
         outbox->is_sending_batch = false;
@@ -727,11 +735,10 @@ static uint64_t start_due(const struct tote__outbox *outbox) {
     if (!may_start(outbox)) {
         return TOTE__NEVER;
     }
-    if (first_startable(outbox) ||
-        (outbox->is_sending_batch && !outbox->batch_attempts.is_sending)) {
+    if (first_startable(outbox) || is_batch_startable(outbox)) {
         return retry_at;
     }
-    if (!outbox->disk_queue || outbox->is_sending_batch) {
+    if (!tote__outbox_has_disk_queue(outbox) || outbox->is_sending_batch) {
         return TOTE__NEVER;
     }
     return retry_at > outbox->look_at ? retry_at : outbox->look_at;
@@ -789,8 +796,10 @@ void tote__outbox_clear(struct tote__outbox *outbox) {
     tote__release(outbox->kept, outbox->capacity * sizeof *outbox->kept);
     outbox->kept = NULL;
     outbox->capacity = 0;
-    tote__recovery_free(outbox->recovery);
-    outbox->recovery = NULL;
-    tote__disk_queue_close(outbox->disk_queue);
-    outbox->disk_queue = NULL;
+    if (tote__outbox_has_disk_queue(outbox)) {
+        tote__recovery_free(outbox->recovery);
+        outbox->recovery = NULL;
+        tote__disk_queue_close(outbox->disk_queue);
+        outbox->disk_queue = NULL;
+    }
 }

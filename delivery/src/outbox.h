@@ -83,6 +83,10 @@ struct tote__outbox {
     _Atomic(uint64_t) others_rejected;
 };
 
+static inline bool tote__outbox_has_disk_queue(const struct tote__outbox *outbox) {
+    return TOTE_HAS_DISK_QUEUE && outbox->disk_queue;
+}
+
 /*
  * Begin with an empty outbox. It is initially zero; in a child, that of the parent process. If out
  * of memory, the ring stays full.

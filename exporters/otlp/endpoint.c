@@ -107,7 +107,7 @@ static void report_doubts(const struct tote__otlp_settings *settings, const char
                             "unset?",
                             settings->port);
     }
-    if (!is_base && !authority[length] && settings->protocol != TOTE_OTLP_PROTOCOL_GRPC) {
+    if (!is_base && !authority[length] && !tote__otlp_is_grpc(settings)) {
         tote__otlp_diagnose(settings, TOTE_LEVEL_WARN, source,
                             ": the URL has no path and is used as it is: most receivers need "
                             "/v1/traces after the port");
@@ -117,7 +117,7 @@ static void report_doubts(const struct tote__otlp_settings *settings, const char
 /* Returns NULL, or why it cannot be used. */
 static const char *take_url(struct tote__otlp_settings *settings, const char *source, CURLU *url,
                             const char *text, bool is_base) {
-    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+    bool is_grpc = tote__otlp_is_grpc(settings);
     bool has_scheme = strstr(text, "://");
 
     if (!has_scheme && !is_grpc) {
@@ -210,7 +210,7 @@ static bool set_metrics_path(struct tote__otlp_settings *settings, CURLU *url) {
     size_t length = strlen(path);
     char *whole = tote__arena_allocate(&settings->memory, length + sizeof metrics_path);
 
-    if (settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
+    if (tote__otlp_is_grpc(settings)) {
         return curl_url_set(url, CURLUPART_PATH, grpc_metrics_path, 0) == CURLUE_OK;
     }
     if (!whole || !ends_in_signal_path(path, length)) {
@@ -224,7 +224,7 @@ static bool set_metrics_path(struct tote__otlp_settings *settings, CURLU *url) {
 
 static const char *take_metrics_url(struct tote__otlp_settings *settings, CURLU *url, CURLU *given,
                                     const char *endpoint) {
-    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+    bool is_grpc = tote__otlp_is_grpc(settings);
 
     if (curl_url_set(url, CURLUPART_URL, settings->url, CURLU_PATH_AS_IS) != CURLUE_OK) {
         return "out of memory";

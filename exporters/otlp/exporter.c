@@ -208,7 +208,7 @@ static tote_export_state go_on(struct exporter *exporter, const tote_export_step
     if (!tote__transport_step(exporter->transport, until, &response)) {
         return TOTE_EXPORT_STATE_IN_FLIGHT;
     }
-    if (response.lane == tote__transport_metrics_lane(&exporter->settings)) {
+    if (TOTE_HAS_METRICS && response.lane == tote__transport_metrics_lane(&exporter->settings)) {
         tote__otlp_metrics_end(&exporter->metrics, &response);
         return TOTE_EXPORT_STATE_IN_FLIGHT;
     }
@@ -316,7 +316,7 @@ static const struct tote__exporter_extras otlp_extras = {
     .prepare = otlp_prepare,
     .identify = otlp_identify,
     .completed = otlp_completed,
-    .metric_sender = otlp_metric_sender,
+    .metric_sender = TOTE_HAS_METRICS ? otlp_metric_sender : NULL,
 };
 
 /* Interrupt only a step in progress: otherwise the interrupt would keep the descriptor readable. */

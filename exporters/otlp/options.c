@@ -85,7 +85,7 @@ static unsigned find_word(const char *name, const char *value, const char *const
 /* Report an endpoint that cannot be used, because of the obstacle, and what happens instead. */
 static void reject_endpoint(const struct tote__otlp_settings *settings, const char *source,
                             const char *obstacle, bool is_base, const char *consequence) {
-    const char *path = is_base || settings->protocol == TOTE_OTLP_PROTOCOL_GRPC ? "" : "/v1/traces";
+    const char *path = is_base || tote__otlp_is_grpc(settings) ? "" : "/v1/traces";
 
     tote__otlp_diagnose(settings, TOTE_LEVEL_ERROR, source,
                         " cannot be used: %s; %s; write http://host:port%s, "
@@ -110,6 +110,32 @@ static bool take_endpoint_variable(struct tote__otlp_settings *settings, const c
     return !obstacle;
 }
 
+/* Return why this build has no such protocol; NULL if it has it. */
+static const char *missing_part(uint32_t protocol) {
+    return !TOTE_HAS_GRPC && protocol == TOTE_OTLP_PROTOCOL_GRPC
+               ? TOTE__LEFT_OUT("gRPC", "TOTE_WITH_GRPC")
+           : !TOTE_HAS_JSON && protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON
+               ? TOTE__LEFT_OUT("JSON", "TOTE_WITH_JSON")
+               : NULL;
+}
+
+/* A protocol that this build does not have is an unknown value. */
+static bool take_protocol(struct tote__otlp_settings *settings, const char *name,
+                          const char *value) {
+    static const char *const protocols[] = {"http/protobuf", "http/json", "grpc"};
+    unsigned found = find_word(name, value, protocols, TOTE_COUNT_OF(protocols),
+                               "none of http/protobuf, http/json and grpc");
+    const char *obstacle = missing_part(found);
+
+    if (obstacle) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "otlp", "%s: '%s' is ignored: %s", name, value,
+                            obstacle);
+        found = TOTE_OTLP_PROTOCOL_DEFAULT;
+    }
+    settings->protocol = (tote_otlp_protocol)found;
+    return found;
+}
+
 enum variable { PROTOCOL, INSECURE, ENDPOINT, HEADERS, COMPRESSION, TIMEOUT };
 
 static bool take_timeout(struct tote__otlp_settings *settings, const char *name) {
@@ -125,16 +151,12 @@ static bool take_timeout(struct tote__otlp_settings *settings, const char *name)
 /* Apply a variable's value. Returns false, with a warning, if it is unusable. */
 static bool take_value(struct tote__otlp_settings *settings, enum variable variable,
                        const char *name, const char *value, bool is_general) {
-    static const char *const protocols[] = {"http/protobuf", "http/json", "grpc"};
     static const char *const compressions[] = {"none", "gzip"};
     unsigned found;
 
     switch (variable) {
     case PROTOCOL:
-        found = find_word(name, value, protocols, TOTE_COUNT_OF(protocols),
-                          "none of http/protobuf, http/json and grpc");
-        settings->protocol = (tote_otlp_protocol)found;
-        return found;
+        return take_protocol(settings, name, value);
     case INSECURE:
         settings->is_insecure = tote__env_boolean(name);
         return true;
@@ -189,10 +211,16 @@ static void take_environment(struct tote__otlp_settings *settings, const tote_ot
 static bool take_options(struct tote__otlp_settings *settings, const tote_otlp_options *options) {
     static const char source[] = TOTE__OTLP_FIELD "endpoint";
     bool is_base = !options->is_complete_endpoint;
+    const char *missing = missing_part(options->protocol);
     const char *obstacle =
         options->endpoint ? tote__otlp_take_endpoint(settings, source, options->endpoint, is_base)
                           : NULL;
 
+    if (missing) {
+        tote__otlp_diagnose(settings, TOTE_LEVEL_ERROR, TOTE__OTLP_FIELD "protocol",
+                            ": no exporter is created: %s", missing);
+        return false;
+    }
     if (obstacle) {
         reject_endpoint(settings, source, obstacle, is_base, "no exporter is created");
     }
@@ -215,10 +243,10 @@ static bool is_set(const tote_otlp_options *options, const char *name) {
 
 /* Return whether the settings allow crash-safe mode, if it is set; else it is off. */
 static bool check_crash_file(struct tote__otlp_settings *settings) {
-    const char *obstacle =
-        !settings->delivery.disk_queue_directory             ? "there is no disk_queue_directory"
-        : settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON ? "http/json does not support it"
-                                                             : NULL;
+    const char *obstacle = !settings->delivery.disk_queue_directory
+                               ? "there is no disk_queue_directory"
+                           : tote__otlp_is_json(settings) ? "http/json does not support it"
+                                                          : NULL;
 
     if (!settings->delivery.is_crash_safe || !obstacle) {
         return true;
@@ -259,8 +287,11 @@ static bool take_delivery(struct tote__otlp_settings *settings, const tote_otlp_
     if (!delivery.timeout_ms) {
         delivery.timeout_ms = settings->delivery.timeout_ms;
     }
-    if (!needs_disk_queue) {
+    if (!needs_disk_queue && TOTE_HAS_DISK_QUEUE) {
         delivery.disk_queue_directory = variable;
+    } else if (!needs_disk_queue && variable) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, "otlp", "OTEL_C_DISK_QUEUE_DIRECTORY is ignored: %s",
+                            TOTE__LEFT_OUT("disk queue", "TOTE_WITH_DISK_QUEUE"));
     }
     delivery.disk_queue_no_sync |= is_set(options, "OTEL_C_DISK_QUEUE_NO_SYNC");
     delivery.crash_safe |= is_set(options, "OTEL_C_CRASH_SAFE");
@@ -277,7 +308,7 @@ static bool take_transport(struct tote__otlp_settings *settings, const tote_otlp
         return true;
     }
     TOTE__COPY_OPTIONS(tote_otlp_transport, &settings->transport, options->transport);
-    if (!settings->transport.send || settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
+    if (!settings->transport.send || tote__otlp_is_grpc(settings)) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "no exporter is created: %s",
                                 settings->transport.send
                                     ? "tote_otlp_options.transport is for HTTP, not for gRPC"
@@ -370,7 +401,7 @@ static bool resolve(struct tote__otlp_settings *settings, const tote_otlp_option
         return false;
     }
     if (!settings->url) {
-        bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+        bool is_grpc = tote__otlp_is_grpc(settings);
         tote__otlp_take_endpoint(settings, "the default",
                                  is_grpc ? default_grpc_endpoint : default_http_endpoint, true);
     }
@@ -414,8 +445,7 @@ bool tote__otlp_settings_resolve(struct tote__otlp_settings *settings,
 }
 
 const char *tote__otlp_content_type(const struct tote__otlp_settings *settings) {
-    return settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON ? "application/json"
-                                                              : "application/x-protobuf";
+    return tote__otlp_is_json(settings) ? "application/json" : "application/x-protobuf";
 }
 
 void tote__otlp_settings_clear(struct tote__otlp_settings *settings) {

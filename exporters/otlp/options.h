@@ -10,6 +10,7 @@
 
 #include "tote/exporters/otlp.h"
 #include "tote/internal/delivery.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/memory.h"
 #include "tote/internal/otlp.h"
 
@@ -56,6 +57,14 @@ struct tote__otlp_settings {
     bool is_tls;      /* the URL's scheme is https */
     bool is_gzip;
 };
+
+static inline bool tote__otlp_is_grpc(const struct tote__otlp_settings *settings) {
+    return TOTE_HAS_GRPC && settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+}
+
+static inline bool tote__otlp_is_json(const struct tote__otlp_settings *settings) {
+    return TOTE_HAS_JSON && settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON;
+}
 
 /*
  * Resolve options and environment variables. Options and reporter may be NULL. Returns false, with

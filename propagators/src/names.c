@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tote/internal/diagnostics.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/propagator.h"
 #include "tote/internal/text.h"
 
@@ -32,27 +33,51 @@ static tote_propagator *new_opencensus(void) {
     return tote_propagator_opencensus_new(false);
 }
 
-static const struct {
+#define LEGACY(make) (TOTE_HAS_LEGACY_PROPAGATORS ? (make) : NULL)
+
+static const struct built_in {
     const char *name;
-    tote_propagator_constructor make;
+    tote_propagator_constructor make; /* NULL: this build does not have it */
 } built_in[] = {
     {"tracecontext", tote_propagator_tracecontext_new},
     {"baggage", new_baggage},
-    {"b3", tote_propagator_b3_new},
-    {"b3multi", tote_propagator_b3_multi_new},
-    {"jaeger", new_jaeger},
-    {"ottrace", new_ot_trace},
-    {"opencensus", new_opencensus},
+    {"b3", LEGACY(tote_propagator_b3_new)},
+    {"b3multi", LEGACY(tote_propagator_b3_multi_new)},
+    {"jaeger", LEGACY(new_jaeger)},
+    {"ottrace", LEGACY(new_ot_trace)},
+    {"opencensus", LEGACY(new_opencensus)},
     {"none", tote__propagator_of_nothing},
 };
 
-tote_propagator_constructor tote__propagator_constructor(const char *name, size_t length) {
+static const struct built_in *find_built_in(const char *name, size_t length) {
     for (size_t i = 0; i < TOTE_COUNT_OF(built_in); i++) {
         if (tote__equals_ignoring_case(name, length, built_in[i].name, strlen(built_in[i].name))) {
-            return built_in[i].make;
+            return &built_in[i];
         }
     }
-    return tote__propagator_find(name, length);
+    return NULL;
+}
+
+tote_propagator_constructor tote__propagator_constructor(const char *name, size_t length) {
+    const struct built_in *found = find_built_in(name, length);
+
+    return found && found->make ? found->make : tote__propagator_find(name, length);
+}
+
+/* Report a name without a constructor. */
+static void report_unknown(const char *component, const char *name, size_t length) {
+    if (find_built_in(name, length)) {
+        tote__diagnose_each(TOTE_LEVEL_WARN, component, "propagator '%.*s' is ignored: %s",
+                            (int)tote__min(length, 64), name,
+                            TOTE__LEFT_OUT("legacy propagators", "TOTE_WITH_LEGACY_PROPAGATORS"));
+        return;
+    }
+    tote__diagnose_each(
+        TOTE_LEVEL_WARN, component,
+        "unknown propagator '%.*s' is ignored; known are tracecontext, baggage, b3, b3multi, "
+        "jaeger, ottrace, opencensus, none, those registered with tote_propagator_register(), "
+        "and xray after tote_propagator_xray_register() of libtote-xray",
+        (int)tote__min(length, 64), name);
 }
 
 /* The constructors of a list of names, without duplicates. */
@@ -67,12 +92,7 @@ static bool select_name(struct selection *selection, const char *component, cons
     tote_propagator_constructor make = tote__propagator_constructor(name, length);
 
     if (!make) {
-        tote__diagnose_each(
-            TOTE_LEVEL_WARN, component,
-            "unknown propagator '%.*s' is ignored; known are tracecontext, baggage, b3, b3multi, "
-            "jaeger, ottrace, opencensus, none, those registered with tote_propagator_register(), "
-            "and xray after tote_propagator_xray_register() of libtote-xray",
-            (int)tote__min(length, 64), name);
+        report_unknown(component, name, length);
         return false;
     }
     for (size_t i = 0; i < selection->count; i++) {

@@ -6,6 +6,7 @@
 #define TOTE_SDK_RESOURCE_BUILDER_H
 
 #include "tote/internal/attribute_list.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/resource.h"
 #include "tote/internal/text.h"
 #include "tote/sdk/resource.h"
@@ -72,8 +73,12 @@ struct tote__builtin_detector {
     struct tote_resource_detector detector;
     bool is_default;
 };
-extern const struct tote__builtin_detector tote__builtin_detectors[];
-extern const size_t tote__builtin_detector_count;
+enum { TOTE__BUILTIN_DETECTORS = 5 };
+extern const struct tote__builtin_detector tote__builtin_detectors[TOTE__BUILTIN_DETECTORS];
+
+static inline size_t tote__builtin_detector_count(void) {
+    return TOTE_HAS_RESOURCE_DETECTORS ? TOTE__BUILTIN_DETECTORS : 0;
+}
 
 /*
  * Run the detectors of `sources` and merge their resources into the builder. Spec:

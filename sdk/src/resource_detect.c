@@ -65,7 +65,7 @@ static bool has_name(const struct tote_resource_detector *detector, struct tote_
 
 static const struct tote_resource_detector *find(const struct tote__resource_sources *sources,
                                                  struct tote__part name) {
-    for (size_t i = 0; i < tote__builtin_detector_count; i++) {
+    for (size_t i = 0; i < tote__builtin_detector_count(); i++) {
         if (has_name(&tote__builtin_detectors[i].detector, name)) {
             return &tote__builtin_detectors[i].detector;
         }
@@ -105,7 +105,7 @@ static bool is_shadowed(const struct tote__resource_sources *sources,
 }
 
 static void choose_all(struct chosen *chosen, const struct tote__resource_sources *sources) {
-    for (size_t i = 0; i < tote__builtin_detector_count; i++) {
+    for (size_t i = 0; i < tote__builtin_detector_count(); i++) {
         if (tote__builtin_detectors[i].is_default) {
             add_chosen(chosen, &tote__builtin_detectors[i].detector);
         }
@@ -119,6 +119,11 @@ static void choose_all(struct chosen *chosen, const struct tote__resource_source
 }
 
 static void choose_named(struct chosen *chosen, const struct tote__resource_sources *sources) {
+    static const char *const cure =
+        TOTE_HAS_RESOURCE_DETECTORS
+            ? "; known are container, host, os, process, service and those of "
+              "own_resource_detectors"
+            : ": " TOTE__LEFT_OUT("built-in detectors", "TOTE_WITH_RESOURCE_DETECTORS");
     struct tote__part list = {sources->detectors, strlen(sources->detectors)};
     struct tote__part name;
 
@@ -134,9 +139,8 @@ static void choose_named(struct chosen *chosen, const struct tote__resource_sour
             add_chosen(chosen, detector);
         } else if (name.length && !tote__equals_ignoring_case(name.at, name.length, "none", 4)) {
             tote__diagnose_each(TOTE_LEVEL_WARN, "resource",
-                                "unknown resource detector '%.*s' is ignored; known are container, "
-                                "host, os, process, service and those of own_resource_detectors",
-                                (int)name.length, name.at);
+                                "unknown resource detector '%.*s' is ignored%s", (int)name.length,
+                                name.at, cure);
         }
     }
 }
@@ -210,8 +214,13 @@ static tote_resource *filter(const struct tote__resource_sources *sources,
     return tote__resource_finish(&builder);
 }
 
+/* Only a configuration file has patterns. */
+static bool has_patterns(const struct tote__resource_sources *sources) {
+    return TOTE_HAS_YAML && (sources->included_count || sources->excluded_count);
+}
+
 static bool is_builtin(const struct tote_resource_detector *detector) {
-    for (size_t i = 0; i < tote__builtin_detector_count; i++) {
+    for (size_t i = 0; i < tote__builtin_detector_count(); i++) {
         if (detector == &tote__builtin_detectors[i].detector) {
             return true;
         }
@@ -231,7 +240,7 @@ static void run(struct tote__resource_builder *builder,
                             "resource detector '%s' failed: its attributes are missing in the "
                             "resource of all spans",
                             detector->name);
-    } else if (found && (sources->included_count || sources->excluded_count)) {
+    } else if (found && has_patterns(sources)) {
         tote_resource *passed = filter(sources, found);
         builder->is_out_of_memory |= !passed;
         tote__resource_add(builder, passed, sources->with_entities);

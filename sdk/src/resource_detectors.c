@@ -409,11 +409,10 @@ static tote_result detect_service(void *self, tote_resource **resource) {
     }
 
 /* In increasing order of precedence. `host` includes `os`. */
-const struct tote__builtin_detector tote__builtin_detectors[] = {
+const struct tote__builtin_detector tote__builtin_detectors[TOTE__BUILTIN_DETECTORS] = {
     BUILTIN("os", detect_os, false),
     BUILTIN("host", detect_host, true),
     BUILTIN("container", detect_container, true),
     BUILTIN("process", detect_process, true),
     BUILTIN("service", detect_service, true),
 };
-const size_t tote__builtin_detector_count = TOTE_COUNT_OF(tote__builtin_detectors);

@@ -30,12 +30,15 @@ libtote=$(find "$prefix"/lib* -name libtote.so)
 [ -n "$libtote" ] || { echo "there is no libtote.so in $prefix"; exit 1; }
 libraries=$(dirname "$libtote")
 unset CFLAGS LDFLAGS LD_LIBRARY_PATH
+# Optional parts of libtote.
+parts=$(PKG_CONFIG_PATH=$libraries/pkgconfig pkg-config --variable=parts tote)
+has() { [[ " $parts " == *" $1 "* ]]; }
 cd "$work/consumer"
 
 case $way in
 cmake)
     cmake -S . -B . -G Ninja -DCMAKE_C_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$prefix" \
-        -DCMAKE_C_FLAGS="-Wall -Werror" >cmake.log || { cat cmake.log; exit 1; }
+        -DCMAKE_C_FLAGS="-Wall -Werror" "-DTOTE_PARTS=${parts// /;}" >cmake.log || { cat cmake.log; exit 1; }
     ninja --quiet
     plugin=./libplugin.so
     ;;
@@ -89,6 +92,13 @@ preloaded() {
     env "${alone[@]}" LD_PRELOAD="$object" "$@"
 }
 
+printf '#include <tote/parts.h>\n' | "$compiler" -I"$prefix/include" -dM -E - |
+    sed -n 's/^#define TOTE_HAS_\([A-Z_]*\) 1$/\1/p' | tr A-Z a-z | sort >parts.h.txt
+expect "$(xargs <parts.h.txt)" "$parts" "parts of tote/parts.h"
+if ! has console; then
+    echo "without the console exporter; parts: $parts"
+    exit
+fi
 status=0
 OTEL_TRACES_EXPORTER=console no_proxy='*' preloaded tote-preload-curl.so \
     curl -s http://127.0.0.1:1/ >preload.out 2>preload.err || status=$?

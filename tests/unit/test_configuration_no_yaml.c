@@ -26,8 +26,8 @@ static void a_file_is_refused_with_the_option_of_the_build(void **state) {
     options.user_data = message;
 
     assert_null(tote_configuration_parse(text, strlen(text), &options));
-    assert_string_equal(message,
-                        "1 0: this libtote cannot read YAML: build it with -DTOTE_WITH_YAML=ON");
+    assert_string_equal(
+        message, "1 0: this build of libtote has no YAML: build it with -DTOTE_WITH_YAML=ON");
 }
 
 int main(int argc, char **argv) {

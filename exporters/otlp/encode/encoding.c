@@ -5,6 +5,8 @@
  * Tests: tests/unit/test_otlp_encode.c, tests/unit/test_otlp_json.c
  */
 #include "encode.h"
+#include "tote/diagnostics.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/memory.h"
 
 bool tote__otlp_encode_json(struct tote__buffer *buffer, const tote_span_data *const *spans,
@@ -22,12 +24,18 @@ bool tote_otlp_encode(tote_otlp_encoding encoding, const tote_span_data *const *
     if (!buffer || (count && !spans)) {
         return false;
     }
+    if (!TOTE_HAS_JSON && encoding == TOTE_OTLP_ENCODING_JSON) {
+        tote_diagnostics_report(TOTE_LEVEL_ERROR, "otlp", "spans are not encoded: %s",
+                                TOTE__LEFT_OUT("JSON", "TOTE_WITH_JSON"));
+        return false;
+    }
     if (!count) {
         return true;
     }
     struct tote__buffer own = {buffer->bytes, buffer->size, buffer->capacity};
-    bool is_done = encoding == TOTE_OTLP_ENCODING_JSON ? tote__otlp_encode_json(&own, spans, count)
-                                                       : tote__request_of_spans(&own, spans, count);
+    bool is_done = TOTE_HAS_JSON && encoding == TOTE_OTLP_ENCODING_JSON
+                       ? tote__otlp_encode_json(&own, spans, count)
+                       : tote__request_of_spans(&own, spans, count);
     *buffer = (tote_otlp_buffer){own.bytes, own.size, own.capacity};
     return is_done;
 }

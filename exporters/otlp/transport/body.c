@@ -40,13 +40,13 @@ struct tote__slice tote__pack(struct tote__packer *packer,
                               const struct tote__otlp_settings *settings,
                               const struct tote__request *request) {
     struct tote__slice message = request->message;
-    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+    bool is_grpc = tote__otlp_is_grpc(settings);
     struct tote__buffer *packed = &packer->packed;
     bool is_packed = true;
 
     message.at = message.size ? message.at : (const uint8_t *)"";
     packer->json.size = packed->size = 0;
-    if (settings->protocol == TOTE_OTLP_PROTOCOL_HTTP_JSON) {
+    if (tote__otlp_is_json(settings)) {
         is_packed = request->is_metrics ? tote__otlp_json_of_metrics(&packer->json, message)
                                         : tote__otlp_json_of(&packer->json, message);
         message = tote__buffer_slice(&packer->json);

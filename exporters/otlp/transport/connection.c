@@ -101,15 +101,12 @@ static size_t count_sockets(const struct tote__connection *connection) {
     return count;
 }
 
-static bool is_grpc(const struct tote__otlp_settings *settings) {
-    return settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
-}
-
 /*
  * Without a socket curl resolves names, which may open descriptors: they must be 3 or above, too.
  */
 static void hold_stdio(struct tote__connection *connection) {
-    size_t wanted = is_grpc(connection->settings) || !connection->busy ? 1 : connection->busy;
+    size_t wanted =
+        tote__otlp_is_grpc(connection->settings) || !connection->busy ? 1 : connection->busy;
 
     if (count_sockets(connection) < wanted) {
         connection->held_stdio |= tote__os_hold_stdio();
@@ -285,7 +282,7 @@ static bool add_header(struct curl_slist **list, const char *line) {
 }
 
 static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
-    bool has_timeout = is_grpc(settings) && settings->delivery.timeout_ms &&
+    bool has_timeout = tote__otlp_is_grpc(settings) && settings->delivery.timeout_ms &&
                        settings->delivery.timeout_ms != UINT32_MAX;
     char type[64];
     char timeout[32];
@@ -295,10 +292,11 @@ static bool add_headers(struct curl_slist **list, const struct tote__otlp_settin
              settings->delivery.timeout_ms % 100000000);
     bool are_added =
         add_header(list, "Expect:") && /* do not wait for "100 Continue" */
-        add_header(list, is_grpc(settings) ? "Content-Type: application/grpc" : type) &&
-        (!is_grpc(settings) || add_header(list, "TE: trailers")) &&
+        add_header(list, tote__otlp_is_grpc(settings) ? "Content-Type: application/grpc" : type) &&
+        (!tote__otlp_is_grpc(settings) || add_header(list, "TE: trailers")) &&
         (!settings->is_gzip ||
-         add_header(list, is_grpc(settings) ? "grpc-encoding: gzip" : "Content-Encoding: gzip")) &&
+         add_header(list, tote__otlp_is_grpc(settings) ? "grpc-encoding: gzip"
+                                                       : "Content-Encoding: gzip")) &&
         (!has_timeout || add_header(list, timeout)); /* at most 8 digits */
     for (size_t i = 0; i < settings->headers.count && are_added; i++) {
         are_added = add_header(list, settings->headers.items[i].line);
@@ -309,12 +307,12 @@ static bool add_headers(struct curl_slist **list, const struct tote__otlp_settin
 /* libcurl before 8.0 cannot reuse an HTTP/2 connection without TLS: the second request fails. */
 static bool can_reuse(const struct tote__otlp_settings *settings) {
     enum { VERSION_8_0 = 0x080000 };
-    return !is_grpc(settings) || settings->is_tls ||
+    return !tote__otlp_is_grpc(settings) || settings->is_tls ||
            curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8_0;
 }
 
 static long http_version(const struct tote__otlp_settings *settings) {
-    if (!is_grpc(settings)) {
+    if (!tote__otlp_is_grpc(settings)) {
         return CURL_HTTP_VERSION_1_1;
     }
     return settings->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
@@ -329,8 +327,8 @@ static int set_request_options(CURL *easy, const struct tote__otlp_settings *set
     failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings));
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, can_reuse(settings) ? 0L : 1L);
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
-                                    is_grpc(settings) && can_reuse(settings) ? 1L : 0L);
-    if (!is_grpc(settings)) { /* the limit applies to the decompressed response, too */
+                                    tote__otlp_is_grpc(settings) && can_reuse(settings) ? 1L : 0L);
+    if (!tote__otlp_is_grpc(settings)) { /* the limit applies to the decompressed response, too */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     }
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -372,7 +370,8 @@ static int set_guest_options(struct tote__stream *stream) {
 static int set_multi_options(struct tote__connection *connection) {
     CURLM *multi = connection->multi;
     const struct tote__otlp_settings *settings = connection->settings;
-    long kept = is_grpc(settings) ? 1L : (long)settings->delivery.max_concurrent_requests;
+    long kept =
+        tote__otlp_is_grpc(settings) ? 1L : (long)settings->delivery.max_concurrent_requests;
     int failed = 0;
 
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept);
@@ -431,7 +430,8 @@ static struct tote__stream *make_stream(struct tote__connection *connection) {
         .connection = connection,
         .easy = curl_easy_init(),
         .cut_at = TOTE__NEVER,
-        .incoming = {.max_size = settings->max_response_bytes, .is_grpc = is_grpc(settings)},
+        .incoming = {.max_size = settings->max_response_bytes,
+                     .is_grpc = tote__otlp_is_grpc(settings)},
     };
     if (!stream->easy || set_request_options(stream->easy, settings) || set_guest_options(stream) ||
         (connection->prepared && tote__prepared_apply(connection->prepared, stream->easy))) {

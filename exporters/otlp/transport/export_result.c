@@ -135,7 +135,7 @@ static void judge_failure(const struct tote__otlp_settings *settings,
                           const struct tote__response *response,
                           struct tote__export_result *export_result) {
     const struct http_status *row = find_status(response->status);
-    bool is_grpc = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+    bool is_grpc = tote__otlp_is_grpc(settings);
 
     tote__otlp_read_error(response->body, response->content_type, &export_result->export_response);
     export_result->kind = row->kind;
@@ -338,7 +338,7 @@ void tote__otlp_judge(const struct tote__otlp_settings *settings,
         export_result->is_late = outcome == TOTE__TIMED_OUT;
         export_result->is_reset = outcome == TOTE__STREAM_RESET;
         note_lost_response(response, export_result);
-    } else if (settings->protocol == TOTE_OTLP_PROTOCOL_GRPC) {
+    } else if (tote__otlp_is_grpc(settings)) {
         judge_grpc(settings, response, export_result);
     } else {
         judge_http(settings, response, export_result);

@@ -46,7 +46,7 @@ void tote__otlp_take_proxy(struct tote__otlp_settings *settings) {
 
 /* Empty text is no proxy. A proxy forwards only HTTP/1 requests: gRPC needs a tunnel. */
 int tote__proxy_apply(const struct tote__otlp_settings *settings, CURL *easy) {
-    long needs_tunnel = settings->protocol == TOTE_OTLP_PROTOCOL_GRPC;
+    long needs_tunnel = tote__otlp_is_grpc(settings);
     int failed = 0;
 
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy);

@@ -14,6 +14,7 @@
 #include "json_reader.h"
 #include "otlp/response.pb-c.h"
 #include "tote/internal/base64.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/text.h"
 
 enum { UNPACK_EXTRA_BYTES = 64 << 10, LONGEST_WAIT_S = 86400 };
@@ -51,7 +52,7 @@ static bool is_protobuf(const char *content_type) {
 }
 
 static bool is_json(const char *content_type) {
-    return is_type(content_type, "application/json");
+    return TOTE_HAS_JSON && is_type(content_type, "application/json");
 }
 
 /* Copy text for a log message. */

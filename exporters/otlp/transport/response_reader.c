@@ -89,13 +89,17 @@ void tote__response_reader_read(const struct tote__response_reader *incoming,
     response->grpc_details = headers->grpc_details;
 }
 
+static bool is_grpc(const struct tote__response_reader *incoming) {
+    return TOTE_HAS_GRPC && incoming->is_grpc;
+}
+
 static bool has_final_head(const struct tote__response_reader *incoming, long status) {
     return incoming->headers.have_ended && status >= TOTE__FIRST_FINAL_STATUS;
 }
 
 bool tote__response_reader_is_response(const struct tote__response_reader *incoming, long status) {
     return has_final_head(incoming, status) &&
-           (!incoming->is_grpc || incoming->headers.grpc_status[0] != '\0' || status >= 300);
+           (!is_grpc(incoming) || incoming->headers.grpc_status[0] != '\0' || status >= 300);
 }
 
 /* libcurl also reports success if the connection ends within the headers. */
@@ -106,7 +110,7 @@ static enum tote__outcome outcome_of_whole(const struct tote__response_reader *i
     if (!has_final_head(incoming, status)) {
         return TOTE__NO_RESPONSE;
     }
-    if (incoming->is_grpc) {
+    if (is_grpc(incoming)) {
         curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
     }
     return version == CURL_HTTP_VERSION_2_0 ? TOTE__RESPONDED : TOTE__NOT_HTTP2;

@@ -17,8 +17,8 @@ struct tote__response_reader_headers {
     char content_type[128];
     char retry_after[64];
     char grpc_status[16];
-    char grpc_message[1024];
-    char grpc_details[8192];
+    char grpc_message[TOTE_HAS_GRPC ? 1024 : 1];
+    char grpc_details[TOTE_HAS_GRPC ? 8192 : 1];
     bool have_ended; /* the empty line after the headers was received */
 };
 

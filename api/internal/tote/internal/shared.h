@@ -29,7 +29,11 @@ TOTE_SHARED void TOTE__RELEASE(void);
 #define tote__unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /* For small functions called for each span. Compilers would not inline some of them. */
+#ifdef __OPTIMIZE_SIZE__
+#define tote__always_inline static inline
+#else
 #define tote__always_inline static inline __attribute__((always_inline))
+#endif
 
 /* For functions that need much stack, which must not become part of the caller's stack frame. */
 #define tote__apart __attribute__((noinline))

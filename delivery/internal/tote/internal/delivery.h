@@ -9,6 +9,7 @@
 
 #include "tote/delivery.h"
 #include "tote/internal/disk_queue.h"
+#include "tote/internal/left_out.h"
 #include "tote/internal/sdk.h"
 
 /* Resolved options. Texts are borrowed and must outlive the exporter. */

@@ -5,6 +5,7 @@
 #ifndef TOTE_INTERNAL_SDK_H
 #define TOTE_INTERNAL_SDK_H
 
+#include "tote/internal/left_out.h"
 #include "tote/internal/metrics.h"
 #include "tote/internal/safe_memory.h"
 #include "tote/internal/wire.h"
@@ -160,7 +161,7 @@ struct tote_span_exporter {
 /* Return the sender of metrics of this exporter, without functions if it has none. */
 static inline struct tote__metric_sender
 tote__metric_sender_of(const tote_span_exporter *exporter) {
-    return exporter->extras && exporter->extras->metric_sender
+    return TOTE_HAS_METRICS && exporter->extras && exporter->extras->metric_sender
                ? exporter->extras->metric_sender(exporter->self)
                : (struct tote__metric_sender){NULL, NULL};
 }
