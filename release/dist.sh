@@ -16,6 +16,7 @@ commit=$(git -C "$top" rev-parse HEAD)
 time=$(git -C "$top" log -1 --format=%ct "$commit")
 version=$(git -C "$top" show "$commit:CMakeLists.txt" | sed -n 's/^project(tote VERSION \([^ ]*\).*/\1/p')
 name=tote-$version
+export SOURCE_DATE_EPOCH=$time # the date of the manual pages
 [ -z "$(git -C "$top" status --porcelain --untracked-files=no)" ] || echo "dist.sh: changes that are not committed are left out" >&2
 
 work=$(mktemp -d)
@@ -23,10 +24,11 @@ trap 'rm -rf "$work"' EXIT
 tree=$work/$name
 git -C "$top" archive --prefix="$name/" "$commit" | tar -x -C "$work"
 
-# Files that are generated, so that a build needs neither protoc nor Python.
+# Files that are generated, so that a build needs neither protoc nor the tools of the manual.
 cmake -S "$tree" -B "$work/build" -G Ninja -DTOTE_BUILD_TESTS=OFF -DTOTE_BUILD_CLI=OFF \
     -DTOTE_BUILD_EXAMPLES=OFF >"$work/log" || { cat "$work/log"; exit 1; }
-ninja -C "$work/build" --quiet tote_generated
+ninja -C "$work/build" --quiet tote_generated man
+cp -r "$work/build/docs/man" "$tree/docs/man"
 mkdir -p "$tree/exporters/generated/otlp"
 cp "$work"/build/exporters/otlp/*.pb-c.[ch] "$tree/exporters/generated/otlp/"
 
