@@ -2,10 +2,10 @@
 /*
  * weak.h - a checker that enumerates the executions which C11 permits
  *
- * A program in tests/weak compiles itself and files of the product with -fsanitize=thread, but links
- * weak.c in place of the runtime of ThreadSanitizer. So weak.c sees every atomic operation with its
- * memory order, and every plain access. It runs the threads of a case one at a time, and enumerates,
- * depth first, at each atomic operation:
+ * A program in tests/weak compiles itself and files of the product with -fsanitize=thread, but
+ * links weak.c in place of the runtime of ThreadSanitizer. So weak.c sees every atomic operation
+ * with its memory order, and every plain access. It runs the threads of a case one at a time, and
+ * enumerates, depth first, at each atomic operation:
  *
  * - which thread continues, up to a number of preemptions;
  * - which store a load reads: the newest one, or an older one that coherence and happens-before
@@ -15,9 +15,9 @@
  * A fault is a failed check, a data race between plain accesses, an access to freed memory, or a
  * thread that waits forever.
  *
- * With the argument --weaken, the program makes the acquire and release orders relaxed, one line of
- * the product at a time. The check has to find a fault for each of them: an order whose absence is
- * not found is not needed, or not tested.
+ * Then the program makes the acquire and release orders relaxed, one line of the product at a time.
+ * The check has to find a fault for each of them: an order whose absence is not found is not
+ * needed, or not tested. With the name of a case as its argument, it explores that case alone.
  *
  * Not explored: loads that read a store which is executed later (load buffering), and stores that
  * take effect before an earlier executed store to the same object. memory_order_consume is acquire.
@@ -46,15 +46,15 @@ struct weak_case {
     uint32_t old_loads; /* that do not read the newest store */
 };
 
-/* An order that may be weakened without a fault, and why. */
+/* A function whose orders are not weakened, and why they need not be found. */
 struct weak_exception {
     const char *function;
     const char *reason;
 };
 
 /*
- * For main: explore all cases. Returns the exit status. With --weaken, weaken the orders one by one;
- * the exceptions end with an empty one.
+ * For main: explore all cases, then weaken the orders. The exceptions end with an empty one.
+ * Returns the exit status.
  */
 int weak_main(const struct weak_case *cases, size_t count, const struct weak_exception *exceptions,
               int argc, char **argv);
@@ -62,8 +62,7 @@ int weak_main(const struct weak_case *cases, size_t count, const struct weak_exc
 /* The index of the running thread of the case. */
 int weak_thread(void);
 
-#define WEAK_CHECK(condition)                                                                      \
-    ((condition) ? (void)0 : weak_fail(#condition, __FILE__, __LINE__))
+#define WEAK_CHECK(condition) ((condition) ? (void)0 : weak_fail(#condition, __FILE__, __LINE__))
 
 _Noreturn void weak_fail(const char *what, const char *file, int line);
 

@@ -17,7 +17,6 @@
 enum { THREADS = WEAK_MOST_THREADS, GRANULE = 8, MARKED_BYTES = 1024, EDGE_BYTES = 64 };
 enum { GRANULES = 1 << 13, OBJECTS = 1 << 13, STORES = 1 << 15 }; /* powers of two */
 static const uint32_t never = UINT32_MAX;
-static const intptr_t own_stack = 64 << 10; /* accesses to it are not checked */
 
 struct clock {
     uint32_t at[THREADS];
@@ -208,9 +207,7 @@ static struct actor *step(void) {
 }
 
 static void access_plain(const void *pc, const void *start, size_t size, bool is_write) {
-    intptr_t distance = (intptr_t)start - (intptr_t)__builtin_frame_address(0);
-
-    if (weak_thread() < 0 || (distance < own_stack && distance > -own_stack)) {
+    if (weak_thread() < 0 || weak_is_on_stack(start)) {
         return;
     }
     step();
@@ -359,8 +356,8 @@ static void store(const void *pc, const void *address, size_t size, uint64_t old
 }
 
 /* Read the newest store and write another one. */
-static void exchange(const void *pc, const void *address, size_t size, uint64_t old,
-                     uint64_t value, int order) {
+static void exchange(const void *pc, const void *address, size_t size, uint64_t old, uint64_t value,
+                     int order) {
     if (weak_thread() >= 0) {
         order = weak_order(pc, order);
         step();

@@ -7,6 +7,9 @@
 
 /* weak.c */
 
+/* Whether it is in the memory of the running thread alone, whose accesses are not checked. */
+bool weak_is_on_stack(const void *address);
+
 /* Before an atomic operation: another thread may run now. */
 void weak_point(void);
 

@@ -29,7 +29,8 @@ static void *allocate(void *self, size_t size) {
     if (!is_in_case) {
         return malloc(size);
     }
-    if (size == CHUNK_SIZE && atomic_fetch_add_explicit(&chunks, 1, memory_order_relaxed) >= CHUNKS) {
+    if (size == CHUNK_SIZE &&
+        atomic_fetch_add_explicit(&chunks, 1, memory_order_relaxed) >= CHUNKS) {
         return NULL;
     }
     return weak_allocator_allocate(self, size);
@@ -109,6 +110,10 @@ static void push_one(void) {
     push(weak_thread() ? 3 : 0, 1);
 }
 
+static void push_last(void) {
+    push(3, 3);
+}
+
 /* Take what there is. Records of a writer are in their order. */
 static void take_and_settle(void) {
     struct taken taken[SPANS];
@@ -151,7 +156,7 @@ static void tear_down(void) {
     is_in_case = false;
 }
 
-/* Two writers share a limit, and each collects the credit of the other. */
+/* A writer collects the credit of the other. */
 static void set_up_scarce(void) {
     set_up();
     tote__thread_queues_init(&queues, 2, 1 << 20, NULL);
@@ -185,17 +190,21 @@ int main(int argc, char **argv) {
          .threads = {push_one, push_one, take_and_settle},
          .check = check,
          .tear_down = tear_down,
-         .preemptions = 2,
+         .preemptions = 1,
          .old_loads = 1},
         {.name = "two writers share a limit",
          .set_up = set_up_scarce,
-         .threads = {push_one, push_one},
+         .threads = {push_one, push_last},
          .check = check_scarce,
          .tear_down = tear_down,
          .preemptions = 2,
-         .old_loads = 2},
+         .old_loads = 1},
     };
-    static const struct weak_exception exceptions[] = {{NULL, NULL}};
+    static const struct weak_exception exceptions[] = {
+        {"tote__generation", "the page exists before the threads"},
+        {"tote__thread_queue_take", "others read the cursor after a fork, and the head as a count"},
+        {NULL, NULL},
+    };
 
     tote__pools_keep = false;
     tote_allocator_set(&allocator);
