@@ -36,6 +36,7 @@ function(tote_posix_alone target)
 endfunction()
 target_compile_options(tote_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla>
+    $<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-psabi> # a note of i386, where the ABI of atomics has changed
     -fvisibility=hidden -fno-semantic-interposition -ffunction-sections -fdata-sections
     $<$<BOOL:${TOTE_WERROR}>:-Werror>)
 # gcc clears structs with a string instruction that takes 10 ns to start. Stores are faster.

@@ -102,11 +102,12 @@ static enum outcome check(struct checking *checking, const ProtobufCMessageDescr
     checking->spent += type->sizeof_message;
     while (rest.size > 0) {
         uint64_t key;
-        uint64_t size;
+        uint64_t claimed;
         if (!decode_varint(&rest, &key, 5) || !(key >> 3) || key > UINT32_MAX ||
-            !read_size(&rest, key & 7, &size) || size > rest.size) {
+            !read_size(&rest, key & 7, &claimed) || claimed > rest.size) {
             return MALFORMED;
         }
+        const size_t size = (size_t)claimed;
         unsigned number = (unsigned)(key >> 3);
         const ProtobufCFieldDescriptor *field =
             protobuf_c_message_descriptor_get_field(type, number);

@@ -28,7 +28,7 @@ typedef _Atomic(struct rdkafka_sent *) link_to_sent;
 static link_to_sent *lock_bucket(struct rdkafka_client *client, const rd_kafka_message_t *message,
                                  struct tote__lock **lock) {
     link_to_sent *buckets = atomic_load_explicit(&client->sent, memory_order_acquire);
-    size_t index = tote__mix_last(0, (uintptr_t)message) & (client->sent_buckets - 1);
+    size_t index = (size_t)tote__mix_last(0, (uintptr_t)message) & (client->sent_buckets - 1);
 
     if (!buckets) {
         return NULL;
