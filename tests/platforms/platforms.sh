@@ -37,11 +37,14 @@ debian_architecture() {
 
 # Create the chroot of a platform, with all packages.
 platform_chroot() {
-    local name=$1 suite=$2 architecture=$3 triplet=$4 foreign
+    local name=$1 suite=$2 architecture=$3 triplet=$4 foreign packages
 
     chroot_make "$name" "$suite" "$architecture" || return 1
     if [ "$triplet" = - ]; then
-        chroot_install "$name" "${build_packages[@]}" "${test_packages[@]}" git clang
+        # without the package of amd64 for 32 bits
+        mapfile -t packages < <(printf '%s\n' "${build_packages[@]}" "${test_packages[@]}" git clang |
+            grep -v '^libc6-dev-i386$')
+        chroot_install "$name" "${packages[@]}"
         return
     fi
     foreign=$(debian_architecture "$triplet")
@@ -71,6 +74,11 @@ test_platform() {
     line=$(platform_lines | grep "^$name"$'\t') || die "unknown platform: $name; ./dev test-platform lists them"
     IFS='|' read -r _ suite architecture triplet options description <<<"${line//$'\t'/|}"
     say "platform $name: $description"
+    if [ "$triplet" = musl ]; then
+        need "${build_packages[@]}" "${test_packages[@]}"
+        bash "$top/tests/platforms/musl.sh" "$top/build-platform/musl"
+        return
+    fi
     if [ "$suite" = - ]; then
         need "${build_packages[@]}" "${test_packages[@]}" "${clang_packages[@]}"
     else
@@ -88,7 +96,7 @@ test_platform() {
 
     "${run[@]}" cmake -S "$top" -B "$top/build-platform/$name" -G Ninja -DTOTE_WERROR=ON \
         -DTOTE_BUILD_TESTS=ON "${cmake[@]}" | grep -v '^-- ' || [ "${PIPESTATUS[0]}" = 0 ] || return 1
-    "${run[@]}" ninja -C "$top/build-platform/$name" -j "$jobs" --quiet || return 1
+    "${run[@]}" ninja -C "$top/build-platform/$name" -j "$jobs" --quiet -k 0 || return 1
     "${run[@]}" ctest --test-dir "$top/build-platform/$name" -j "$jobs" --output-on-failure \
         --no-tests=error -LE 'interop|bench|hosts' "${ctest[@]}" </dev/null
 }

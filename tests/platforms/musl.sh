@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# musl.sh - libtote-api and the core of libtote with musl, in static programs
+#
+# musl.sh WORK [COMPILER]: compile all of libtote that needs no other library: not the transport of OTLP
+# and no configuration. Debian has no libcurl, zlib or protobuf-c for musl. Then run the corpora of the
+# fuzz targets that use this core only.
+set -euo pipefail
+
+work=$1 compiler=${2:-musl-gcc}
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+components=(api propagators sdk delivery exporters)
+targets=(b3 baggage headers jaeger opencensus ot_trace record text trace_state traceparent tracestate wire)
+
+mkdir -p "$work/include" "$work/objects"
+# xxhash.h is a header alone, and a tool chain has those of the kernel. Those of glibc must not be found.
+cp /usr/include/xxhash.h "$work/include/"
+ln -sfn /usr/include/linux /usr/include/asm-generic "/usr/include/$(gcc -print-multiarch)/asm" "$work/include/"
+flags=(-std=c11 -O2 -g -Wall -Wextra -Wpedantic -Werror -ffunction-sections -fdata-sections -D_GNU_SOURCE
+    -D_FILE_OFFSET_BITS=64 '-DTOTE_VERSION="0"' -isystem "$work/include" -I"$top/exporters" -I"$top/sdk/src"
+    -I"$top/tests/support")
+for component in "${components[@]}"; do
+    flags+=(-I"$top/$component/include" -I"$top/$component/internal" -I"$top/$component/src")
+done
+flags+=(-I"$top/configuration/include") # tote/tote.h
+
+# compile SOURCE: the object has the name of its path.
+compile() {
+    local object=${1#"$top/"}
+
+    object=$work/objects/${object//\//_}.o
+    [ "$object" -nt "$1" ] || "$compiler" "${flags[@]}" -c "$1" -o "$object"
+}
+
+compile_all() {
+    local source failed=0 running=0
+
+    for source in "$@"; do
+        [ "$running" -lt 2 ] || { wait -n || failed=1; running=$((running - 1)); }
+        compile "$source" &
+        running=$((running + 1))
+    done
+    while [ "$running" -gt 0 ]; do
+        wait -n || failed=1
+        running=$((running - 1))
+    done
+    [ "$failed" = 0 ]
+}
+
+mapfile -t sources < <(find "$top"/{api,propagators,sdk,delivery}/src "$top"/exporters/{console,in_memory,otlp_file} \
+    "$top/exporters/otlp/encode" -name '*.c' | sort)
+mapfile -t fuzzed < <(printf "$top/tests/fuzz/fuzz_%s.c\n" "${targets[@]}")
+compile_all "${sources[@]}" "$top/tests/fuzz/replay.c" "${fuzzed[@]}"
+rm -f "$work/libtote-core.a"
+mapfile -t objects < <(printf '%s\n' "${sources[@]#"$top/"}" | sed "s|/|_|g; s|.*|$work/objects/&.o|")
+ar rcs "$work/libtote-core.a" "${objects[@]}"
+for target in "${targets[@]}"; do
+    "$compiler" -static "$work/objects/tests_fuzz_fuzz_$target.c.o" "$work/objects/tests_fuzz_replay.c.o" \
+        "$work/libtote-core.a" -Wl,--gc-sections -o "$work/fuzz_$target"
+    printf 'fuzz_%s: ' "$target"
+    "$work/fuzz_$target" "$top/tests/fuzz/corpus/$target/"*
+done
+bash "$top/tests/install/api_only.sh" "$top" "$work/api" "$compiler"
