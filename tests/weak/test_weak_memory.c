@@ -2,7 +2,8 @@
 /* Locks, objects owned by threads, and pools in every execution that C11 permits. */
 #include "allocator.h"
 
-#include "../../api/src/base/pool.c" /* its list begins anew in each execution */
+/* Its list begins anew in each execution. */
+#include "../../api/src/base/pool.c" /* NOLINT(bugprone-suspicious-include) */
 
 /* What a lock guards is written by one thread at a time. */
 static struct tote__lock lock;
