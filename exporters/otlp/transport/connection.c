@@ -326,8 +326,6 @@ static int set_request_options(CURL *easy, const struct tote__otlp_settings *set
     failed |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings));
     failed |= (int)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, can_reuse(settings) ? 0L : 1L);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
-                                    tote__otlp_is_grpc(settings) && can_reuse(settings) ? 1L : 0L);
     if (!tote__otlp_is_grpc(settings)) { /* the limit applies to the decompressed response, too */
         failed |= (int)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     }
@@ -378,6 +376,10 @@ static int set_multi_options(struct tote__connection *connection) {
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_PIPELINING,
                                      can_reuse(connection->settings) ? CURLPIPE_MULTIPLEX
                                                                      : CURLPIPE_NOTHING);
+    if (tote__otlp_is_grpc(settings) && can_reuse(settings)) {
+        /* Not CURLOPT_PIPEWAIT: libcurl 8.14 waits forever if the first stream was reset. */
+        failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
+    }
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, connection);
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer);
