@@ -236,7 +236,10 @@ static void a_url_in_parts_that_overrides_a_text_does_not_bypass_the_list_of_hos
     get_in_parts(f, "outside.test", "/");
     assert_null(receiver_header(f->receiver, 0, "traceparent"));
     assert_url(last_span(f), "outside.test");
-    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK); /* CURLOPT_URL */
+    if (!reports_old_urls()) { /* that libcurl forgets CURLOPT_URL */
+        curl_easy_setopt(f->easy, CURLOPT_URL, f->url);
+    }
+    assert_int_equal(tote_curl_perform(f->easy, NULL), CURLE_OK);
     assert_non_null(receiver_header(f->receiver, 1, "traceparent"));
     assert_span_text(last_span(f), "url.full", f->url);
     get_in_parts(f, "outside.test", "/");

@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "configuration.h"
 #include "failing_allocator.h"
@@ -67,7 +68,8 @@ static void any_allocation_of_a_merge_may_fail(void **state) {
 
 static void any_allocation_of_detectors_may_fail(void **state) {
     (void)state;
-    check(detect_entities, 3);
+    bool has_machine_id = access("/etc/machine-id", R_OK) == 0; /* not in every container */
+    check(detect_entities, has_machine_id ? 3 : 2);
 }
 
 int main(int argc, char **argv) {
