@@ -45,7 +45,7 @@ static unsigned draw(unsigned below) {
 }
 
 static void pause_us(unsigned us) {
-    const struct timespec time = {us / 1000000, (long)(us % 1000000) * 1000};
+    const struct timespec time = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
 
     nanosleep(&time, NULL);
 }

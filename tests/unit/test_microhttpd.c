@@ -448,7 +448,7 @@ static void a_request_is_served_if_any_allocation_fails(void **state) {
         size_t at = 0;
 
         tote_in_memory_spans_clear(f->memory);
-        atomic_store(&allocations_left, i);
+        atomic_store(&allocations_left, (long)i);
         send_text(descriptor, "POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                               "Content-Length: 2\r\n\r\nab");
         while ((length = recv(descriptor, text + at, sizeof text - 1 - at, 0)) > 0) {

@@ -46,7 +46,7 @@ static struct {
 int clock_gettime(clockid_t id, struct timespec *time) {
     int result = (int)syscall(SYS_clock_gettime, id, time);
 
-    time->tv_sec += id == CLOCK_REALTIME ? calls.wall_s : calls.steady_s;
+    time->tv_sec += (time_t)(id == CLOCK_REALTIME ? calls.wall_s : calls.steady_s);
     return result;
 }
 

@@ -463,11 +463,11 @@ static tote_value random_value(uint64_t *seed, tote_value *items, tote_attribute
     case 4:
         items[0] = tote_string(random_text(seed, text));
         items[1] = tote_int((int64_t)next_random(seed));
-        items[2] = tote_array(items, next_random(seed) % 3);
+        items[2] = tote_array(items, (size_t)(next_random(seed) % 3));
         return tote_array(items, 3);
     case 5:
         *field = (tote_attribute){"field", tote_string(random_text(seed, text))};
-        return tote_map(field, next_random(seed) % 2);
+        return tote_map(field, (size_t)(next_random(seed) % 2));
     case 6:
         return tote_string(NULL);
     default:

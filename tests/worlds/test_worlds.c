@@ -64,7 +64,7 @@ static void on_epoll_a_thousand_requests_do_not_see_the_entries_of_each_other(vo
         int count = epoll_wait(loop, events, 64, 1000);
         assert_true(count > 0);
         for (int i = 0; i < count; i++) {
-            size_t number = events[i].data.u64;
+            size_t number = (size_t)events[i].data.u64;
             if (task_step(&scenario.tasks[number])) {
                 assert_int_equal(eventfd_write(descriptors[number], 1), 0);
             } else {

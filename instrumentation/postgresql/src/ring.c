@@ -47,7 +47,7 @@ static size_t place_of(size_t size) {
 
 /* Copy between the ring and memory; the ring continues at its begin. */
 static void copy_in(uint64_t position, const void *from, size_t size) {
-    size_t at = position % ring->size;
+    size_t at = (size_t)(position % ring->size);
     size_t first = size < ring->size - at ? size : ring->size - at;
 
     memcpy(ring->bytes + at, from, first);
@@ -55,7 +55,7 @@ static void copy_in(uint64_t position, const void *from, size_t size) {
 }
 
 static void copy_out(uint64_t position, void *to, size_t size) {
-    size_t at = position % ring->size;
+    size_t at = (size_t)(position % ring->size);
     size_t first = size < ring->size - at ? size : ring->size - at;
 
     memcpy(to, ring->bytes + at, first);
