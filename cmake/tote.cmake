@@ -36,9 +36,11 @@ function(tote_posix_alone target)
 endfunction()
 target_compile_options(tote_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla>
-    $<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-psabi> # a note of i386, where the ABI of atomics has changed
     -fvisibility=hidden -fno-semantic-interposition -ffunction-sections -fdata-sections
     $<$<BOOL:${TOTE_WERROR}>:-Werror>)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4 AND CMAKE_C_COMPILER_ID STREQUAL GNU)
+    target_compile_options(tote_flags INTERFACE -Wno-psabi) # a note: the ABI of atomics has changed
+endif()
 # gcc clears structs with a string instruction that takes 10 ns to start. Stores are faster.
 include(CheckCCompilerFlag)
 set(clear_by_stores -mmemset-strategy=vector_loop:256:noalign,libcall:-1:noalign)
