@@ -294,9 +294,10 @@ static void read_own(struct tote__creation *creation, const tote_configuration_n
             return;
         }
         if (setting->kind == TOTE__SETTING_SIZE) {
-            *(size_t *)field = (size_t)tote__min64(number, SIZE_MAX);
+            *(size_t *)field = (size_t)(number < SIZE_MAX ? number : SIZE_MAX);
         } else {
-            *(uint32_t *)field = (uint32_t)tote__min64(number, TOTE_OPTION_UNLIMITED);
+            *(uint32_t *)field =
+                (uint32_t)(number < TOTE_OPTION_UNLIMITED ? number : TOTE_OPTION_UNLIMITED);
         }
         break;
     default:

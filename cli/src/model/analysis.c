@@ -79,7 +79,8 @@ static void add_part(struct walk *walk, struct frame *frame, uint64_t from) {
 static struct frame *step(struct walk *walk, struct frame *frame) {
     while (frame->next_child < frame->child_count) {
         struct tree_node *child = frame->children[frame->next_child++];
-        uint64_t end = tote__min64(child->span->end_unix_nano, frame->to);
+        uint64_t end = child->span->end_unix_nano;
+        end = end < frame->to ? end : frame->to;
         uint64_t start = child->span->start_unix_nano;
         start = start > frame->from ? start : frame->from;
         if (end <= frame->at && start < end) {

@@ -156,7 +156,8 @@ static uint64_t self_time(const struct tree_node *node) {
     uint64_t self = 0;
 
     for (const struct tree_node *child = node->first; child && at < end; child = child->next) {
-        uint64_t start = tote__min64(child->span->start_unix_nano, end);
+        uint64_t start = child->span->start_unix_nano;
+        start = start < end ? start : end;
         self += start > at ? start - at : 0;
         at = child->span->end_unix_nano > at ? child->span->end_unix_nano : at;
     }

@@ -46,9 +46,4 @@ static inline size_t tote__min(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* For what may exceed a size where that has 32 bits: points in time, numbers of a configuration. */
-static inline uint64_t tote__min64(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
-
 #endif
