@@ -53,8 +53,8 @@ void tote__outbox_begin(struct tote__outbox *outbox, const struct tote__delivery
 void tote__outbox_set_disk_queue(struct tote__outbox *outbox, struct tote__disk_queue *disk_queue) {
     const struct tote__delivery_settings *settings = outbox->retry.settings;
 
-    if (TOTE_HAS_DISK_QUEUE &&
-        disk_queue) { /* there may be crash-safe files even if this process has none */
+    if (TOTE_HAS_DISK_QUEUE && disk_queue) {
+        /* There may be crash-safe files even if this process has none. */
         outbox->disk_queue = disk_queue;
         outbox->recovery =
             tote__recovery_new(settings->crash_safe_directory, settings->max_request_bytes);
@@ -66,65 +66,6 @@ size_t tote__outbox_most_bytes(const struct tote__outbox *outbox) {
     size_t most = outbox->retry.settings->max_request_bytes;
 
     return outbox->limit.accepted_bytes < most ? outbox->limit.accepted_bytes : most;
-}
-
-/* A request of this size was rejected as too large: try half of it. */
-static void note_too_large(struct tote__outbox *outbox, size_t bytes, const char *reason) {
-    size_t half = bytes / 2 > TOTE__NEVER_TOO_LARGE_BYTES ? bytes / 2 : TOTE__NEVER_TOO_LARGE_BYTES;
-
-    if (half >= outbox->limit.accepted_bytes) {
-        return;
-    }
-    outbox->limit.accepted_bytes = half;
-    tote_diagnostics_report(
-        TOTE_LEVEL_WARN, component,
-        "%s rejects a request of %zu bytes as too large (%s): it is split, like later requests "
-        "over %zu bytes; raise the receiver's limit, or lower max_request_bytes",
-        outbox->retry.settings->destination, bytes, reason, half);
-}
-
-enum { MOST_RESETS = 3 };
-
-static void note_accepted(struct tote__outbox *outbox, size_t bytes) {
-    struct tote__size_limit *limit = &outbox->limit;
-
-    if (!limit->reset_bytes) {
-        return;
-    }
-    if (bytes >= limit->reset_bytes) { /* the size was not the cause */
-        *limit = (struct tote__size_limit){.accepted_bytes = limit->accepted_bytes};
-        return;
-    }
-    limit->has_accepted = limit->has_accepted_since = true;
-    limit->has_probe = false;
-    if (limit->resets >= MOST_RESETS) {
-        note_too_large(outbox, limit->reset_bytes, "the stream is reset");
-    }
-}
-
-static void note_resets(struct tote__size_limit *limit, size_t bytes, unsigned resets) {
-    if (bytes <= TOTE__NEVER_TOO_LARGE_BYTES) {
-        return;
-    }
-    limit->strikes += !limit->reset_bytes || limit->has_accepted_since;
-    limit->has_accepted_since = false;
-    limit->resets += resets;
-    if (!limit->reset_bytes || bytes < limit->reset_bytes) {
-        limit->reset_bytes = bytes;
-    }
-}
-
-/*
- * Return whether a request that was just reset is too large. A single span would be rejected, so a
- * smaller request must have been accepted between two resets.
- */
-static bool is_limit_passed(const struct tote__size_limit *limit, size_t bytes, size_t count) {
-    return limit->reset_bytes && bytes >= limit->reset_bytes && limit->has_accepted &&
-           limit->resets >= MOST_RESETS && (count > 1 || limit->strikes > 1);
-}
-
-static bool may_probe(const struct tote__size_limit *limit, size_t count) {
-    return count > 1 && !limit->has_accepted && !limit->has_probe;
 }
 
 /* Return the request at this place, counted from the first one. */
@@ -350,15 +291,17 @@ static bool is_kept_in_disk_queue(struct tote__outbox *outbox, const tote_export
         return true;
     }
     if (is_reset) {
-        note_resets(limit, bytes, 1);
+        tote__size_limit_note_resets(limit, bytes, 1);
     }
-    if (is_too_large || (is_reset && is_limit_passed(limit, bytes, count))) {
+    if (is_too_large || (is_reset && tote__size_limit_is_passed(limit, bytes, count))) {
         if (count == 1) {
             return false;
         }
-        note_too_large(outbox, bytes, tote__or_empty(outcome->reason));
+        tote__size_limit_note_too_large(limit, bytes, outbox->retry.settings->destination,
+                                        tote__or_empty(outcome->reason));
         first = count / 2;
-    } else if (is_reset && limit->resets >= MOST_RESETS && may_probe(limit, count)) {
+    } else if (is_reset && limit->resets >= TOTE__MOST_RESETS &&
+               tote__size_limit_may_probe(limit, count)) {
         limit->has_probe = true;
         first = 1;
     }
@@ -377,7 +320,8 @@ static void settle_batch(struct tote__outbox *outbox, tote_export_outcome *outco
         return;
     }
     if (outcome->result == TOTE_RESULT_SUCCESS) {
-        note_accepted(outbox, outbox->batch.message.size);
+        tote__size_limit_note_accepted(&outbox->limit, outbox->batch.message.size,
+                                       outbox->retry.settings->destination);
     }
     report_loss(outbox, outcome);
     uint64_t rejected = count - outcome->delivered;
@@ -449,15 +393,16 @@ static bool go_on_in_parts(struct tote__outbox *outbox, struct tote__kept *kept,
     bool is_too_large = !is_success && outcome->failure == TOTE_EXPORT_FAILURE_TOO_LARGE;
 
     if (is_too_large && kept->attempts.is_reset) {
-        note_resets(&outbox->limit, bytes, MOST_RESETS);
+        tote__size_limit_note_resets(&outbox->limit, bytes, TOTE__MOST_RESETS);
     }
     if (is_too_large && count > 1) {
-        if (kept->attempts.is_reset && may_probe(&outbox->limit, count)) {
+        if (kept->attempts.is_reset && tote__size_limit_may_probe(&outbox->limit, count)) {
             outbox->limit.has_probe = true;
             part->next_count = count / 2;
             return begin_part(kept, from, 1, outcome);
         }
-        note_too_large(outbox, bytes, tote__or_empty(outcome->reason));
+        tote__size_limit_note_too_large(&outbox->limit, bytes, outbox->retry.settings->destination,
+                                        tote__or_empty(outcome->reason));
         return begin_part(kept, from, count / 2, outcome);
     }
     bool is_last = !part->range.to || part->range.to == kept->count;
@@ -557,9 +502,10 @@ static void quiet_receiver(const struct tote__outbox *outbox, const tote_export_
 static struct tote__manner manner_of(const struct tote__outbox *outbox,
                                      const struct tote__kept *kept, const tote_export_step *step) {
     const struct tote__size_limit *limit = &outbox->limit;
-    bool has_most = limit->has_accepted || may_probe(limit, kept->attempts.batch.count);
+    bool has_most =
+        limit->has_accepted || tote__size_limit_may_probe(limit, kept->attempts.batch.count);
 
-    return (struct tote__manner){.step = *step, .most_resets = has_most ? MOST_RESETS : 0};
+    return (struct tote__manner){.step = *step, .most_resets = has_most ? TOTE__MOST_RESETS : 0};
 }
 
 /* The attempts of a request, or of its current part, are over. */
@@ -568,7 +514,7 @@ static void settle_kept(struct tote__outbox *outbox, struct tote__kept *kept, si
     size_t count = outcome->span_count;
 
     if (outcome->result == TOTE_RESULT_SUCCESS) {
-        note_accepted(outbox, bytes);
+        tote__size_limit_note_accepted(&outbox->limit, bytes, outbox->retry.settings->destination);
     }
     if (go_on_in_parts(outbox, kept, bytes, outcome)) {
         return;

@@ -19,24 +19,9 @@
 #include <stdatomic.h>
 
 #include "retry.h"
+#include "size_limit.h"
 #include "tote/internal/disk_queue.h"
 #include "tote/internal/recovery.h"
-
-/*
- * The receiver's limit on the size of a request, as far as known. A reset stream has several
- * causes: a proxy without a receiver resets it, too. Size is the cause only if a smaller request is
- * accepted while larger ones are reset. If there is no smaller one, one span of a large request is
- * sent alone, as a probe.
- */
-struct tote__size_limit {
-    size_t accepted_bytes;   /* larger requests are split; SIZE_MAX: no limit known */
-    size_t reset_bytes;      /* the smallest request that may be too large; 0: none */
-    unsigned resets;         /* resets of requests of at least that size, none of them accepted */
-    unsigned strikes;        /* resets before which a smaller request was accepted */
-    bool has_accepted;       /* a smaller request was accepted since the first reset */
-    bool has_accepted_since; /* a smaller request was accepted since the last reset */
-    bool has_probe;          /* a probe was made, and none was accepted since */
-};
 
 /* The parts of a request. */
 struct tote__sent_part {

@@ -26,11 +26,11 @@
 
 #include "received.h"
 #include "reports.h"
+#include "segments.h"
 #include "src/crash_file_format.h"
 #include "src/segment.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/crash_file.h"
-#include "tote/internal/os.h"
 #include "tote/internal/recovery.h"
 #include "tote/tote.h"
 
@@ -90,13 +90,6 @@ int shmget(key_t key, size_t size, int flags) {
         return -1;
     }
     return (int)syscall(SYS_shmget, key, size, flags);
-}
-
-/* Skip a test of shared memory on a system without it. */
-static void need_segments(void) {
-    if (!tote__os_has_segments()) {
-        skip();
-    }
 }
 
 static int tear_down(void **state) {
@@ -229,8 +222,7 @@ static bool is_there(int segment) {
 }
 
 static void shared_memory_is_removed_after_delivery(void **state) {
-    (void)state;
-    need_segments();
+    need_segments(state);
     die_after(end_some);
     int id = reference().id;
     assert_true(is_there(id));
@@ -628,8 +620,7 @@ static void recovered_spans_are_sent_while_other_crash_safe_files_are_read(void 
 static void a_reader_does_not_touch_the_chunks_that_were_never_used(void **state) {
     enum { PAGES = 4096 };
 
-    (void)state;
-    need_segments();
+    need_segments(state);
     f.delivery.crash_safe_bytes = (size_t)PAGES * 4096;
     die_after(end_some);
     assert_int_equal(deliver().delivered, SPANS + 1); /* a file is read once */
@@ -669,8 +660,7 @@ static void the_first_span_of_a_child_does_not_touch_the_whole_crash_safe_file(v
 }
 
 static void without_shared_memory_spans_are_written_to_the_disk_queue(void **state) {
-    (void)state;
-    need_segments();
+    need_segments(state);
     has_no_shared_memory = true;
     start();
     assert_non_null(strstr(reports.message, "shared memory of"));
@@ -690,8 +680,7 @@ static void write_reference(struct tote__segment_reference changed) {
 }
 
 static void after_a_reboot_the_lost_shared_memory_is_reported(void **state) {
-    (void)state;
-    need_segments();
+    need_segments(state);
     die_after(end_some);
     struct tote__segment_reference changed = reference();
     changed.boot ^= 2;
@@ -705,8 +694,7 @@ static void after_a_reboot_the_lost_shared_memory_is_reported(void **state) {
 
 /* Its process may be alive in another container, however old the file is. */
 static void shared_memory_of_another_namespace_is_kept_and_reported(void **state) {
-    (void)state;
-    need_segments();
+    need_segments(state);
     die_after(end_some);
     const struct tote__segment_reference right = reference();
     struct tote__segment_reference changed = right;
@@ -728,8 +716,7 @@ static void shared_memory_of_another_namespace_is_kept_and_reported(void **state
 
 /* The id of a removed segment may be reused by another program. */
 static void shared_memory_of_another_program_is_left_alone(void **state) {
-    (void)state;
-    need_segments();
+    need_segments(state);
     die_after(end_some);
     const struct tote__segment_reference right = reference();
     struct tote__segment_reference changed = right;
@@ -756,8 +743,7 @@ static void end_some_while_the_directory_is_removed(void) {
 static void spans_survive_the_process_also_after_the_directory_was_removed(void **state) {
     const char *endpoint = f.otlp.endpoint;
 
-    (void)state;
-    need_segments();
+    need_segments(state);
     f.otlp.endpoint = "http://127.0.0.1:1";
     die_after(end_some_while_the_directory_is_removed);
     f.otlp.endpoint = endpoint;

@@ -2,7 +2,7 @@
 /* Locks, objects owned by threads, and pools in every execution that C11 permits. */
 #include "allocator.h"
 
-/* Its list begins anew in each execution. */
+/* Its list is empty at the start of each execution. */
 #include "../../api/src/base/pool.c" /* NOLINT(bugprone-suspicious-include) */
 
 /* What a lock guards is written by one thread at a time. */

@@ -18,6 +18,7 @@
 
 #include "multi.h"
 #include "proxy.h"
+#include "request_options.h"
 #include "tote/internal/clock.h"
 #include "tote/internal/fork.h"
 #include "tote/internal/memory.h"
@@ -25,8 +26,6 @@
 
 enum {
     CONNECT_TIMEOUT_MS = 30000,
-    UPLOAD_BUFFER_BYTES =
-        512 << 10,        /* a usual request is sent at once; unused pages cost nothing */
     GRACE_MS = 100,       /* for curl to detect the end of a response */
     FREE_IDLE_WRITES = 8, /* initial time without watching a socket for writing: 1 ms */
     MOST_DOUBLINGS = 8    /* longest such time: 256 ms */
@@ -274,76 +273,6 @@ void tote__connection_leave_behind(struct tote__connection *connection) {
     }
 }
 
-static bool add_header(struct curl_slist **list, const char *line) {
-    struct curl_slist *longer = curl_slist_append(*list, line);
-
-    *list = longer ? longer : *list;
-    return longer;
-}
-
-static bool add_headers(struct curl_slist **list, const struct tote__otlp_settings *settings) {
-    bool has_timeout = tote__otlp_is_grpc(settings) && settings->delivery.timeout_ms &&
-                       settings->delivery.timeout_ms != UINT32_MAX;
-    char type[64];
-    char timeout[32];
-
-    snprintf(type, sizeof type, "Content-Type: %s", tote__otlp_content_type(settings));
-    snprintf(timeout, sizeof timeout, "grpc-timeout: %um",
-             settings->delivery.timeout_ms % 100000000);
-    bool are_added =
-        add_header(list, "Expect:") && /* do not wait for "100 Continue" */
-        add_header(list, tote__otlp_is_grpc(settings) ? "Content-Type: application/grpc" : type) &&
-        (!tote__otlp_is_grpc(settings) || add_header(list, "TE: trailers")) &&
-        (!settings->is_gzip ||
-         add_header(list, tote__otlp_is_grpc(settings) ? "grpc-encoding: gzip"
-                                                       : "Content-Encoding: gzip")) &&
-        (!has_timeout || add_header(list, timeout)); /* at most 8 digits */
-    for (size_t i = 0; i < settings->headers.count && are_added; i++) {
-        are_added = add_header(list, settings->headers.items[i].line);
-    }
-    return are_added;
-}
-
-/* libcurl before 8.0 cannot reuse an HTTP/2 connection without TLS: the second request fails. */
-static bool can_reuse(const struct tote__otlp_settings *settings) {
-    enum { VERSION_8_0 = 0x080000 };
-    return !tote__otlp_is_grpc(settings) || settings->is_tls ||
-           curl_version_info(CURLVERSION_NOW)->version_num >= VERSION_8_0;
-}
-
-static long http_version(const struct tote__otlp_settings *settings) {
-    if (!tote__otlp_is_grpc(settings)) {
-        return CURL_HTTP_VERSION_1_1;
-    }
-    return settings->is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-}
-
-/* A configured User-Agent header contains this one. */
-static int set_request_options(CURL *easy, const struct tote__otlp_settings *settings) {
-    int failed = 0;
-
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings));
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, can_reuse(settings) ? 0L : 1L);
-    if (!tote__otlp_is_grpc(settings)) { /* the limit applies to the decompressed response, too */
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-    }
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_USERAGENT, TOTE__OTLP_USER_AGENT);
-    if (settings->ca_file) { /* NULL would mean none instead of the system's */
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
-    }
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLCERT, settings->client_certificate_file);
-    failed |= (int)curl_easy_setopt(easy, CURLOPT_SSLKEY, settings->client_key_file);
-    if (settings->unix_path) {
-        failed |= (int)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, settings->unix_path);
-    }
-    return failed | tote__proxy_apply(settings, easy);
-}
-
 static int set_guest_options(struct tote__stream *stream) {
     CURL *easy = stream->easy;
     int failed = 0;
@@ -373,10 +302,10 @@ static int set_multi_options(struct tote__connection *connection) {
     int failed = 0;
 
     failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept);
-    failed |= (int)curl_multi_setopt(multi, CURLMOPT_PIPELINING,
-                                     can_reuse(connection->settings) ? CURLPIPE_MULTIPLEX
-                                                                     : CURLPIPE_NOTHING);
-    if (tote__otlp_is_grpc(settings) && can_reuse(settings)) {
+    failed |= (int)curl_multi_setopt(
+        multi, CURLMOPT_PIPELINING,
+        tote__can_reuse_connection(connection->settings) ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
+    if (tote__otlp_is_grpc(settings) && tote__can_reuse_connection(settings)) {
         /* Not CURLOPT_PIPEWAIT: libcurl 8.14 waits forever if the first stream was reset. */
         failed |= (int)curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
     }
@@ -413,7 +342,8 @@ struct tote__connection *tote__connection_new(const struct tote__otlp_settings *
         connection->watches[i].fd = -1;
     }
     if (!connection->multi || !connection->streams || !connection->watches ||
-        set_multi_options(connection) || !add_headers(&connection->headers, settings) ||
+        set_multi_options(connection) ||
+        !tote__add_request_headers(&connection->headers, settings) ||
         !tote__connection_stream(connection, 0)) {
         tote__connection_free(connection);
         return NULL;
@@ -435,7 +365,8 @@ static struct tote__stream *make_stream(struct tote__connection *connection) {
         .incoming = {.max_size = settings->max_response_bytes,
                      .is_grpc = tote__otlp_is_grpc(settings)},
     };
-    if (!stream->easy || set_request_options(stream->easy, settings) || set_guest_options(stream) ||
+    if (!stream->easy || tote__set_request_options(stream->easy, settings) ||
+        set_guest_options(stream) ||
         (connection->prepared && tote__prepared_apply(connection->prepared, stream->easy))) {
         free_stream(stream);
         return NULL;
