@@ -16,7 +16,8 @@ PAGE = ROOT / "docs/configuration.md"
 COMPONENTS = ("api", "propagators", "sdk", "delivery", "exporters", "configuration",
               "instrumentation", "cli")
 READERS = ("tote__env", "tote__env_number", "tote__env_boolean", "tote__environment_number",
-           "getenv", "secure_getenv", "choose", "choose_size", "is_set")
+           "getenv", "secure_getenv", "choose", "choose_size", "is_set",
+           "user_variable")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+")
 STRUCTS = {
     "tote_sdk_options": "configuration/include/tote/start.h",
@@ -52,6 +53,7 @@ COMPUTED = {
     "exporters/otlp/options.c": (otlp_variables, 4),
     "exporters/otlp/transport/proxy.c": (proxy_variables, 1),
     "instrumentation/database/src/config.c": (database_variables, 1),
+    "cli/src/common/terminal.c": (None, 1),             # user_variable() itself
     "cli/src/front/parent.c": (None, 4),                # is_set() of its own: the propagators' names
     "cli/src/front/run_environment.c": (None, 1),       # names of OpenTelemetry
     "cli/src/front/span_open.c": (None, 1),             # is_set() of its own
@@ -104,7 +106,7 @@ def calls(text):
             yield text[match.end():end - 1]
 
 
-def read_variables(problems):
+def user_variables(problems):
     found = set()
     for path in sorted(path for name in COMPONENTS for path in (ROOT / name).rglob("*.[ch]")):
         name = str(path.relative_to(ROOT))
@@ -172,7 +174,7 @@ def compare(what, in_code, on_page, problems):
 def main():
     problems = []
     variables, options, mentioned = read_page(problems)
-    in_code = read_variables(problems)
+    in_code = user_variables(problems)
     compare("variable", in_code, variables, problems)
     problems += [f"variable {name} is mentioned, and the code does not read it"
                  for name in sorted(mentioned - in_code - variables)]

@@ -20,12 +20,12 @@
 enum { PIPE_WIDTH = 100, LEAST_WIDTH = 40, MOST_WIDTH = 400 };
 
 /* Returns NULL in a program with elevated privileges, too. */
-static const char *variable(const char *name) {
+static const char *user_variable(const char *name) {
     return tote__is_privileged() ? NULL : getenv(name);
 }
 
 static size_t width_of(FILE *out) {
-    const char *columns = variable("COLUMNS");
+    const char *columns = user_variable("COLUMNS");
     struct winsize size = {0};
 
     if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col) {
@@ -35,8 +35,8 @@ static size_t width_of(FILE *out) {
 }
 
 struct terminal terminal_of(FILE *out) {
-    const char *no_color = variable("NO_COLOR");
-    const char *term = variable("TERM");
+    const char *no_color = user_variable("NO_COLOR");
+    const char *term = user_variable("TERM");
     bool is_terminal = isatty(fileno(out));
     size_t width = width_of(out);
     bool is_dumb = !term || strcmp(term, "dumb") == 0;
