@@ -100,15 +100,17 @@ size_t tote__http_redact_url(char *buffer, size_t size, const char *url,
                              const struct tote__http_target *target) {
     const char *authority = target->scheme.at + target->scheme.length + strlen("://");
     const char *tail = target->query.at ? target->query.at : target->path.at + target->path.length;
-    const char *rest = target->query.at ? tail + target->query.length : tail;
     struct cut cut = {buffer, size, 0};
 
     put(&cut, url, (size_t)(authority - url));
     put_credentials(&cut,
                     (struct tote__part){authority, (size_t)(target->authority.at - authority)});
     put(&cut, target->authority.at, (size_t)(tail - target->authority.at));
-    put_query(&cut, target->query);
-    put(&cut, rest, strlen(rest));
+    if (target->query.at) {
+        put_query(&cut, target->query);
+        tail += target->query.length;
+    }
+    put(&cut, tail, strlen(tail));
     end(&cut);
     return cut.length;
 }
