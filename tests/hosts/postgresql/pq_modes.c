@@ -333,7 +333,12 @@ static void cancel(PGconn *conn) {
     PGcancel *cancel = PQgetCancel(conn);
 
     PQsendQuery(conn, "SELECT pg_sleep(60)");
-    printf("cancelled %d %s\n", PQcancel(cancel, message, sizeof message), message);
+    int is_cancelled = PQcancel(cancel, message, sizeof message);
+    struct pollfd ready = {PQsocket(conn), POLLIN, 0};
+    while (is_cancelled && poll(&ready, 1, 100) == 0) { /* the query had not begun */
+        is_cancelled = PQcancel(cancel, message, sizeof message);
+    }
+    printf("cancelled %d %s\n", is_cancelled, message);
     PQfreeCancel(cancel);
     show_all(conn);
 }

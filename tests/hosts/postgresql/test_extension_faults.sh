@@ -27,8 +27,13 @@ sender() {
 waiting() {
     [ "$(sql "set tote.enabled = off; select recorded - saved from tote_stats(); reset tote.enabled;")" = "$1" ]
 }
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# reconnect PROCESS: connect again, after the server has noticed that this process was killed. Until
+# then it accepts connections that it ends soon.
 reconnect() {
     exec 6>&- 7<&-
+    until_true is_gone "$1"
     until_true "$postgresql_bin/pg_isready" -q
     connect
 }
@@ -50,8 +55,9 @@ victim() {
 until_true victim
 kill -KILL "$victim"
 wait "$client"
+until_true is_gone "$victim"
 expect "the server restarts after a backend was killed" "$(until_true "$postgresql_bin/pg_isready" -q && echo yes)" yes
-reconnect
+reconnect "$victim"
 sql "alter system set tote.export_interval = '20ms'; select pg_reload_conf();" >/dev/null
 until_true received 2
 until_true extension_is_idle
@@ -60,8 +66,9 @@ sql "set tote.traceparent = '${traceparent/ab01/ab02}'; select 3 as after; set t
 until_true received 3
 expect "the server records after its restart" "$(names "s['traceId'].endswith('ab02')")" "['select']"
 
-kill -KILL "$(worker)"
-reconnect
+killed=$(worker)
+kill -KILL "$killed"
+reconnect "$killed"
 sql "set tote.traceparent = '${traceparent/ab01/ab03}'; select 4; set tote.traceparent = '';" >/dev/null
 until_true received 4
 expect "the background worker is restarted after it was killed" "$(names "s['traceId'].endswith('ab03')")" "['select']"
@@ -78,9 +85,10 @@ if strace -qq -o /dev/null true 2>/dev/null; then
     until_true is_traced
     sql "set tote.traceparent = '${traceparent/ab01/ab09}'; select 4; set tote.traceparent = '';" >/dev/null
     until_true has_batch
-    kill -KILL "$(sql "set tote.enabled = off; select pg_backend_pid();")"
+    killed=$(sql "set tote.enabled = off; select pg_backend_pid();")
+    kill -KILL "$killed"
     rm "$work/spans.hold"
-    reconnect
+    reconnect "$killed"
     until_true extension_is_idle
     expect "a crash while the worker saves loses no span, and sends none twice" \
         "$(names "s['traceId'].endswith('ab09')")" "['select']"
