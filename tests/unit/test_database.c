@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "span_text.h"
+#include "tote/allocator.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/database.h"
 #include "tote/sdk/sampler.h"
+#include "tote/sdk/span_processor.h"
 #include "tote/tote.h"
 
 static tote_in_memory_spans *memory;
@@ -248,6 +250,174 @@ static void without_a_running_sdk_a_call_has_no_span_to_record(void **state) {
     assert_string_equal(tote_span_data_get_name(finish(span)), "database");
 }
 
+/* Restart the SDK with another sampler, and with a processor of the program unless it is NULL. */
+static void restart(tote_sampler *sampler, tote_span_processor *processor) {
+    tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
+    tote_batch_options batch = TOTE_BATCH_OPTIONS_INIT;
+    tote_span_exporter *exporter = tote_span_exporter_in_memory_new(memory);
+
+    tote_sdk_close(&sdk, 1000);
+    batch.mode = TOTE_EXPORT_MODE_SIMPLE;
+    options.ignore_environment = true;
+    options.exporters = &exporter;
+    options.exporter_count = 1;
+    options.batch = &batch;
+    options.sampler = sampler;
+    options.processors = &processor;
+    options.processor_count = processor ? 1 : 0;
+    sdk = tote_sdk_start(&options);
+    assert_non_null(sdk);
+}
+
+static void use_sampler(tote_sampler *sampler) {
+    restart(sampler, NULL);
+}
+
+/* Write the name and the keys of the attributes to `text`. */
+static void write_start(char *text, const char *name, const tote_attribute *attributes,
+                        size_t count) {
+    strcpy(text, name);
+    for (size_t i = 0; i < count; i++) {
+        strcat(strcat(text, " "), attributes[i].key);
+    }
+}
+
+static tote_sampling_decision note_and_drop(void *self, const tote_sampling_parameters *span,
+                                            tote_sampling_result *result) {
+    (void)result;
+    write_start(self, span->name, span->attributes, span->attribute_count);
+    return TOTE_SAMPLING_DECISION_DROP;
+}
+
+static void note_start(void *self, tote_span *span, const tote_context *parent) {
+    const tote_span_data *data = tote_span_get_data(span);
+    size_t count;
+    const tote_attribute *attributes = tote_span_data_get_attributes(data, &count);
+
+    (void)parent;
+    write_start(self, tote_span_data_get_name(data), attributes, count);
+}
+
+/* Spec: database-spans.md#span-definition: attributes at the creation of a span */
+static void samplers_and_processors_of_the_program_get_the_name_and_all_attributes(void **state) {
+    static const char expected[] =
+        "SELECT customers db.system.name db.query.summary db.query.text server.address";
+    static const tote_sampler_ops sampler = {.struct_size = sizeof sampler,
+                                             .should_sample = note_and_drop};
+    static const tote_span_processor_ops processor = {.struct_size = sizeof processor,
+                                                      .on_start = note_start};
+    char seen[256] = "";
+    tote_parent_based_options parent_based = TOTE_PARENT_BASED_OPTIONS_INIT;
+
+    (void)state;
+    call.system = "postgresql";
+    call.server_address = "db.test";
+    set_query("SELECT name FROM customers WHERE id = 7");
+    parent_based.root = tote_sampler_new(&sampler, seen);
+    use_sampler(tote_sampler_parent_based_new(&parent_based));
+    tote_span *span = start();
+    assert_string_equal(seen, expected);
+    tote_span_close(&span);
+    *seen = '\0';
+    restart(tote_sampler_always_on_new(), tote_span_processor_new(&processor, seen));
+    span = start();
+    assert_string_equal(seen, expected);
+    tote_span_close(&span);
+}
+
+static size_t allocations;
+
+static void *count_allocation(void *self, size_t size) {
+    (void)self;
+    allocations++;
+    return malloc(size);
+}
+
+static void *count_reallocation(void *self, void *block, size_t old_size, size_t size) {
+    (void)self, (void)old_size;
+    allocations++;
+    return realloc(block, size);
+}
+
+static void release(void *self, void *block, size_t size) {
+    (void)self, (void)size;
+    free(block);
+}
+
+/* Whether starting a span reads the text: it needs memory for that. */
+static bool reads_text(void) {
+    tote_span *warm = start();
+
+    tote_span_close(&warm);
+    allocations = 0;
+    tote_span *span = start();
+    bool has_read = allocations > 0;
+    tote_span_close(&span);
+    return has_read;
+}
+
+/* The contract of tote_database_start() */
+static void the_text_of_a_span_that_is_not_recorded_is_not_read(void **state) {
+    tote_parent_based_options parent_based = TOTE_PARENT_BASED_OPTIONS_INIT;
+
+    (void)state;
+    set_query("SELECT name FROM customers WHERE id = 7");
+    assert_true(reads_text());
+    use_sampler(tote_sampler_probability_new(0));
+    assert_false(reads_text());
+    parent_based.root = tote_sampler_trace_id_ratio_new(0);
+    use_sampler(tote_sampler_parent_based_new(&parent_based));
+    assert_false(reads_text());
+    tote_scope *dropped = tote_scope_open(tote_get_tracer("test", NULL), "dropped", NULL);
+    assert_false(reads_text());
+    tote_scope_close(&dropped);
+    use_sampler(tote_sampler_parent_based_new(NULL));
+    assert_true(reads_text());
+    tote_sdk_close(&sdk, 1000);
+    assert_false(reads_text());
+}
+
+/* The contract of summary_prefix */
+static void the_prefix_of_a_summary_is_in_the_name_and_the_summary_of_a_span(void **state) {
+    (void)state;
+    call.system = "postgresql";
+    call.operation = "PREPARE";
+    call.summary_prefix = "PREPARE";
+    set_query("SELECT name FROM customers WHERE id = 7");
+    const tote_span_data *span = finish(start());
+    assert_string_equal(tote_span_data_get_name(span), "PREPARE SELECT customers");
+    assert_span_text(span, "db.operation.name", "PREPARE");
+    assert_span_text(span, "db.query.summary", "PREPARE SELECT customers");
+    assert_span_text(span, "db.query.text", "SELECT name FROM customers WHERE id = ?");
+}
+
+/* The contract of tote_database_summary() */
+static void a_prefix_precedes_a_summary_that_fits_with_it(void **state) {
+    char buffer[TOTE_DATABASE_SUMMARY_BYTES];
+    char prefix[TOTE_DATABASE_SUMMARY_BYTES];
+
+    (void)state;
+    set_query("SELECT name FROM customers");
+    assert_int_equal(tote_database_summary(buffer, sizeof buffer, &call), 16);
+    assert_string_equal(buffer, "SELECT customers");
+    call.summary_prefix = "EXECUTE";
+    assert_int_equal(tote_database_summary(buffer, sizeof buffer, &call), 24);
+    assert_string_equal(buffer, "EXECUTE SELECT customers");
+    assert_int_equal(tote_database_summary(buffer, 16, &call), 14);
+    assert_string_equal(buffer, "EXECUTE SELECT");
+    memset(prefix, 'x', sizeof prefix - 1);
+    prefix[sizeof prefix - 1] = '\0';
+    call.summary_prefix = prefix;
+    assert_int_equal(tote_database_summary(buffer, sizeof buffer, &call), 0);
+    call.summary_prefix = "EXECUTE";
+    set_query("gibberish");
+    assert_int_equal(tote_database_summary(buffer, sizeof buffer, &call), 0);
+    assert_string_equal(buffer, "");
+    call.summary = "own";
+    assert_int_equal(tote_database_summary(buffer, sizeof buffer, &call), 3);
+    assert_string_equal(buffer, "own");
+}
+
 /* Print what a span has with the environment of this process. */
 static int print_settings(void) {
     void *state = NULL;
@@ -311,6 +481,10 @@ static void the_environment_selects_what_is_recorded(void **state) {
 #define DATABASE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv) {
+    static const tote_allocator counting = {.struct_size = sizeof counting,
+                                            .allocate = count_allocation,
+                                            .reallocate = count_reallocation,
+                                            .release = release};
     const struct CMUnitTest tests[] = {
         DATABASE_TEST(a_call_is_a_client_span_with_the_attributes_of_the_conventions),
         DATABASE_TEST(the_default_port_of_a_system_is_left_out),
@@ -321,9 +495,14 @@ int main(int argc, char **argv) {
         DATABASE_TEST(an_error_has_the_code_of_the_database_and_a_message_without_values),
         DATABASE_TEST(texts_and_messages_are_written_as_they_are_recorded),
         DATABASE_TEST(without_a_running_sdk_a_call_has_no_span_to_record),
+        DATABASE_TEST(samplers_and_processors_of_the_program_get_the_name_and_all_attributes),
+        DATABASE_TEST(the_text_of_a_span_that_is_not_recorded_is_not_read),
+        DATABASE_TEST(the_prefix_of_a_summary_is_in_the_name_and_the_summary_of_a_span),
+        DATABASE_TEST(a_prefix_precedes_a_summary_that_fits_with_it),
         DATABASE_TEST(the_environment_selects_what_is_recorded),
     };
 
+    tote_allocator_set(&counting);
     if (argc > 1 && strcmp(argv[1], "--settings") == 0) {
         return print_settings();
     }

@@ -172,6 +172,7 @@ static inline CURLcode tote__off_curl_perform(CURL *easy, const tote_curl_option
 #ifdef TOTE__OFF_INSTRUMENTATION_DATABASE
 #define tote_database_start(...) TOTE__OFF_POINTER(tote_span *, (tote_database_start)(__VA_ARGS__))
 #define tote_database_text(...) TOTE__OFF_NUMBER(size_t, (tote_database_text)(__VA_ARGS__))
+#define tote_database_summary(...) TOTE__OFF_NUMBER(size_t, (tote_database_summary)(__VA_ARGS__))
 #define tote_database_set_error(...) TOTE__OFF((tote_database_set_error)(__VA_ARGS__))
 #define tote_database_wants_rows(...) TOTE__OFF_BOOL((tote_database_wants_rows)(__VA_ARGS__))
 #define tote_database_message(...) TOTE__OFF_NUMBER(size_t, (tote_database_message)(__VA_ARGS__))

@@ -12,6 +12,8 @@
 
 enum { MOST_ATTRIBUTES = 13, MOST_NAME = 512, MOST_READ = 4 * TOTE_DATABASE_MAX_TEXT };
 
+static const char unknown_name[] = "database";
+
 /* What a span is started with. Allocated, because stacks may be small. */
 struct start {
     const tote_database_call *call;
@@ -69,16 +71,46 @@ size_t tote_database_text(char *buffer, size_t size, const tote_database_call *g
     return tote__utf8_copy(buffer, size, call.query, call.query_length);
 }
 
+size_t tote_database_summary(char *buffer, size_t size, const tote_database_call *given) {
+    tote_database_call call = TOTE_DATABASE_CALL_INIT;
+    size_t prefix = 0;
+
+    TOTE__COPY_OPTIONS(tote_database_call, &call, given);
+    if (!buffer || !size) {
+        return 0;
+    }
+    buffer[0] = '\0';
+    size = tote__min(size, TOTE_DATABASE_SUMMARY_BYTES);
+    if (call.summary) {
+        return tote__utf8_copy(buffer, size, call.summary, strlen(call.summary));
+    }
+    if (!call.query) {
+        return 0;
+    }
+    if (call.summary_prefix && *call.summary_prefix) {
+        prefix = strlen(call.summary_prefix) + 1;
+        if (prefix >= size) {
+            return 0;
+        }
+    }
+    size_t length = tote_database_summarize(buffer + prefix, size - prefix, call.system, call.query,
+                                            tote__min(call.query_length, MOST_READ));
+    if (!length) {
+        buffer[0] = '\0';
+        return 0;
+    }
+    if (prefix) {
+        memcpy(buffer, call.summary_prefix, prefix - 1);
+        buffer[prefix - 1] = ' ';
+    }
+    return prefix + length;
+}
+
 /* Add the text of the query and its summary. */
 static void add_query(struct start *start) {
     const tote_database_call *call = start->call;
 
-    if (call->summary) {
-        snprintf(start->summary, sizeof start->summary, "%s", call->summary);
-    } else if (call->query) {
-        tote_database_summarize(start->summary, sizeof start->summary, call->system, call->query,
-                                tote__min(call->query_length, MOST_READ));
-    }
+    tote_database_summary(start->summary, sizeof start->summary, call);
     add_text(start, "db.query.summary", start->summary);
     size_t length = tote_database_text(start->text, sizeof start->text, call);
     if (length) {
@@ -137,38 +169,66 @@ static const char *name_of(struct start *start) {
     return start->name;
 }
 
+/* Add all attributes. */
+static void describe(struct start *start, const tote_database_call *call) {
+    start->call = call;
+    start->count = 0;
+    add_text(start, "db.system.name", call->system);
+    add_text(start, "db.namespace", call->db_namespace);
+    add_text(start, "db.collection.name", call->collection);
+    add_text(start, "db.stored_procedure.name", call->stored_procedure);
+    add_text(start, "db.operation.name", call->operation);
+    if (call->batch_size > 1) {
+        add(start, "db.operation.batch.size", tote_uint(call->batch_size));
+    }
+    add_query(start);
+    add_addresses(start);
+}
+
+/* Start the span with its attributes, for samplers and processors that look at them. */
+static tote_span *start_described(tote_tracer *tracer, tote_span_options *options,
+                                  const tote_database_call *call) {
+    struct start *start = tote__allocate(sizeof *start);
+    const char *name = unknown_name;
+
+    if (start) {
+        describe(start, call);
+        name = name_of(start);
+        options->attributes = start->attributes;
+        options->attribute_count = start->count;
+    }
+    tote_span *span = tote_tracer_start_span(tracer, name, options);
+    tote__release(start, sizeof *start);
+    return span;
+}
+
+/* Start the span, and set its name and attributes if it is recording. */
+static tote_span *start_undescribed(tote_tracer *tracer, const tote_span_options *options,
+                                    const tote_database_call *call) {
+    tote_span *span = tote_tracer_start_span(tracer, unknown_name, options);
+    struct start *start = tote_span_is_recording(span) ? tote__allocate(sizeof *start) : NULL;
+
+    if (start) {
+        describe(start, call);
+        tote_span_update_name(span, name_of(start));
+        tote_span_set_attributes(span, start->attributes, start->count);
+    }
+    tote__release(start, sizeof *start);
+    return span;
+}
+
 tote_span *tote_database_start(tote_tracer *tracer, const tote_context *parent,
                                const tote_database_call *given) {
     tote_database_call call = TOTE_DATABASE_CALL_INIT;
     tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
-    const char *name = "database";
 
     TOTE__COPY_OPTIONS(tote_database_call, &call, given);
     options.parent = parent;
     options.kind = TOTE_SPAN_KIND_CLIENT;
-    struct start *start =
-        tote_tracer_is_enabled(tracer, &options) ? tote__allocate(sizeof *start) : NULL;
-    if (start) {
-        start->call = &call;
-        start->count = 0;
-        start->summary[0] = '\0';
-        add_text(start, "db.system.name", call.system);
-        add_text(start, "db.namespace", call.db_namespace);
-        add_text(start, "db.collection.name", call.collection);
-        add_text(start, "db.stored_procedure.name", call.stored_procedure);
-        add_text(start, "db.operation.name", call.operation);
-        if (call.batch_size > 1) {
-            add(start, "db.operation.batch.size", tote_uint(call.batch_size));
-        }
-        add_query(start);
-        add_addresses(start);
-        name = name_of(start);
-        options.attributes = start->attributes;
-        options.attribute_count = start->count;
+    if (tote__tracer_shows_attributes(tracer) && tote_tracer_is_enabled(tracer, &options)) {
+        return start_described(tracer, &options, &call);
     }
-    tote_span *span = tote_tracer_start_span(tracer, name, &options);
-    tote__release(start, sizeof *start);
-    return span;
+    return start_undescribed(tracer, &options, &call);
 }
 
 size_t tote_database_message(char *buffer, size_t size, const char *message) {

@@ -68,7 +68,9 @@ struct tote__sql_lexer tote__sql_lexer_over(unsigned rules, const char *text, si
 struct tote__sql_token tote__sql_next(struct tote__sql_lexer *lexer);
 
 static inline bool tote__sql_is(const struct tote__sql_token *token, const char *word) {
-    return token->kind == TOTE__SQL_WORD &&
+    enum { CASE = 'a' - 'A' };
+
+    return token->kind == TOTE__SQL_WORD && (*token->at | CASE) == (*word | CASE) &&
            tote__equals_ignoring_case(token->at, token->length, word, strlen(word));
 }
 

@@ -12,6 +12,7 @@
 
 #include "pq_parts.h"
 #include "tote/internal/memory.h"
+#include "tote/internal/tracer.h"
 
 struct tote__pq_batch {
     size_t commands;
@@ -20,7 +21,7 @@ struct tote__pq_batch {
     bool has_one_text;     /* all commands have the same text */
     size_t summary_length; /* of the first command */
     size_t text_length;    /* of all texts, or of the first one if there is one text */
-    char summary[TOTE__PQ_SUMMARY_BYTES];
+    char summary[TOTE_DATABASE_SUMMARY_BYTES];
     char text[TOTE_DATABASE_MAX_TEXT + 1];
 };
 
@@ -49,28 +50,50 @@ static void append_text(struct tote__pq_batch *batch, const char *text, size_t l
     append(batch, text, length);
 }
 
-static size_t summarize(char *buffer, size_t size, const tote_database_call *call) {
-    if (call->summary) {
-        return (size_t)snprintf(buffer, size, "%s", call->summary);
-    }
-    return tote_database_summarize(buffer, size, call->system, call->query, call->query_length);
-}
-
-struct tote__pq_batch *tote__pq_batch_new(const tote_database_call *call) {
+static struct tote__pq_batch *new_batch(const tote_database_call *call) {
     struct tote__pq_batch *batch = tote__allocate(sizeof *batch);
 
     if (batch) {
         batch->commands = 1;
         batch->has_operation = call->operation != NULL;
         batch->has_one_summary = batch->has_one_text = true;
-        batch->summary_length = summarize(batch->summary, sizeof batch->summary, call);
+        batch->summary_length = tote_database_summary(batch->summary, sizeof batch->summary, call);
         batch->text_length = tote_database_text(batch->text, sizeof batch->text, call);
     }
     return batch;
 }
 
+/* Set what the span of one command was started without. */
+static void describe_span(tote_span *span, const struct tote__pq_batch *batch) {
+    if (batch->summary_length) {
+        tote_span_update_name(span, batch->summary);
+        tote_span_set_attribute(span, "db.query.summary", tote_string(batch->summary));
+    }
+    if (batch->text_length) {
+        tote_span_set_attribute(span, "db.query.text",
+                                tote_string_of(batch->text, batch->text_length));
+    }
+}
+
+tote_span *tote__pq_batch_start(struct tote__pq_batch **batch, tote_tracer *tracer,
+                                const tote_context *parent, const tote_database_call *call) {
+    bool shows_attributes = tote__tracer_shows_attributes(tracer);
+    tote_database_call started = *call;
+
+    if (!shows_attributes) { /* so that the text is read once, for the batch */
+        started.query = NULL;
+        started.summary = "";
+    }
+    tote_span *span = tote_database_start(tracer, parent, &started);
+    *batch = tote_span_is_recording(span) ? new_batch(call) : NULL;
+    if (*batch && !shows_attributes) {
+        describe_span(span, *batch);
+    }
+    return span;
+}
+
 void tote__pq_batch_add(struct tote__pq_batch *batch, const tote_database_call *call) {
-    struct tote__pq_batch *added = batch ? tote__pq_batch_new(call) : NULL;
+    struct tote__pq_batch *added = batch ? new_batch(call) : NULL;
 
     if (!added) {
         return;

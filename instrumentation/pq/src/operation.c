@@ -11,7 +11,6 @@
  *
  * Tests: tests/hosts/postgresql/test_libpq.sh
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,43 +50,28 @@ static const char *recorded_text(const struct tote__pq_connection *connection,
     return value && strcmp(value, "on") == 0 ? command->text : NULL;
 }
 
-/* A call, with a summary that names the operation and the query: "PREPARE SELECT orders". */
-struct described {
-    tote_database_call call;
-    char summary[TOTE__PQ_SUMMARY_BYTES];
-};
+static tote_database_call describe(const struct tote__pq_connection *connection,
+                                   const struct tote__pq_command *command) {
+    tote_database_call call = TOTE_DATABASE_CALL_INIT;
 
-static void describe(struct described *described, const struct tote__pq_connection *connection,
-                     const struct tote__pq_command *command) {
-    tote_database_call *call = &described->call;
-
-    *call = (tote_database_call)TOTE_DATABASE_CALL_INIT;
-    call->system = "postgresql";
-    call->db_namespace = connection->namespace_;
-    call->server_address = connection->server_address;
-    call->server_port = connection->port;
-    call->peer_address = connection->peer_address;
-    call->peer_port = connection->port;
-    call->operation = command->operation;
-    call->is_parameterized = command->is_parameterized;
-    call->query = recorded_text(connection, command);
-    call->query_length = call->query ? strnlen(call->query, MAX_READ) : 0;
-    if (call->query && call->operation) {
-        int length =
-            snprintf(described->summary, sizeof described->summary, "%s ", call->operation);
-        if (tote_database_summarize(described->summary + length,
-                                    sizeof described->summary - (size_t)length, call->system,
-                                    call->query, call->query_length)) {
-            call->summary = described->summary;
-        }
-    }
+    call.system = "postgresql";
+    call.db_namespace = connection->namespace_;
+    call.server_address = connection->server_address;
+    call.server_port = connection->port;
+    call.peer_address = connection->peer_address;
+    call.peer_port = connection->port;
+    call.operation = command->operation;
+    call.summary_prefix = command->operation;
+    call.is_parameterized = command->is_parameterized;
+    call.query = recorded_text(connection, command);
+    call.query_length = call.query ? strnlen(call.query, MAX_READ) : 0;
+    return call;
 }
 
 struct tote__pq_operation *tote__pq_operation_new(struct tote__pq_connection *connection,
                                                   const struct tote__pq_command *command,
                                                   const tote_context *parent) {
     struct tote__pq_operation *operation = NULL;
-    struct described described;
 
     if (connection->operations < MAX_OPERATIONS) {
         operation = tote__allocate_zeroed(sizeof *operation);
@@ -95,11 +79,12 @@ struct tote__pq_operation *tote__pq_operation_new(struct tote__pq_connection *co
     if (!operation) {
         return NULL;
     }
-    describe(&described, connection, command);
-    operation->span = tote_database_start(tote__pq_tracer(), parent, &described.call);
+    const tote_database_call call = describe(connection, command);
     operation->is_pipeline = tote__pq_is_pipeline(connection);
-    if (operation->is_pipeline && tote_span_is_recording(operation->span)) {
-        operation->batch = tote__pq_batch_new(&described.call);
+    if (operation->is_pipeline) {
+        operation->span = tote__pq_batch_start(&operation->batch, tote__pq_tracer(), parent, &call);
+    } else {
+        operation->span = tote_database_start(tote__pq_tracer(), parent, &call);
     }
     if (connection->pq->begun) {
         connection->pq->begun(operation);
@@ -110,11 +95,9 @@ struct tote__pq_operation *tote__pq_operation_new(struct tote__pq_connection *co
 void tote__pq_operation_add(const struct tote__pq_connection *connection,
                             struct tote__pq_operation *operation,
                             const struct tote__pq_command *command) {
-    struct described described;
-
     if (operation->batch) {
-        describe(&described, connection, command);
-        tote__pq_batch_add(operation->batch, &described.call);
+        const tote_database_call call = describe(connection, command);
+        tote__pq_batch_add(operation->batch, &call);
     }
 }
 

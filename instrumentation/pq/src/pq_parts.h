@@ -228,11 +228,12 @@ void tote__pq_operation_end_first(struct tote__pq_connection *connection);
  */
 void tote__pq_operations_end(struct tote__pq_connection *connection, const char *cause);
 
-/* Enough for the name of an operation and the summary of its query. */
-#define TOTE__PQ_SUMMARY_BYTES (TOTE_DATABASE_SUMMARY_BYTES + 16)
-
-/* batch.c: what several commands have in common. NULL is a no-op. */
-struct tote__pq_batch *tote__pq_batch_new(const tote_database_call *call);
+/*
+ * batch.c: what several commands have in common. NULL is a no-op. The span starts with the first
+ * command, `call`. Sets `*batch`, to NULL if the span is not recording or if out of memory.
+ */
+tote_span *tote__pq_batch_start(struct tote__pq_batch **batch, tote_tracer *tracer,
+                                const tote_context *parent, const tote_database_call *call);
 void tote__pq_batch_add(struct tote__pq_batch *batch, const tote_database_call *call);
 
 /* Set what the span of several commands has instead of that of the first one. Frees the batch. */

@@ -65,19 +65,26 @@ typedef struct tote_database_call {
     const char *stored_procedure; /**< db.stored_procedure.name */
 
     size_t batch_size; /**< db.operation.batch.size; recorded if it is at least 2 */
+
+    /**
+     * What precedes the summary of the text, if `summary` is NULL, for example the name of the
+     * call: "PREPARE" for "PREPARE SELECT orders".
+     */
+    const char *summary_prefix;
 } tote_database_call;
 
 #define TOTE_DATABASE_CALL_INIT                                                                    \
     {                                                                                              \
         sizeof(tote_database_call), NULL, NULL, NULL, NULL, 0, 0, NULL, 0, false, NULL, NULL,      \
-            NULL, NULL, 0                                                                          \
+            NULL, NULL, 0, NULL                                                                    \
     }
 
 /**
  * Start a client span for the call. Its name is the summary, else the operation and its target,
  * else the target, else the system. OTEL_C_DB_QUERY_TEXT selects how the text is recorded. At most
- * TOTE_DATABASE_MAX_TEXT bytes of it are recorded, and four times as many are read. Does not make
- * the span current. Never NULL. Close it with tote_span_close().
+ * TOTE_DATABASE_MAX_TEXT bytes of it are recorded, and four times as many are read. The text of a
+ * span that is not recorded is read only if a sampler or a processor of the program may look at it.
+ * Does not make the span current. Never NULL. Close it with tote_span_close().
  */
 TOTE_API TOTE_MUST_USE tote_span *tote_database_start(tote_tracer *tracer,
                                                       const tote_context *parent,
@@ -91,6 +98,12 @@ TOTE_API TOTE_MUST_USE tote_span *tote_database_start(tote_tracer *tracer,
  * a batch. Returns its length; 0 if no text is recorded. Ends with NUL.
  */
 TOTE_API size_t tote_database_text(char *buffer, size_t size, const tote_database_call *call);
+
+/**
+ * Write the summary of the call as tote_database_start() records it. Returns its length; 0 if there
+ * is none. Ends with NUL. TOTE_DATABASE_SUMMARY_BYTES are enough.
+ */
+TOTE_API size_t tote_database_summary(char *buffer, size_t size, const tote_database_call *call);
 
 /**
  * Make the span an error. `code` is db.response.status_code, for example an SQLSTATE; NULL: none.
