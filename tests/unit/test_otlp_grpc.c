@@ -296,17 +296,18 @@ static unsigned wakes_of_worker(struct tote__transport *transport,
 }
 
 /*
- * On a busy machine the time may end before the connection is made: then there is nothing to count.
+ * On a busy machine the time may end before the connection is made: then there is nothing to count,
+ * and the next try has more time.
  */
 static unsigned wakes_of(const struct tote__otlp_settings *settings, bool by_host) {
     static uint8_t bytes[STALLED_BYTES];
     struct tote__response response;
     unsigned wakes = 0;
 
-    for (int i = 0; i < TRIES && !wakes; i++) {
+    for (unsigned i = 1; i <= TRIES && !wakes; i++) {
         struct tote__transport *transport = tote__transport_new(settings);
         const struct tote__request request = {
-            {bytes, sizeof bytes}, 1, tote__deadline_in(STALL_MS), 0, false};
+            {bytes, sizeof bytes}, 1, tote__deadline_in(STALL_MS * i), 0, false};
         assert_true(tote__transport_begin(transport, &request, &response));
         wakes =
             by_host ? wakes_of_host(transport, &response) : wakes_of_worker(transport, &response);

@@ -93,8 +93,8 @@ static int send_without_environment(struct fixture *f) {
         signal(SIGSEGV, SIG_DFL);
         setlocale(LC_ALL, "C.UTF-8");
         environ = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        send_text(f, "spans", in_seconds(10));
-        _exit((int)send_text(f, "spans", in_seconds(10)));
+        send_text(f, "spans", in_seconds(60));
+        _exit((int)send_text(f, "spans", in_seconds(60)));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
