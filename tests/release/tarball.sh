@@ -37,7 +37,7 @@ python3 "$source/tests/release/check_spdx.py" "$release/$name.spdx.json" "$tarba
 say "the tarball has one folder, and nothing that only the repository needs"
 members=$(tar -tzf "$tarball")
 ! grep -v "^$name/" <<<"$members" || fail "outside of its folder"
-! grep -E '/(\.git|\.ci|\.github|build[^/]*|node_modules|__pycache__)(/|$)|\.gitignore$|\.gitattributes$' <<<"$members" ||
+! grep -E '/(\.git|\.ci|\.github|build|build-[^/]*|node_modules|__pycache__)(/|$)|\.gitignore$|\.gitattributes$' <<<"$members" ||
     fail "not for users"
 tar -xzf "$tarball" -C "$work"
 tree=$work/$name
