@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,7 +176,7 @@ static bool read_number(const ProtobufCFieldDescriptor *field, const json_t *jso
         *number = (uint64_t)json_integer_value(json);
     } else if (json_is_real(json)) {
         double real = json_real_value(json);
-        if (!(real > -9e18 && real < 9e18) || real != floor(real)) {
+        if (!(real > -9e18 && real < 9e18) || real != (double)(int64_t)real) {
             return false;
         }
         is_negative = real < 0;
