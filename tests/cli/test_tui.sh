@@ -104,7 +104,12 @@ link=',"links":[{"traceId":"00000000000000000000000000000001","spanId":"00000000
 new_shell() {
     open_shell "$1" "$2"
     type_line 'echo "settings $(stty -g | cksum)."'
-    until_shown '.' && settings=$(screen | sed -n 's/^settings \(.*\)\.$/\1/p')
+    settings=
+    until_true has_settings
+}
+has_settings() {
+    settings=$(screen | sed -n 's/^settings \(.*\)\.$/\1/p')
+    [ -n "$settings" ]
 }
 
 for columns in 60 80 120 200; do
