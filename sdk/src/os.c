@@ -116,6 +116,23 @@ bool tote__os_release(char *buffer, size_t size) {
     return copy_system_name(buffer, size, offsetof(struct utsname, release));
 }
 
+/* Does not block: early after boot the system call fails, and /dev/urandom does not block. */
+bool tote__os_random(void *buffer, size_t size) {
+    char bytes[TOTE__OS_RANDOM_BYTES + 1]; /* with a NUL */
+    int error = errno;
+    int cancel = tote__cancel_disable();
+    bool is_filled = tote__os_entropy(buffer, size);
+
+    if (!is_filled && size < sizeof bytes &&
+        tote__os_read_file("/dev/urandom", bytes, size + 1) == size) {
+        memcpy(buffer, bytes, size);
+        is_filled = true;
+    }
+    tote__cancel_restore(cancel);
+    errno = error;
+    return is_filled;
+}
+
 size_t tote__os_read_file(const char *path, char *buffer, size_t size) {
     int error = errno;
     int descriptor = size ? tote__os_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0) : -1;

@@ -100,20 +100,8 @@ void tote__os_send(int socket, const void *bytes, size_t size) {
     tote__release_write_signals(&signals);
 }
 
-bool tote__os_random(void *buffer, size_t size) {
-    char bytes[TOTE__OS_RANDOM_BYTES + 1]; /* with a NUL */
-    int error = errno;
-    int cancel = tote__cancel_disable();
-    bool is_filled = getentropy(buffer, size) == 0;
-
-    if (!is_filled && size < sizeof bytes &&
-        tote__os_read_file("/dev/urandom", bytes, size + 1) == size) {
-        memcpy(buffer, bytes, size);
-        is_filled = true;
-    }
-    tote__cancel_restore(cancel);
-    errno = error;
-    return is_filled;
+bool tote__os_entropy(void *buffer, size_t size) {
+    return getentropy(buffer, size) == 0;
 }
 
 uint64_t tote__os_since_boot(void) {

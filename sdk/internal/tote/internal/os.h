@@ -28,6 +28,9 @@
 enum { TOTE__OS_RANDOM_BYTES = 32 };
 bool tote__os_random(void *buffer, size_t size);
 
+/* Its first source: a system call. Returns false with errno set; early after boot, too. */
+bool tote__os_entropy(void *buffer, size_t size);
+
 uint32_t tote__os_process_id(void);
 
 /* Return the effective user of this process. */
