@@ -7,7 +7,7 @@
  *
  * Tests: tests/unit/test_fork.c, tests/host/test_dead_readers.c
  */
-#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -28,17 +28,23 @@ _Atomic(uint32_t) *tote__map_wiped_word(void) {
     return NULL;
 }
 
-/* sigwait() does not block: the signals are pending, and were sent to this thread. */
+/*
+ * A pending signal may be one that was sent to the process, which another thread can take first.
+ * So that sigwait() does not block, the signal is sent to this thread, too.
+ */
 void tote__discard_signals(const sigset_t *signals) {
     static const int numbers[] = {SIGPIPE, SIGXFSZ};
     sigset_t pending;
     sigset_t one;
     int number = 0;
 
-    for (size_t i = 0; i < TOTE_COUNT_OF(numbers) && sigpending(&pending) == 0; i++) {
+    sigemptyset(&pending);
+    sigpending(&pending);
+    for (size_t i = 0; i < TOTE_COUNT_OF(numbers); i++) {
         if (sigismember(signals, numbers[i]) == 1 && sigismember(&pending, numbers[i]) == 1) {
             sigemptyset(&one);
             sigaddset(&one, numbers[i]);
+            pthread_kill(pthread_self(), numbers[i]);
             sigwait(&one, &number);
         }
     }
