@@ -278,7 +278,9 @@ void tote__os_wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline) {
     errno = error;
 }
 
+/* The fence: a thread that does not find `waits` yet finds the new value of the word. */
 void tote__os_wake(_Atomic(uint32_t) *word) {
+    atomic_thread_fence(memory_order_seq_cst);
     struct waits *here = atomic_load(&waits);
     size_t place = place_of(word);
 
