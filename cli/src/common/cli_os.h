@@ -47,6 +47,12 @@ int os_signals_open(const sigset_t *signals);
 int os_signals_take(int descriptor);
 void os_signals_close(int descriptor);
 
+/*
+ * Wait for one of these signals, which are blocked, for at most `most_ns`; TOTE__NEVER: without a
+ * limit. Returns the signal, with who sent it in `info`, or 0 if there was none.
+ */
+int os_signals_wait(const sigset_t *signals, uint64_t most_ns, siginfo_t *info);
+
 /* Return the name of a signal without "SIG", or of an error. Returns NULL if it is unknown. */
 const char *os_signal_name(int signal);
 const char *os_error_name(int error);

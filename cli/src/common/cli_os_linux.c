@@ -14,9 +14,11 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli_os.h"
+#include "tote/internal/clock.h"
 
 enum { PATH_BYTES = 64, MOST_DESCRIPTORS = 1024, PROGRAM_HEADERS = 32, INTERPRETER_BYTES = 256 };
 
@@ -140,6 +142,14 @@ int os_signals_take(int descriptor) {
 
 void os_signals_close(int descriptor) {
     close(descriptor);
+}
+
+int os_signals_wait(const sigset_t *signals, uint64_t most_ns, siginfo_t *info) {
+    const struct timespec most = {(time_t)(most_ns / 1000000000U), (long)(most_ns % 1000000000U)};
+    int signal =
+        most_ns == TOTE__NEVER ? sigwaitinfo(signals, info) : sigtimedwait(signals, info, &most);
+
+    return signal > 0 ? signal : 0;
 }
 
 const char *os_signal_name(int signal) {

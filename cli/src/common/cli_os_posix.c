@@ -16,9 +16,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli_os.h"
+#include "tote/internal/clock.h"
 #include "tote/internal/write_signals.h"
 
 static char program[PATH_MAX];
@@ -105,36 +107,51 @@ void os_close_on_exec_from(int first) {
     }
 }
 
-/* Signals go through a pipe: a handler writes their numbers. One set of signals at a time. */
-static int signal_ends[2] = {-1, -1};
-static sigset_t watched;
+/*
+ * Signals go through a pipe: a thread takes them, and writes their numbers. They stay blocked in
+ * all threads. One set of signals at a time.
+ */
+static struct {
+    sigset_t set;
+    int ends[2];
+    pthread_t thread;
+    struct sigaction inherited; /* for SIGWINCH */
+} taken;
 
-static void note_signal(int signal) {
-    const unsigned char number = (unsigned char)signal;
-    int error = errno;
+static void *take_signals(void *arg) {
+    int number = 0;
 
-    if (write(signal_ends[1], &number, 1) != 1) {
-        /* the pipe is full of signals */
-    }
-    errno = error;
-}
-
-/* They stay blocked in the other threads. */
-int os_signals_open(const sigset_t *signals) {
-    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
-
-    watched = *signals;
-    if (!os_pipe(signal_ends)) {
-        return -1;
-    }
-    sigfillset(&action.sa_mask);
-    for (int i = 1; i <= SIGXFSZ; i++) {
-        if (sigismember(&watched, i) == 1) {
-            sigaction(i, &action, NULL);
+    (void)arg;
+    for (;;) {
+        if (sigwait(&taken.set, &number) == 0) {
+            const unsigned char byte = (unsigned char)number;
+            (void)!write(taken.ends[1], &byte, 1); /* a full pipe is readable, too */
         }
     }
-    pthread_sigmask(SIG_UNBLOCK, &watched, NULL);
-    return signal_ends[0];
+    return NULL;
+}
+
+static void do_nothing(int signal) {
+    (void)signal;
+}
+
+/* A system may discard a blocked signal whose action is to ignore it: SIGWINCH has a handler. */
+int os_signals_open(const sigset_t *signals) {
+    const struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+
+    taken.set = *signals;
+    if (!os_pipe(taken.ends)) {
+        return -1;
+    }
+    int error = pthread_create(&taken.thread, NULL, take_signals, NULL);
+    if (error) {
+        close(taken.ends[0]);
+        close(taken.ends[1]);
+        errno = error;
+        return -1;
+    }
+    sigaction(SIGWINCH, &action, &taken.inherited);
+    return taken.ends[0];
 }
 
 int os_signals_take(int descriptor) {
@@ -144,14 +161,19 @@ int os_signals_take(int descriptor) {
 }
 
 void os_signals_close(int descriptor) {
-    pthread_sigmask(SIG_BLOCK, &watched, NULL);
-    for (int i = 1; i <= SIGXFSZ; i++) {
-        if (sigismember(&watched, i) == 1) {
-            signal(i, SIG_DFL);
-        }
-    }
+    pthread_cancel(taken.thread);
+    pthread_join(taken.thread, NULL);
+    sigaction(SIGWINCH, &taken.inherited, NULL);
     close(descriptor);
-    close(signal_ends[1]);
+    close(taken.ends[1]);
+}
+
+int os_signals_wait(const sigset_t *signals, uint64_t most_ns, siginfo_t *info) {
+    const struct timespec most = {(time_t)(most_ns / 1000000000U), (long)(most_ns % 1000000000U)};
+    int signal =
+        most_ns == TOTE__NEVER ? sigwaitinfo(signals, info) : sigtimedwait(signals, info, &most);
+
+    return signal > 0 ? signal : 0;
 }
 
 struct name {

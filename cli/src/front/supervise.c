@@ -2,7 +2,7 @@
 /*
  * supervise.c - run a command as if it had been started without tote
  *
- * All signals of interest are blocked and read by sigtimedwait(): there are no handlers. The
+ * All signals of interest are blocked and read one by one: there are no handlers. The
  * command gets the mask that this process inherited.
  *
  * Tests: tests/cli/test_exec.sh
@@ -21,7 +21,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli_os.h"
@@ -75,9 +74,9 @@ static void begin_signals(void) {
 /* Discard signals that came after the end of the command, and restore the mask. */
 static void end_signals(void) {
     sigset_t watched = watched_signals();
-    const struct timespec now = {0, 0};
+    siginfo_t info;
 
-    while (sigtimedwait(&watched, NULL, &now) > 0) {
+    while (os_signals_wait(&watched, 0, &info) > 0) {
     }
     sigaction(SIGCHLD, &inherited_child_action, NULL);
     sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
@@ -265,12 +264,11 @@ static bool read_children(struct wait *wait) {
     return pid < 0 && errno == ECHILD;
 }
 
-static struct timespec remaining(const struct wait *wait) {
+static uint64_t remaining_ns(const struct wait *wait) {
     uint64_t due = wait->terminate_at < wait->kill_at ? wait->terminate_at : wait->kill_at;
     uint64_t time = tote__clock_monotonic();
-    uint64_t ns = due > time ? due - time : 0;
 
-    return (struct timespec){(time_t)(ns / 1000000000U), (long)(ns % 1000000000U)};
+    return due == TOTE__NEVER ? TOTE__NEVER : due > time ? due - time : 0;
 }
 
 void supervise_wait(struct supervise *supervise, const struct supervise_options *options) {
@@ -283,12 +281,9 @@ void supervise_wait(struct supervise *supervise, const struct supervise_options 
     sigset_t watched = watched_signals();
 
     while (!read_children(&wait)) {
-        bool has_deadline = wait.terminate_at != TOTE__NEVER || wait.kill_at != TOTE__NEVER;
-        struct timespec rest = remaining(&wait);
         siginfo_t info;
-        int signal =
-            has_deadline ? sigtimedwait(&watched, &info, &rest) : sigwaitinfo(&watched, &info);
-        if (signal > 0 && signal != SIGCHLD) {
+        int signal = os_signals_wait(&watched, remaining_ns(&wait), &info);
+        if (signal && signal != SIGCHLD) {
             handle_signal(&wait, &info);
         }
         send_due(&wait);

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli_os.h"
 #include "grpc.h"
 #include "http.h"
 #include "plain.h"
@@ -28,7 +29,7 @@
 #include "tote/internal/clock.h"
 #include "tui.h"
 
-enum { TICK_MS = 50, MOST_AT_A_TIME = 1000, REPORT_MS = 1000 };
+enum { TICK_NS = 50000000, MOST_AT_A_TIME = 1000, REPORT_MS = 1000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct plain plain;
@@ -111,14 +112,13 @@ static void note(const struct receipt *receipt) {
 
 /* Draw until a signal, the count, or a write error. Returns whether it was a signal. */
 static bool draw_until_end(const sigset_t *signals, unsigned count) {
-    const struct timespec tick = {0, TICK_MS * 1000000L};
-    const struct timespec none = {0, 0};
     unsigned left = count ? count : UINT_MAX;
     bool is_signalled = false;
     bool is_behind = false; /* more may be due */
+    siginfo_t info;
 
     while (!is_signalled && left && !ferror(stdout)) {
-        is_signalled = sigtimedwait(signals, NULL, is_behind ? &none : &tick) > 0;
+        is_signalled = os_signals_wait(signals, is_behind ? 0 : TICK_NS, &info) != 0;
         unsigned most = left < MOST_AT_A_TIME ? left : MOST_AT_A_TIME;
         unsigned drawn = plain_draw(&plain, now_ms(), false, most);
         is_behind = drawn == most;
@@ -326,7 +326,7 @@ int view_run(const struct view_options *options, char *const *files, size_t coun
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for sigtimedwait() */
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* for os_signals_wait() */
     signal(SIGPIPE, SIG_IGN);
     is_reported_at_once = options->is_interactive;
     if (options->is_interactive) {
