@@ -45,6 +45,9 @@ uint32_t owner_find_shell(void) {
     uint32_t shell = (uint32_t)getppid();
     struct os_process process;
 
+    if (!os_process_read(shell, &process)) {
+        return 0;
+    }
     for (unsigned i = 0; i < MOST_SUBSHELLS && os_process_read(shell, &process) && process.parent &&
                          are_alike(shell, process.parent);
          i++) {

@@ -20,7 +20,8 @@ struct owner owner_of(uint32_t process);
 
 /*
  * Return the shell that runs this program: the parent process. A subshell of a command substitution
- * has the command line of its parent, and is skipped, because it ends at once.
+ * has the command line of its parent, and is skipped, because it ends at once. Returns 0 on a
+ * system that cannot tell the two.
  */
 uint32_t owner_find_shell(void);
 
