@@ -510,8 +510,8 @@ size_t tote__os_poller_wait(int poller, struct pollfd *watched, size_t count, st
         return 0;
     }
     for (size_t i = 0; i < count && found < TOTE__OS_MOST_READY; i++) {
-        bool is_same = tote__os_is_same_file(watched[i].fd, before[i].device, before[i].inode);
-        if (watched[i].revents && is_same) {
+        if (watched[i].revents &&
+            tote__os_is_same_file(watched[i].fd, before[i].device, before[i].inode)) {
             ready[found] = watched[i];
             ready[found++].fd = watched[i].fd == poller ? -1 : watched[i].fd;
         }
