@@ -45,6 +45,9 @@
 #define HAS_HELGRIND 0
 #endif
 
+/* Skip a test of what the product has only on Linux. See docs/porting.md. */
+#define NEED_LINUX() (USES_LINUX ? (void)0 : skip())
+
 /* For the table of tests: the function's name is the test's. */
 #define TEST(test) cmocka_unit_test(test)
 

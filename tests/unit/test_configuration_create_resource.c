@@ -103,7 +103,8 @@ static void the_service_detector_reads_the_variable(void **state) {
     assert_string_equal(text_of(end_span_of("detectors: [{service: }]"), "service.name"), "shop");
     tote_in_memory_spans_clear(kept_spans);
     assert_string_equal(text_of(end_span_of("detectors: [{cloud: }]"), "service.name"),
-                        "unknown_service:test_configuration_create_resource");
+                        USES_LINUX ? "unknown_service:test_configuration_create_resource"
+                                   : "unknown_service");
     unsetenv("OTEL_SERVICE_NAME");
 }
 

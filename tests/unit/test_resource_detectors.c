@@ -234,7 +234,7 @@ static void the_service_detector_sets_the_name_of_the_environment(void **state) 
     (void)state;
     assert_string_equal(find_text(named, "service.name"), "shop");
     assert_string_equal(find_text(blank, "service.name"),
-                        "unknown_service:test_resource_detectors");
+                        USES_LINUX ? "unknown_service:test_resource_detectors" : "unknown_service");
     tote_resource_unref(named);
     tote_resource_unref(blank);
 }

@@ -320,13 +320,17 @@ static void the_built_in_detectors_describe_entities(void **state) {
     const tote_resource *resource = resource_of_a_span();
     for (size_t i = 0; i < TOTE_COUNT_OF(types); i++) {
         const tote_entity *entity = find_entity(resource, types[i]);
+        if (!USES_LINUX && strcmp(types[i], "process") == 0) {
+            assert_null(entity); /* the time of its creation is not known */
+            continue;
+        }
         assert_non_null(entity);
         assert_string_equal(entity->schema_url, resource->schema_url);
     }
     assert_int_equal(find_entity(resource, "host") != NULL, find(resource, "host.id") != NULL);
     assert_string_equal(find_entity(resource, "service")->id[0].value.as.string, "shop");
-    assert_int_equal(find_entity(resource, "process")->id_count, 2);
-    assert_non_null(find(resource, "process.executable.name"));
+    assert_true(!USES_LINUX || find_entity(resource, "process")->id_count == 2);
+    assert_int_equal(find(resource, "process.executable.name") != NULL, USES_LINUX);
     assert_string_equal(find(resource, "telemetry.sdk.name"), "tote");
     assert_int_equal(reports.count, 0);
     stop(sdk);
@@ -384,7 +388,7 @@ static void a_filter_removes_entities_with_their_identity(void **state) {
     (void)state;
     assert_null(find_entity(resource, "process"));
     assert_null(find(resource, "process.pid"));
-    assert_non_null(find(resource, "process.creation.time"));
+    assert_int_equal(find(resource, "process.creation.time") != NULL, USES_LINUX);
     assert_non_null(find_entity(resource, "os"));
     assert_null(find(resource, "os.name"));
     assert_non_null(find(resource, "os.type"));
@@ -396,6 +400,7 @@ static void a_child_process_has_its_own_process_entity(void **state) {
     int status = -1;
 
     (void)state;
+    NEED_LINUX(); /* the time of its creation identifies it, too */
     setenv("OTEL_EXPERIMENTAL_ENTITIES_ENABLED", "true", 1);
     tote_sdk *sdk = start(NULL);
     const tote_entity *before = find_entity(resource_of_a_span(), "process");
