@@ -3,10 +3,10 @@
 #
 # test_run.sh - tote run: a command, and a picture of its traces
 #
-# test_run.sh TOTE CURL [HELLO]
+# test_run.sh TOTE CURL OS [HELLO]: what TOTE was built for; see docs/porting.md
 set -uo pipefail
 
-tote=$1 curl=$2 hello=${3:-}
+tote=$1 curl=$2 os=$3 hello=${4:-}
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -48,14 +48,14 @@ expect "standard input and output are those of the command" $? 0
 print='env | grep -E "^(OTEL_|TRACE|BAGGAGE|TOTE|LD_PRELOAD)" | sort'
 environment() { env "$@" "$tote" run -q -- sh -c "$print" 2>/dev/null | sed \
     -e 's/127.0.0.1:[0-9]*/VIEWER/' -e 's/=.*tote-run-.*/=QUEUE/' -e 's/[^ :=]*\/tote-/tote-/g'; }
-objects= # those that were built
+objects= # those that were built, and are preloaded: on Linux
 for name in threads curl hiredis pq sqlite; do
     object=$(dirname "$tote")/../instrumentation/$name/tote-preload-$name.so
-    [ ! -e "$object" ] || objects+=${objects:+:}tote-preload-$name.so
+    [ "$os" != linux ] || [ ! -e "$object" ] || objects+=${objects:+:}tote-preload-$name.so
 done
 expect "the command exports to the viewer" "$(environment)" \
-"LD_PRELOAD=$objects
-OTEL_BSP_SCHEDULE_DELAY=500
+"${objects:+LD_PRELOAD=$objects
+}OTEL_BSP_SCHEDULE_DELAY=500
 OTEL_C_DISK_QUEUE_DIRECTORY=QUEUE
 OTEL_EXPORTER_OTLP_ENDPOINT=http://VIEWER
 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
@@ -85,11 +85,11 @@ expect "a service name in the resource attributes stays" \
 touch "$work/other.so"
 expect "other preload objects stay, and are first" \
     "$(environment LD_PRELOAD=libm.so.6 | grep LD_PRELOAD)" \
-    "LD_PRELOAD=libm.so.6:$objects"
+    "LD_PRELOAD=libm.so.6${objects:+:$objects}"
 nested() { LD_PRELOAD=$1 "$tote" run -q "$tote" run -q sh -c 'echo "$LD_PRELOAD"' 2>/dev/null |
     sed 's/[^ :=]*\/tote-/tote-/g'; }
 expect "nested runs preload each object once" "$(nested libm.so.6)" \
-    "libm.so.6:$objects"
+    "libm.so.6${objects:+:$objects}"
 expect "--no-preload adds none" \
     "$("$tote" run -q --no-preload sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)" ""
 # A program of a platform that the objects do not fit: 32 bits in the header
@@ -107,9 +107,9 @@ expect "a program in Python is drawn on standard error" \
 query ← python3"
 start_server python3 -u -m http.server --bind 127.0.0.1 --directory "$work" 0
 "$tote" run -q -o "$work/traces" "$curl" -s -o /dev/null "http://127.0.0.1:$server_port/err"
-expect "curl is traced without a change" \
+expect "curl is traced without a change, and runs without the object" \
     "$? $(grep -o '"name":"GET"' "$work/traces") $(grep -c '"http.response.status_code"' "$work/traces")" \
-    '0 "name":"GET" 1'
+    "$([[ $objects == *curl* ]] && echo '0 "name":"GET" 1' || echo '0  0')"
 if [ -n "$hello" ]; then
     "$tote" run "$hello" >"$work/out" 2>"$work/err"
     expect_match "a C program on Tote is drawn" "$(cat "$work/err")" "*hello*answer=42*"
