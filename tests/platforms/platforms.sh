@@ -67,10 +67,12 @@ left_out() {
     printf '%s' "$all"
 }
 
+# test_platform NAME [ctest args]
 test_platform() {
     local name=$1 line suite architecture triplet options description out
     local run=() cmake=() ctest=()
 
+    shift
     line=$(platform_lines | grep "^$name"$'\t') || die "unknown platform: $name; ./dev test-platform lists them"
     IFS='|' read -r _ suite architecture triplet options description <<<"${line//$'\t'/|}"
     say "platform $name: $description"
@@ -98,7 +100,7 @@ test_platform() {
         -DTOTE_BUILD_TESTS=ON "${cmake[@]}" | grep -v '^-- ' || [ "${PIPESTATUS[0]}" = 0 ] || return 1
     "${run[@]}" ninja -C "$top/build-platform/$name" -j "$jobs" --quiet -k 0 || return 1
     "${run[@]}" ctest --test-dir "$top/build-platform/$name" -j "$jobs" --output-on-failure \
-        --no-tests=error -LE 'interop|bench|hosts' "${ctest[@]}" </dev/null
+        --no-tests=error -LE 'interop|bench|hosts' "${ctest[@]}" "$@" </dev/null
 }
 
 # test-platform [NAME...]
