@@ -118,12 +118,13 @@ cat >"$work/script" <<'END'
 #!/bin/sh
 tote exec --name build -- sh -c 'tote span --name compile; tote span --name link'
 eval "$(tote span begin --name never-ended)"
+tote span begin --name in-file --carrier "$0.carrier"
 END
 chmod +x "$work/script"
 PATH=$(dirname "$tote"):$PATH "$tote" run -q -o "$work/traces" "$work/script"
-expect "spans of tote exec and tote span arrive" "$? $(grep -oE '"name":"(build|compile|link|never-ended)"' \
+expect "spans of tote exec and tote span arrive" "$? $(grep -oE '"name":"(build|compile|in-file|link|never-ended)"' \
     "$work/traces" | sort | tr '\n' ' ')" \
-    '0 "name":"build" "name":"compile" "name":"link" "name":"never-ended" '
+    '0 "name":"build" "name":"compile" "name":"in-file" "name":"link" "name":"never-ended" '
 expect "requests of the senders of these spans are not traced" \
     "$(grep -c '"name":"POST"' "$work/traces")" 0
 # shellcheck disable=SC2016
@@ -142,7 +143,7 @@ expect "--limit draws the first traces" "$(grep -c 'one ' "$work/err") $(tail -1
 expect "tote view reads the output of -o" "$(grep -c 'one ' "$work/out")" 5
 # shellcheck disable=SC2016
 expect "tote traces in the command asks this viewer" "$("$tote" run -q python3 "$script" \
-    'post([span(9, 1, "asked")]); os.execvp(sys.argv[2], ["tote", "traces"])' "$tote" |
+    'post([span(9, 1, "asked")]); os.execv(sys.argv[2], [sys.argv[2], "traces"])' "$tote" |
     awk '{print $1, $NF}' | tail -1)" "0000000000000000 asked"
 expect "the viewer listens on loopback only" "$("$tote" run -q python3 -c '
 import os

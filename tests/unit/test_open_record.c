@@ -156,7 +156,7 @@ static void only_the_record_of_a_dead_owner_is_recovered(void **state) {
 
     (void)state;
     create(&alive, name);
-    struct open_record_counts counts = open_record_recover(f.queue, &f.folder);
+    struct open_record_counts counts = open_record_recover(f.queue, &f.folder, false);
     assert_int_equal(counts.open, 1);
     assert_int_equal(counts.unfinished, 0);
 
@@ -164,11 +164,26 @@ static void only_the_record_of_a_dead_owner_is_recovered(void **state) {
     dead.process = dead_process();
     f.id.bytes[0] ^= 1;
     create(&dead, name);
-    counts = open_record_recover(f.queue, &f.folder);
+    counts = open_record_recover(f.queue, &f.folder, false);
     assert_int_equal(counts.open, 1);
     assert_int_equal(counts.unfinished, 1);
-    counts = open_record_recover(f.queue, &f.folder);
+    counts = open_record_recover(f.queue, &f.folder, false);
     assert_int_equal(counts.unfinished, 0);
+}
+
+static void all_records_can_be_recovered(void **state) {
+    const struct owner alive = owner_of((uint32_t)getpid());
+    const struct owner unknown = owner_of(0);
+    char name[OPEN_RECORD_NAME_BYTES];
+
+    (void)state;
+    create(&alive, name);
+    f.id.bytes[0] ^= 1;
+    create(&unknown, name);
+    assert_int_equal(open_record_recover(f.queue, &f.folder, false).open, 2);
+    const struct open_record_counts counts = open_record_recover(f.queue, &f.folder, true);
+    assert_int_equal(counts.unfinished, 2);
+    assert_int_equal(counts.open, 0);
 }
 
 static void an_owner_is_identified_by_more_than_its_process_id(void **state) {
@@ -198,11 +213,11 @@ static void a_record_without_an_owner_is_recovered_after_a_day(void **state) {
 
     (void)state;
     create(&none, name);
-    assert_int_equal(open_record_recover(f.queue, &f.folder).open, 1);
+    assert_int_equal(open_record_recover(f.queue, &f.folder, false).open, 1);
     snprintf(path, sizeof path, "%s/%s", f.directory, name);
     time_t then = time(NULL) - OPEN_RECORD_LONGEST_S - 60;
     assert_int_equal(utime(path, &(struct utimbuf){then, then}), 0);
-    assert_int_equal(open_record_recover(f.queue, &f.folder).unfinished, 1);
+    assert_int_equal(open_record_recover(f.queue, &f.folder, false).unfinished, 1);
     assert_int_equal(events_in_queue(), 0);
 }
 
@@ -271,7 +286,7 @@ static void a_record_that_has_ended_is_put_as_it_is(void **state) {
     tote__folder_remove(&f.folder, name);
     assert_true(tote__disk_queue_write_file(&f.folder, name, &batch, (struct tote__boot_time){0, 0},
                                             false));
-    assert_int_equal(open_record_recover(f.queue, &f.folder).unfinished, 1);
+    assert_int_equal(open_record_recover(f.queue, &f.folder, false).unfinished, 1);
     assert_int_equal(events_in_queue(), 0);
 }
 
@@ -338,6 +353,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(the_later_of_two_attributes_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_the_record_of_a_dead_owner_is_recovered, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(all_records_can_be_recovered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_owner_is_identified_by_more_than_its_process_id, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_record_without_an_owner_is_recovered_after_a_day, set_up,

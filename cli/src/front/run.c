@@ -141,7 +141,7 @@ static bool has_file(const char *queue) {
 
 /* Run tote send on the queue, for spans that the command began and did not end, too. */
 static void run_sender(const char *queue) {
-    const char *const argv[] = {"tote", "send", "--timeout", "5s", queue, NULL};
+    const char *const argv[] = {"tote", "send", "--end-open", "--timeout", "5s", queue, NULL};
     posix_spawn_file_actions_t actions;
     char path[PATH_MAX];
     pid_t process;

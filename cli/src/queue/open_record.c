@@ -276,7 +276,7 @@ static bool has_ended(int file) {
 }
 
 static void recover(struct tote__disk_queue *queue, const struct tote__folder *folder,
-                    const char *name, struct open_record_counts *counts) {
+                    const char *name, bool of_all_owners, struct open_record_counts *counts) {
     static const struct open_record_end end = {complete_unfinished, NULL};
     struct owner owner;
     struct stat status;
@@ -290,7 +290,7 @@ static void recover(struct tote__disk_queue *queue, const struct tote__folder *f
         counts->open++;
         return;
     }
-    bool is_over = state == OWNER_DEAD || has_ended(file) ||
+    bool is_over = of_all_owners || state == OWNER_DEAD || has_ended(file) ||
                    (state == OWNER_UNKNOWN && tote__os_status(file, &status) && is_old(&status));
     enum open_record_result result =
         is_over ? end_locked(queue, folder, name, &end, file) : OPEN_RECORD_BUSY;
@@ -301,7 +301,8 @@ static void recover(struct tote__disk_queue *queue, const struct tote__folder *f
 }
 
 struct open_record_counts open_record_recover(struct tote__disk_queue *queue,
-                                              const struct tote__folder *folder) {
+                                              const struct tote__folder *folder,
+                                              bool of_all_owners) {
     struct open_record_counts counts = {0, 0, 0};
     struct tote__listing listing;
     struct tote__folder opened;
@@ -310,7 +311,7 @@ struct open_record_counts open_record_recover(struct tote__disk_queue *queue,
         return counts;
     }
     for (const char *name; (name = tote__listing_next(&listing));) {
-        recover(queue, folder, name, &counts);
+        recover(queue, folder, name, of_all_owners, &counts);
     }
     tote__listing_close(&listing);
     return counts;

@@ -69,11 +69,12 @@ struct open_record_counts {
 enum { OPEN_RECORD_LONGEST_S = 86400 };
 
 /*
- * Put the spans of dead owners into the queue: they end with their last event, with the status
- * ERROR and the attribute tote.span.unfinished.
+ * Put the spans of dead owners into the queue, or with `of_all_owners` all spans: they end with
+ * their last event, with the status ERROR and the attribute tote.span.unfinished.
  */
 struct open_record_counts open_record_recover(struct tote__disk_queue *queue,
-                                              const struct tote__folder *folder);
+                                              const struct tote__folder *folder,
+                                              bool of_all_owners);
 
 /* Return whether it is the name of an open record, and its owner. */
 bool open_record_read_name(const char *name, struct owner *owner);

@@ -34,6 +34,9 @@ static int send_command(int argc, char **argv) {
         {"crash-safe-directory", 0, PROGRAM_TEXT, "DIRECTORY", &options.crash_files, 0, 0,
          "also deliver from the crash-safe files in DIRECTORY, for programs that set the option "
          "crash_safe_directory"},
+        {"end-open", 0, PROGRAM_FLAG, NULL, &options.ends_open, 0, 0,
+         "end the spans that 'tote span end' has not ended, also those whose owner runs or is not "
+         "known; they are marked as unfinished"},
         {"background", 0, PROGRAM_FLAG, NULL, &is_background, 0, 0,
          "print nothing, and wait for more spans; one sender runs for a queue"},
         {"linger", 0, PROGRAM_DURATION, "DURATION", &linger, 0, day,

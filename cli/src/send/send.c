@@ -28,16 +28,16 @@ static bool is_directory(const char *path) {
 }
 
 /*
- * Put the open records of dead processes into the queue. A directory with open records is a disk
- * queue, and has the file of the sender.
+ * Put the open records of dead processes, or all, into the queue. A directory with open records is
+ * a disk queue, and has the file of the sender.
  */
-static struct open_record_counts recover(const char *directory) {
+static struct open_record_counts recover(const char *directory, bool of_all_owners) {
     struct open_record_counts counts = {0, 0, 0};
     struct tote__disk_queue *queue = tote__disk_queue_open_existing(directory, &sender_limits);
     struct tote__folder folder;
 
     if (queue && tote__folder_borrow(tote__disk_queue_descriptor(queue), &folder)) {
-        counts = open_record_recover(queue, &folder);
+        counts = open_record_recover(queue, &folder, of_all_owners);
         if (counts.unfinished || counts.open || counts.damaged) {
             tote__os_close(sender_open(&folder));
         }
@@ -54,7 +54,7 @@ struct send_outcome send_queue(const struct send_options *options) {
     exporter.delivery = &delivery;
     delivery.disk_queue_directory = options->directory;
     delivery.crash_safe_directory = options->crash_files;
-    outcome.records = recover(options->directory);
+    outcome.records = recover(options->directory, options->ends_open);
     outcome.result =
         tote__otlp_disk_queue_send(&exporter, options->timeout_ms, &stop_signal, &outcome.report);
     return outcome;
@@ -76,8 +76,9 @@ int send_run(const struct send_options *options) {
     printf("%" PRIu64 " spans delivered, %" PRIu64 " rejected, %" PRIu64 " batches left\n",
            report.delivered, report.rejected, report.batches_pending);
     if (outcome.records.unfinished) {
-        printf("%" PRIu64 " spans are unfinished: the process that began them has ended\n",
-               outcome.records.unfinished);
+        printf("%" PRIu64 " spans are unfinished: %s\n", outcome.records.unfinished,
+               options->ends_open ? "no command ended them"
+                                  : "the process that began them has ended");
     }
     if (outcome.records.open) {
         printf("%" PRIu64 " spans are still open\n", outcome.records.open);

@@ -17,6 +17,7 @@ struct send_options {
     const char *directory;   /* of the disk queue */
     const char *crash_files; /* directory of crash-safe files, or NULL */
     unsigned timeout_ms;
+    bool ends_open; /* end the spans that are open, too */
 };
 
 struct send_outcome {
