@@ -32,6 +32,7 @@ bool os_program_path(char *path, size_t size) {
     ssize_t length = readlink(own_program, path, size);
 
     if (length <= 0 || (size_t)length >= size) {
+        errno = length > 0 ? ENAMETOOLONG : errno;
         return false;
     }
     path[length] = '\0';

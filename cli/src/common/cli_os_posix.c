@@ -38,7 +38,7 @@ void os_note_program(const char *argument) {
     }
     while (argument && folder && *folder && !*program) {
         int length = (int)strcspn(folder, ":");
-        snprintf(path, sizeof path, "%.*s/%s", length, folder, argument);
+        snprintf(path, sizeof path, "%.*s%s%s", length, folder, length ? "/" : "", argument);
         if (access(path, X_OK) != 0 || !realpath(path, program)) {
             program[0] = '\0';
         }

@@ -82,7 +82,6 @@ static pid_t start_sender(const struct deliver *deliver, int file, uint32_t time
 
     snprintf(timeout, sizeof timeout, "%" PRIu32 "ms", timeout_ms);
     if (!helper_path("tote-send", path)) {
-        errno = ENAMETOOLONG;
         return -1;
     }
     /* A pipe of the caller would stay open until the sender ends. */

@@ -30,10 +30,12 @@ static bool cut_last(char *path) {
 bool helper_beside(const char *part, char path[PATH_MAX]) {
     char self[PATH_MAX];
 
-    if (!os_program_path(self, sizeof self) || !cut_last(self) || !cut_last(self)) {
+    if (!os_program_path(self, sizeof self)) {
         return false;
     }
-    return (size_t)snprintf(path, PATH_MAX, "%s/%s", self, part) < PATH_MAX;
+    errno = ENAMETOOLONG;
+    return cut_last(self) && cut_last(self) &&
+           (size_t)snprintf(path, PATH_MAX, "%s/%s", self, part) < PATH_MAX;
 }
 
 bool helper_path(const char *name, char path[PATH_MAX]) {
@@ -83,8 +85,6 @@ int helper_run(const char *name, char **argv) {
     helper_clear_preload();
     if (helper_path(name, path)) {
         execv(path, argv);
-    } else {
-        errno = ENAMETOOLONG;
     }
     program_report(NULL, "cannot run the helper program %s: %s; it is part of the installation",
                    *path ? path : name, strerror(errno));

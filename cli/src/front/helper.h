@@ -10,11 +10,11 @@
 
 /*
  * Store the path of a part of the installation: `part` is relative to the folder above that of this
- * program. Returns false if it is too long.
+ * program. Returns false with errno set.
  */
 bool helper_beside(const char *part, char path[PATH_MAX]);
 
-/* Store the path of a helper program. Returns false if it is too long. */
+/* Store the path of a helper program. Returns false with errno set. */
 bool helper_path(const char *name, char path[PATH_MAX]);
 
 /*
