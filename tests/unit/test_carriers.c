@@ -25,7 +25,7 @@
 
 #define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-static size_t allocations;
+static _Thread_local size_t allocations;
 
 static void *count_allocation(void *self, size_t size) {
     (void)self;

@@ -325,7 +325,7 @@ static void samplers_and_processors_of_the_program_get_the_name_and_all_attribut
     tote_span_close(&span);
 }
 
-static size_t allocations;
+static _Thread_local size_t allocations; /* the worker of the SDK has its own */
 
 static void *count_allocation(void *self, size_t size) {
     (void)self;
