@@ -30,13 +30,19 @@ open_shell() {
 screen() { terminal capture-pane -p; }
 press() { terminal send-keys "$@"; }
 type_line() { terminal send-keys -l "$1"; press Enter; }
+# shell_line LINE: in a shell. What is typed while a program ends can be lost: wait for the prompt.
+shell_line() {
+    until_true is_ready
+    type_line "$1"
+}
 # run_line LINE: in a shell whose screen is empty
 run_line() {
-    type_line clear
+    shell_line clear
     until_true is_empty
     type_line "$1"
 }
 is_empty() { [ "$(screen | sed '/^$/d')" = 'ready>' ]; }
+is_ready() { [ "$(screen | sed '/^$/d' | tail -n 1)" = 'ready>' ]; }
 is_shown() { screen | grep -qF -- "$1"; }
 is_hidden() { ! is_shown "$1"; }
 until_shown() {
@@ -56,9 +62,16 @@ hides() {
     failed=1
 }
 
+# expect_screen WHAT WANTED: wait until the screen is so
+expect_screen() {
+    until_true is_screen "$2"
+    expect "$1" "$(screen)" "$2"
+}
+is_screen() { [ "$(screen)" = "$1" ]; }
+
 # ends WHAT STATUS: quit, and see the shell as it was
 ends() {
-    type_line 'echo "status $?, $(stty -g | cksum)"'
+    shell_line 'echo "status $?, $(stty -g | cksum)"'
     shows "$1" "status $2, $settings"
     hides "$1: nothing of the picture is left" 'spans ·'
 }
@@ -89,7 +102,11 @@ post() {
 open_viewer() {
     run_line "$* \$TOTE view --port 0 ${open_viewer_with:-}"
     until_shown 'no traces were received yet' || exit 1
+    until_true has_port
+}
+has_port() {
     port=$(screen | sed -n 's/.*http:..127.0.0.1:\([0-9]*\).*/\1/p' | head -n 1)
+    [ -n "$port" ]
 }
 
 error=',"status":{"code":2,"message":"no such item"}'
@@ -103,7 +120,7 @@ link=',"links":[{"traceId":"00000000000000000000000000000001","spanId":"00000000
 # new_shell COLUMNS ROWS: also notes the settings of its terminal
 new_shell() {
     open_shell "$1" "$2"
-    type_line 'echo "settings $(stty -g | cksum)."'
+    shell_line 'echo "settings $(stty -g | cksum)."'
     settings=
     until_true has_settings
 }
@@ -133,7 +150,7 @@ run_line "\$TOTE view \$WORK/traces"
 until_shown checkout
 press j Enter
 until_shown charge
-expect "a waterfall of 80 columns" "$(screen)" \
+expect_screen "a waterfall of 80 columns" \
 'checkout                3 spans · 2 services · 1 error · 100.0 ms · 22:13:20.000
  1/3                                       │0           │50 ms        │100 ms
 ›▾ checkout                  ← shop        ███━━━━━━━━━━━━━███████████  100.0 ms
@@ -168,9 +185,9 @@ hides "and ends" '2 of 2'
 # A job can be stopped and continued.
 press C-z
 shows "Ctrl+Z stops it" 'Stopped'
-type_line 'echo "stopped $(stty -g | cksum)."'
+shell_line 'echo "stopped $(stty -g | cksum)."'
 shows "the terminal is usable then" "stopped $settings."
-type_line 'fg'
+shell_line 'fg'
 shows "fg draws the picture again" '✗ charge'
 hides "and nothing else" 'Stopped'
 press '?'
@@ -211,7 +228,6 @@ for trace in $(seq 30); do
 done
 shows "over the limit of --memory traces are evicted" ' evicted'
 press q
-until_shown 'ready>'
 open_viewer_with=
 
 # end_by SIGNAL: a signal from elsewhere restores the terminal.
@@ -240,12 +256,11 @@ for variables in 'NO_COLOR=1' 'TERM=vt220'; do
     shows "$variables: an error is marked" '✗ charge'
     expect "$variables: there is no colour" "$(colours)" 0
     press q q
-    until_shown 'ready>'
+    expect "$variables: the prompt has an empty row" "$(until_true is_ready && echo yes)" yes
 done
 for variables in 'TERM=dumb' 'TERM=unknown-terminal' 'TERM='; do
     run_line "env $variables \$TOTE view \$WORK/traces"
     shows "$variables: the traces are printed" '✗ no such item'
-    until_shown 'ready>'
 done
 run_line "\$TOTE view --plain \$WORK/traces"
 shows "--plain prints them" '✗ no such item'
@@ -260,7 +275,7 @@ shows "a file that cannot be read is reported in the last row" '✗ '
 shows "the others are shown" 'checkout'
 press q
 shows "the error is printed at the end" "$work/missing"
-type_line 'echo "status $?"'
+shell_line 'echo "status $?"'
 shows "the exit status reports it" 'status 1'
 
 exit $failed

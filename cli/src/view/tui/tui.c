@@ -293,13 +293,21 @@ static void copy(const char *text) {
 }
 
 /* Stop the process as Ctrl+Z does, and continue later. */
+/* A terminal without a second screen keeps the picture: the prompt of the shell has an empty row. */
+static void leave_screen(void) {
+    move(LINES - 1, 0);
+    clrtoeol();
+    refresh();
+    endwin();
+}
+
 static void suspend(struct tui *tui) {
     struct sigaction action = {.sa_handler = SIG_DFL};
     struct sigaction old;
     sigset_t set;
 
     def_prog_mode();
-    endwin();
+    leave_screen();
     sigemptyset(&set);
     sigaddset(&set, SIGTSTP);
     sigaction(SIGTSTP, &action, &old);
@@ -459,7 +467,7 @@ static void run(struct tui *tui) {
 
 static void end(struct tui *tui) {
     if (tui->screen) {
-        endwin();
+        leave_screen();
         delscreen(tui->screen);
     }
     stop_watcher(tui);
