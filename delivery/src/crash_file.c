@@ -79,16 +79,15 @@ static bool write_part_to(int file, const struct tote__crash_file *crash_file, c
     return tote__os_write_at(file, from, size, (uint64_t)((const uint8_t *)from - crash_file->map));
 }
 
-static bool write_part(const struct tote__crash_file *crash_file, const void *from, size_t size) {
-    errno = EBADF;
-    return tote__crash_file_is_open(crash_file) &&
-           write_part_to(crash_file->file, crash_file, from, size);
-}
-
-/* Copy it to the file. Preserves errno. */
-static bool keep_in_file(struct tote__crash_file *crash_file, const void *from, size_t size) {
+/* Write bytes to the place in the file that `to` has in the map. Preserves errno. */
+static bool keep_in_file(struct tote__crash_file *crash_file, const void *to, const void *bytes,
+                         size_t size) {
+    uint64_t at = (uint64_t)((const uint8_t *)to - crash_file->map);
     int error = errno;
-    bool is_kept = write_part(crash_file, from, size);
+
+    errno = EBADF;
+    bool is_kept = tote__crash_file_is_open(crash_file) &&
+                   tote__os_write_at(crash_file->file, bytes, size, at);
 
     if (!is_kept) {
         atomic_store_explicit(&crash_file->failure, errno, memory_order_relaxed);
@@ -99,7 +98,7 @@ static bool keep_in_file(struct tote__crash_file *crash_file, const void *from, 
 
 /* Copy it to the file unless the map is shared memory. Preserves errno. */
 static inline bool keep(struct tote__crash_file *crash_file, const void *from, size_t size) {
-    return !is_in_file(crash_file) || keep_in_file(crash_file, from, size);
+    return !is_in_file(crash_file) || keep_in_file(crash_file, from, from, size);
 }
 
 /* No lock is held. */
@@ -263,12 +262,13 @@ static void crash_file_settle(void *self, struct tote__record *record) {
     set_state(self, record, TOTE__RECORD_SETTLED, memory_order_relaxed);
 }
 
-/* Increment a counter in the head. */
+/* Increment a counter in the head. Other threads do, too, while its value is written. */
 static void count(struct tote__crash_file *crash_file, _Atomic(uint64_t) *counter) {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
     if (is_in_file(crash_file)) { /* the last value written is the largest */
         tote__lock_take(&crash_file->lock);
-        keep(crash_file, (const void *)counter, sizeof *counter);
+        uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+        keep_in_file(crash_file, (const void *)counter, &value, sizeof value);
         tote__lock_drop(&crash_file->lock);
         report_failure(crash_file);
     }

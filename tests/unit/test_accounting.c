@@ -71,6 +71,7 @@ static void configure(bool disk_queues) {
     f.batch.max_export_batch_size = 1 + draw(f.batch.max_queue_size);
     f.batch.schedule_delay_ms = 1 + draw(20);
     f.batch.export_timeout_ms = f.is_lossless ? LONG_MS : 20 + draw(300);
+    f.delivery.crash_safe_directory = f.delivery.crash_safe && draw(2) ? f.directory : NULL;
 }
 
 static void start(void) {
