@@ -13,7 +13,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 components=(api propagators sdk delivery exporters)
 targets=(b3 baggage headers jaeger opencensus ot_trace record text trace_state traceparent tracestate wire)
 
-mkdir -p "$work/include" "$work/objects"
+mkdir -p "$work/include/tote" "$work/objects"
+sed 's/^#cmakedefine01 \(.*\)/#define \1 1/' "$top/cmake/parts.h.in" >"$work/include/tote/parts.h"
 # xxhash.h is a header alone, and a tool chain has those of the kernel. Those of glibc must not be found.
 cp /usr/include/xxhash.h "$work/include/"
 ln -sfn /usr/include/linux /usr/include/asm-generic "/usr/include/$(gcc -print-multiarch)/asm" "$work/include/"
@@ -49,7 +50,7 @@ compile_all() {
 }
 
 mapfile -t sources < <(find "$top"/{api,propagators,sdk,delivery}/src "$top"/exporters/{console,in_memory,otlp_file} \
-    "$top/exporters/otlp/encode" -name '*.c' | sort)
+    "$top/exporters/otlp/encode" -name '*.c' ! -name 'no_*' ! -name '*_posix.c' | sort)
 mapfile -t fuzzed < <(printf "$top/tests/fuzz/fuzz_%s.c\n" "${targets[@]}")
 compile_all "${sources[@]}" "$top/tests/fuzz/replay.c" "${fuzzed[@]}"
 rm -f "$work/libtote-core.a"
