@@ -205,8 +205,8 @@ static void put_bar(struct ui *ui, struct pen *pen, size_t index, size_t columns
     bar.end = eighths_of(&bar, to, columns);
     bar.first = bar.first < columns * 8 ? bar.first : columns * 8 - 1;
     bar.end = bar.end > bar.first ? bar.end : bar.first + 1;
-    pen_skip(pen, bar.first / 8);
-    size_t cell = bar.first / 8;
+    size_t cell = (size_t)bar.first / 8;
+    pen_skip(pen, cell);
     for (; cell * 8 < bar.end; cell++) {
         put_bar_cell(pen, style, &bar, cell, ui->surface.is_utf8);
     }
