@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <linux/posix_types.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -207,14 +208,18 @@ bool tote__os_reserve(int descriptor, uint64_t size) {
     return is_done;
 }
 
-/* FUTEX_WAIT_BITSET takes an absolute time of the monotonic clock. */
+/*
+ * FUTEX_WAIT_BITSET takes an absolute time of the monotonic clock, since boot. SYS_futex reads a time of
+ * two words, also where time_t has more bits than a word.
+ */
 void tote__os_wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline) {
     const uint64_t second = 1000000000;
-    struct timespec until = {(time_t)(deadline / second), (long)(deadline % second)};
+    const __kernel_long_t until[2] = {(__kernel_long_t)(deadline / second),
+                                      (__kernel_long_t)(deadline % second)};
     int error = errno;
 
     syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
-            deadline == TOTE__NEVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+            deadline == TOTE__NEVER ? NULL : until, NULL, FUTEX_BITSET_MATCH_ANY);
     errno = error;
 }
 

@@ -150,12 +150,14 @@ static void a_signal_is_not_raised_by_an_event_that_nobody_can_read(void **state
 struct waiter {
     _Atomic(uint32_t) word;
     uint64_t deadline;
+    unsigned waits;
 };
 
 static void *wait_for_change(void *arg) {
     struct waiter *waiter = arg;
 
     while (atomic_load(&waiter->word) == 0 && tote__clock_monotonic() < waiter->deadline) {
+        waiter->waits++;
         tote__os_wait(&waiter->word, 0, waiter->deadline);
     }
     return NULL;
@@ -173,6 +175,13 @@ static void a_wait_ends_at_its_deadline(void **state) {
     wait_for_change(&waiter);
     assert_int_equal(errno, ESTALE);
     assert_true(tote__clock_monotonic() >= waiter.deadline);
+    assert_in_range(waiter.waits, 1, 3); /* the kernel reads the whole deadline */
+}
+
+/* The flags of tests are those of the libraries. */
+static void times_after_2038_are_read(void **state) {
+    (void)state;
+    assert_true(sizeof(time_t) >= sizeof(int64_t));
 }
 
 static void a_wait_for_a_changed_word_ends_at_once(void **state) {
@@ -371,6 +380,7 @@ int main(int argc, char **argv) {
         TEST(a_number_that_the_host_uses_again_is_left_alone),
         TEST(a_signal_is_not_raised_by_an_event_that_nobody_can_read),
         TEST(a_wait_ends_at_its_deadline),
+        TEST(times_after_2038_are_read),
         TEST(a_wait_for_a_changed_word_ends_at_once),
         TEST(all_threads_that_wait_for_a_word_are_woken),
         TEST(a_forked_child_waits_and_wakes),
