@@ -67,9 +67,20 @@ left_out() {
     printf '%s' "$all"
 }
 
+# versions ARCHITECTURE COMPILER [RUN...]: print the versions of the compiler, the C library and libcurl.
+versions() {
+    local architecture=$1 compiler=$2
+    shift 2
+
+    # shellcheck disable=SC2016
+    "$@" sh -c 'printf "   %s\n" "$("$1" --version | head -n 1)"
+        dpkg-query -W -f "   \${Package} \${Version} \${Architecture}\n" "libc6:$2" "libcurl4-openssl-dev:$2"' \
+        sh "$compiler" "$architecture"
+}
+
 # test_platform NAME [ctest args]
 test_platform() {
-    local name=$1 line suite architecture triplet options description out
+    local name=$1 line suite architecture triplet options description out compiler=cc
     local run=() cmake=() ctest=()
 
     shift
@@ -87,12 +98,16 @@ test_platform() {
         platform_chroot "$name" "$suite" "$architecture" "$triplet" || return 1
         run=(chroot_run "$name")
     fi
+    [ "$architecture" != - ] || architecture=$(dpkg --print-architecture)
     if [ "$triplet" != - ]; then
+        compiler=$triplet-gcc architecture=$(debian_architecture "$triplet")
         run+=(env "PKG_CONFIG_LIBDIR=/usr/lib/$triplet/pkgconfig:/usr/share/pkgconfig")
         cmake=(-DCMAKE_SYSTEM_NAME=Linux "-DCMAKE_SYSTEM_PROCESSOR=${triplet%%-*}"
             "-DCMAKE_C_COMPILER=$triplet-gcc" "-DCMAKE_CXX_COMPILER=$triplet-g++")
     fi
     eval "cmake+=($options)" # spaces inside of an option are escaped
+    [[ $options != *CMAKE_C_COMPILER=clang* ]] || compiler=clang
+    versions "$architecture" "$compiler" "${run[@]}"
     out=$(left_out "$name")
     [ -z "$out" ] || ctest=(-E "^($out)\$")
 
