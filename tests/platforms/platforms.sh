@@ -24,7 +24,7 @@ cross_libraries=(libc6-dev libcurl4-openssl-dev libprotobuf-c-dev zlib1g-dev lib
     libmicrohttpd-dev libjansson-dev libnghttp2-dev libncurses-dev libuv1-dev libpq-dev libsqlite3-dev
     libhiredis-dev libevent-dev libcmocka-dev)
 cross_tools=(cmake ninja-build gcc libc6-dev pkg-config protobuf-c-compiler protobuf-compiler git curl make
-    procps binutils python3-jsonschema python3-yaml)
+    procps binutils ca-certificates python3-jsonschema python3-yaml)
 
 # Debian's name of a target.
 debian_architecture() {

@@ -15,7 +15,7 @@ struct fixture {
     struct plain plain;
     FILE *output;
     int standard_output; /* the descriptor that was standard output */
-    long seen;
+    off_t seen;
     char text[OUTPUT_BYTES];
 };
 
@@ -73,7 +73,7 @@ static const char *draw(struct fixture *fixture, uint64_t now_ms, bool all, unsi
     unsigned drawn = plain_draw(&fixture->plain, now_ms, all, most);
     dup2(fixture->standard_output, STDOUT_FILENO);
     assert_int_equal(drawn, wanted);
-    long end = lseek(fileno(fixture->output), 0, SEEK_END);
+    off_t end = lseek(fileno(fixture->output), 0, SEEK_END);
     ssize_t size = pread(fileno(fixture->output), fixture->text, OUTPUT_BYTES - 1, fixture->seen);
     assert_true(size >= 0);
     fixture->text[size] = '\0';

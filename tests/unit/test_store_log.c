@@ -6,15 +6,57 @@
 #include "tote/internal/text.h"
 
 /*
- * Keys of one length whose hashes are equal in the 32 bits that a record keeps; the first ones
- * differ only after a whole word.
+ * Keys of one length whose hashes are equal in the 32 bits that a record keeps. The keys of the
+ * first pair differ only after a whole word, those of the second one before it.
  */
-static const char *const twins[][2] = {
-    {"request.header-956233", "request.header-484805"},
-    {"request.header-422581", "request.header-281499"},
-    {"748630.user-name", "629296.user-name"},
-    {"674412.user-name", "378566.user-name"},
+static char twins[2][2][32];
+
+struct hashed {
+    uint32_t hash;
+    unsigned number;
 };
+
+static int by_hash(const void *a, const void *b) {
+    const struct hashed *one = a;
+    const struct hashed *other = b;
+
+    return (one->hash > other->hash) - (one->hash < other->hash);
+}
+
+static void write_key(char *key, size_t pair, unsigned number) {
+    snprintf(key, sizeof twins[0][0], pair ? "%06u.user-name" : "request.header-%06u", number);
+}
+
+/* Which keys these are depends on the byte order. Of so many keys, about ten pairs have equal
+ * hashes. */
+static void find_twins(size_t pair) {
+    enum { KEYS = 300000 };
+    struct hashed *keys = calloc(KEYS, sizeof *keys);
+    char key[sizeof twins[0][0]];
+    unsigned i = 1;
+
+    assert_non_null(keys);
+    for (unsigned number = 0; number < KEYS; number++) {
+        write_key(key, pair, number);
+        keys[number] = (struct hashed){(uint32_t)tote__hash(key, strlen(key)), number};
+    }
+    qsort(keys, KEYS, sizeof *keys, by_hash);
+    while (i < KEYS && keys[i].hash != keys[i - 1].hash) {
+        i++;
+    }
+    assert_true(i < KEYS);
+    write_key(twins[pair][0], pair, keys[i - 1].number);
+    write_key(twins[pair][1], pair, keys[i].number);
+    free(keys);
+}
+
+static int find_all_twins(void **state) {
+    (void)state;
+    for (size_t i = 0; i < TOTE_COUNT_OF(twins); i++) {
+        find_twins(i);
+    }
+    return 0;
+}
 
 /* A text of this many letters; the caller frees it. */
 static char *letters(size_t length, char letter) {
@@ -325,8 +367,9 @@ static void a_thousand_keys_are_replaced_and_deleted_one_by_one(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        TEST(keys_with_the_same_hash_are_distinct),
-        TEST(keys_with_the_same_hash_survive_a_rewrite_of_the_log),
+        cmocka_unit_test_setup(keys_with_the_same_hash_are_distinct, find_all_twins),
+        cmocka_unit_test_setup(keys_with_the_same_hash_survive_a_rewrite_of_the_log,
+                               find_all_twins),
         TEST(a_record_can_fill_the_rest_of_a_log_to_the_last_word),
         TEST(the_limit_is_the_same_for_every_fill_level_of_a_store),
         TEST(a_store_can_be_filled_to_the_last_byte_of_its_limit),
