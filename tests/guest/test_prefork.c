@@ -165,7 +165,11 @@ static int work(void) {
 }
 
 static pid_t clone_bare(void) {
+#ifdef __s390x__ /* the stack is first */
+    return (pid_t)syscall(SYS_clone, 0, SIGCHLD, 0, 0, 0);
+#else
     return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+#endif
 }
 
 static void await(pid_t worker) {

@@ -23,9 +23,16 @@
 #include "tote/propagators.h"
 #include "tote/tote.h"
 
-/* Elsewhere than on Linux a double becomes text by printf(). */
-enum { HOT_BYTES = USES_LINUX ? 4096 : 5120, OTHER_BYTES = 8192 };
-enum { PAINTED_BYTES = 1 << 20, PAINT = 0xA5 };
+/*
+ * On s390x each call has an area of 160 bytes for registers. Elsewhere than on Linux a double
+ * becomes text by printf().
+ */
+#ifdef __s390x__
+enum { HOT_BYTES = 5120 };
+#else
+enum { HOT_BYTES = USES_LINUX ? 4096 : 5120 };
+#endif
+enum { OTHER_BYTES = 8192, PAINTED_BYTES = 1 << 20, PAINT = 0xA5 };
 enum { DEEPEST = 64, FIELDS = 100, BAGGAGE_BYTES = 8190 };
 
 static tote_sdk *sdk;

@@ -28,9 +28,6 @@
 
 /* On a busy machine some tries are late; a deadline that does not hold is missed in all of them. */
 enum { TIMEOUT_MS = 150, TRIES = 20, SPANS = 3, MOST_FILLERS = 8 };
-#ifndef TOTE_TEST_IS_EMULATED
-#define TOTE_TEST_IS_EMULATED 0
-#endif
 /* With a sanitizer or in an emulator, reading the system's certificates takes long. */
 enum { IS_SLOW = HAS_ADDRESS_SANITIZER || HAS_THREAD_SANITIZER || TOTE_TEST_IS_EMULATED };
 enum { GRACE_MS = IS_SLOW ? 500 : 50 };

@@ -16,7 +16,7 @@
 #include "tote/internal/sampling.h"
 #include "tote/internal/trace_state.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || TOTE_TEST_IS_EMULATED
 enum { TRACES = 20000 };
 #else
 enum { TRACES = 1 << 20 };
