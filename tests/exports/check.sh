@@ -9,7 +9,7 @@
 # check.sh preload LIBRARY NAME...: the dynamic symbols are these, without versions.
 # check.sh static LIBRARY: only global symbols tote_* are defined.
 # The exception is otel_thread_ctx_v1, the name under which profilers find a thread's context.
-# check.sh needs LIBRARY NAME...: it is linked to no other libraries.
+# check.sh needs LIBRARY NAME...: it is linked to no other libraries; the names are regular expressions.
 # check.sh descriptor LIBRARY: profilers find otel_thread_ctx_v1 by the relocation of a TLS descriptor.
 # check.sh hardened LIBRARY: read-only relocations, bound at start, no executable
 #   stack, and stack protectors.
@@ -76,6 +76,7 @@ preload)
     diff <(printf '%s\n' "$@" | sort) <(versioned --dynamic) || { echo "< interposed, > exported"; exit 1; }
     ;;
 static)
+    [ -n "$(symbols)" ] || { echo "no symbols in $library"; exit 1; }
     if symbols | grep -vE '^(tote_.*|otel_thread_ctx_v1)$'; then
         echo "defined by $library without tote_ before their names"
         exit 1
@@ -103,7 +104,7 @@ hardened)
 needs)
     allowed=$(printf '%s\n' "$@")
     if readelf --dynamic "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-        grep -vxF "$allowed"; then
+        grep -vxE "$allowed"; then
         echo "needed by $library"
         exit 1
     fi

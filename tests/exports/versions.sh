@@ -58,7 +58,7 @@ grep -m1 -o "undefined reference.*" log
 
 # Static libraries have no symbol versions. A function with the release in its name takes their place.
 name=tote__release_${version//./_}
-objcopy --redefine-sym "$name=tote__release_${other//./_}" "$api_static" other.a
+"$("$compiler" -print-prog-name=objcopy)" --redefine-sym "$name=tote__release_${other//./_}" "$api_static" other.a
 "$compiler" "${includes[@]}" "$source/examples/hello.c" "$tote_static" "$api_static" "$@" -pthread -o static_same 2>log ||
     fail "static libraries of one release do not link: $(cat log)"
 ! "$compiler" "${includes[@]}" "$source/examples/hello.c" "$tote_static" other.a "$@" -pthread -o static_mixed 2>log ||
