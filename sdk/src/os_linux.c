@@ -209,8 +209,8 @@ bool tote__os_reserve(int descriptor, uint64_t size) {
 }
 
 /*
- * FUTEX_WAIT_BITSET takes an absolute time of the monotonic clock, since boot. SYS_futex reads a time of
- * two words, also where time_t has more bits than a word.
+ * FUTEX_WAIT_BITSET takes an absolute time of the monotonic clock, since boot. SYS_futex reads a
+ * time of two words, also where time_t has more bits than a word.
  */
 void tote__os_wait(_Atomic(uint32_t) *word, uint32_t value, uint64_t deadline) {
     const uint64_t second = 1000000000;

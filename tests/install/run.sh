@@ -78,7 +78,7 @@ done
 [ "$count" -ge 4 ] || { echo "$count programs for the libraries"; exit 1; }
 echo "$count programs with one library each"
 
-strip --strip-all -o stripped program_static
+"$("$compiler" -print-prog-name=strip)" --strip-all -o stripped program_static
 expect "$(nm -D --defined-only stripped | grep -o 'otel_thread_ctx_v1$')" otel_thread_ctx_v1 \
     "the variable for profilers in the static program"
 echo "built with $way: the program alone, with its plugin, and linked statically"

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/posix_types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +45,11 @@ static struct {
 } calls;
 
 int clock_gettime(clockid_t id, struct timespec *time) {
-    int result = (int)syscall(SYS_clock_gettime, id, time);
+    __kernel_long_t now[2]; /* what the kernel writes, also if time_t is larger */
+    int result = (int)syscall(SYS_clock_gettime, id, now);
 
-    time->tv_sec += (time_t)(id == CLOCK_REALTIME ? calls.wall_s : calls.steady_s);
+    time->tv_sec = (time_t)(now[0] + (id == CLOCK_REALTIME ? calls.wall_s : calls.steady_s));
+    time->tv_nsec = now[1];
     return result;
 }
 

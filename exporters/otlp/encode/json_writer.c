@@ -6,6 +6,7 @@
  */
 #include "json_writer.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "tote/internal/base64.h"
@@ -230,6 +231,24 @@ void tote__json_signed(struct tote__json *json, int64_t number) {
     put_quoted(json, number < 0, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
 }
 
+#if FLT_EVAL_METHOD == 2
+/*
+ * Return whether a reader, which rounds once, computes this double. Here the quotient is rounded to
+ * 64 bits first. If that is the middle of two doubles, rounding it again may differ.
+ */
+static bool is_read_as(uint64_t digits, double scale, double magnitude) {
+    long double quotient = (long double)digits / scale;
+    long double opposite = magnitude + 2 * (quotient - magnitude);
+    bool is_middle = opposite != magnitude && (double)opposite == opposite;
+
+    return (double)quotient == magnitude && !is_middle;
+}
+#else
+static bool is_read_as(uint64_t digits, double scale, double magnitude) {
+    return (double)digits / scale == magnitude;
+}
+#endif
+
 /*
  * Represent a double as digits / 10^decimals, with the fewest decimals that are read as the same
  * double. Both are exact, so their quotient is what a reader computes. Returns false if it needs
@@ -245,7 +264,7 @@ static bool find_decimals(double magnitude, uint64_t *digits, unsigned *decimals
             return false;
         }
         *digits = (uint64_t)(magnitude * scale + 0.5);
-        if ((double)*digits / scale == magnitude) {
+        if (is_read_as(*digits, scale, magnitude)) {
             return true;
         }
     }
