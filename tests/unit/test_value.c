@@ -145,7 +145,7 @@ static void doubles_are_written_with_the_fewest_digits_that_keep_their_value(voi
     assert_text(tote_double(1), "1");
     assert_text(tote_double(-0.0), "-0");
     assert_text(tote_double(0.1), "0.1");
-    assert_text(tote_double(0.1 + 0.2), "0.30000000000000004");
+    assert_text(tote_double(0.30000000000000004), "0.30000000000000004");
     assert_text(tote_double(1e21), "1e+21");
     assert_text(tote_double(DBL_MAX), "1.7976931348623157e+308");
     assert_text(tote_double(NAN), "NaN");
