@@ -183,13 +183,15 @@ press Escape
 hides "and ends" '2 of 2'
 
 # A job can be stopped and continued.
-press C-z
-shows "Ctrl+Z stops it" 'Stopped'
-shell_line 'echo "stopped $(stty -g | cksum)."'
-shows "the terminal is usable then" "stopped $settings."
-shell_line 'fg'
-shows "fg draws the picture again" '✗ charge'
-hides "and nothing else" 'Stopped'
+for turn in first second; do
+    press C-z
+    shows "Ctrl+Z stops it, the $turn time" 'Stopped'
+    shell_line "echo \"$turn \$(stty -g | cksum).\""
+    shows "the terminal is usable then" "$turn $settings."
+    shell_line 'fg'
+    shows "fg draws the picture again" '✗ charge'
+    hides "and nothing else" 'Stopped'
+done
 press '?'
 shows "? shows the keys" 'previous row'
 press q q q
