@@ -170,7 +170,9 @@ bool tote__os_reserve(int descriptor, uint64_t size) {
 
 /*
  * Threads that wait for words. A word's waiters share a condition with those of other words: each
- * checks its own. A forked child has new ones, because a thread of the parent may hold the mutexes.
+ * checks its own. It does so under the mutex, which a waker takes after it has changed the word: so
+ * no wake-up is lost. A forked child has new ones, because a thread of the parent may hold the
+ * mutexes.
  */
 enum { WAITS = 32, WITHOUT_MEMORY_MS = 1 };
 struct waits {
