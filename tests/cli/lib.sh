@@ -15,7 +15,7 @@ failed=0
 started=()
 export LC_ALL=C.UTF-8 TZ=UTC0 no_proxy='*'
 unset COLUMNS NO_COLOR http_proxy
-for variable in $(compgen -e OTEL_; compgen -e TRACE; compgen -e BAGGAGE); do
+for variable in $(compgen -e OTEL_; compgen -e TRACE; compgen -e BAGGAGE; compgen -e TOTE_); do
     unset "$variable"
 done
 export XDG_STATE_HOME=$work/state # the disk queue of spans of the program

@@ -348,8 +348,10 @@ static void entities_of_the_environment_override_those_of_detectors(void **state
     const tote_resource *resource = resource_of_a_span();
     assert_string_equal(find(resource, "service.name"), "mine");
     assert_string_equal(find(resource, "service.version"), "1");
-    assert_string_equal(find(resource, "process.pid"), "7");
-    assert_null(find(resource, "process.creation.time"));
+    if (USES_LINUX) { /* elsewhere the detector finds attributes, which override entities */
+        assert_string_equal(find(resource, "process.pid"), "7");
+        assert_null(find(resource, "process.creation.time"));
+    }
     assert_non_null(find_entity(resource, "team"));
     assert_non_null(find_entity(resource, "service.instance"));
     assert_null(find_entity(resource, "os"));
