@@ -41,8 +41,31 @@ deb_build() {
     (cd "$folder" && dpkg-scanpackages . >Packages 2>/dev/null)
 }
 
+# deb_check_paths SUITE: files that contain the path of the build differ in another folder. Debug
+# information is compressed, and contains that of the sources of nginx.
+deb_check_paths() {
+    local folder=$top/build-deb/$1 package found=0 work
+
+    say "no file contains the path of the build folder"
+    work=$(mktemp -d)
+    for package in "$folder"/*.deb; do
+        dpkg-deb --extract "$package" "$work/root"
+        find "$work/root" -name '*.gz' -exec gunzip --force {} +
+        find "$work/root" -type f \( -name '*.debug' -o -name '*.so*' \) \
+            -exec objcopy --decompress-debug-sections {} \;
+        if (cd "$work/root" && grep --recursive --text --files-with-matches --fixed-strings "$folder/" .); then
+            echo "in ${package##*/}"
+            found=1
+        fi
+        rm -rf "$work/root"
+    done
+    rm -rf "$work"
+    return "$found"
+}
+
 # Bytes of code are no words.
 deb_check() {
+    deb_check_paths "$1"
     say "lintian"
     lintian --info --display-info --pedantic --suppress-tags spelling-error-in-binary --fail-on error,warning \
         --allow-root \
