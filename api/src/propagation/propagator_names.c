@@ -9,7 +9,6 @@
  */
 #include "tote/internal/propagator.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -49,10 +48,8 @@ bool tote_propagator_register(const char *name, tote_propagator_constructor make
     if (tote__propagator_find(name, length) == make) {
         return true;
     }
-    int error = errno;
     struct registration *made = tote__allocate(sizeof *made + length);
     if (!made) {
-        errno = error;
         tote_diagnostics_report(TOTE_LEVEL_ERROR, "propagator",
                                 "propagator '%.64s' not registered: out of memory", name);
         return false;
