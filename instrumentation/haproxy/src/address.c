@@ -2,7 +2,7 @@
 /*
  * address.c - the sockets of the agent
  *
- * Tests: tests/hosts/haproxy/test_agent.py
+ * Tests: tests/unit/test_haproxy_address.c, tests/hosts/haproxy/test_agent.py
  */
 #include "address.h"
 
@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -93,6 +94,13 @@ static void open_both_unix(const char *path, struct address_sockets *sockets) {
     snprintf(sockets->text, sizeof sockets->text, "unix:%s and %s.log", path, path);
 }
 
+/* getaddrinfo() of glibc also accepts larger numbers, and uses the lower 16 bits. */
+static bool is_port(const char *text) {
+    char *end = NULL;
+
+    return *text >= '0' && *text <= '9' && strtoul(text, &end, 10) <= UINT16_MAX && !*end;
+}
+
 /* Split HOST:PORT or [HOST]:PORT, and read it. Returns the size of the address, or 0. */
 static socklen_t read_address(const char *text, union any_address *address) {
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
@@ -106,7 +114,7 @@ static socklen_t read_address(const char *text, union any_address *address) {
         text++;
         length -= 2;
     }
-    if (!length || length >= sizeof host || !colon[1]) {
+    if (!length || length >= sizeof host || !is_port(colon + 1)) {
         return 0;
     }
     memcpy(host, text, length);
