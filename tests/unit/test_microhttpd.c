@@ -120,6 +120,9 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
     assert_int_equal(strtoul(before, NULL, 10), calls);
     *state = (void *)++calls;
     tote_store_add(tote_store_current(), "calls", tote_int((int64_t)calls));
+    if (strcmp(url, "/impatient") == 0) {
+        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 1U);
+    }
     atomic_fetch_add(&fixture->calls, 1);
     if (calls == 1) {
         return MHD_YES;
@@ -404,6 +407,64 @@ static void a_request_without_a_response_is_an_error(void **state) {
     assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
 }
 
+/* Send the beginning of a request that has a body. Returns the connection. */
+static int begin_upload(const struct fixture *f, const char *path) {
+    int descriptor = connect_to(f);
+    char request[128];
+
+    snprintf(request, sizeof request,
+             "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234", path);
+    send_text(descriptor, request);
+    await_calls(f, 2);
+    assert_int_equal(tote_in_memory_spans_get_count(f->memory), 0);
+    return descriptor;
+}
+
+static void assert_ended_by(const struct fixture *f, const char *error_type) {
+    await_spans(f, 1);
+    const tote_span_data *span = tote_in_memory_spans_get_at(f->memory, 0);
+    assert_span_text(span, "error.type", error_type);
+    assert_span_text(span, "http.response.status_code", NULL);
+    assert_int_equal(tote_span_data_get_status_code(span), TOTE_STATUS_CODE_ERROR);
+    assert_int_equal(f->completed, 1);
+}
+
+/* Spec: http-spans.md#status: also the next three tests */
+static void a_client_that_leaves_during_its_request_is_an_error(void **state) {
+    struct fixture *f = *state;
+
+    close(begin_upload(f, "/upload"));
+    assert_ended_by(f, "client_abort");
+}
+
+static void a_connection_that_is_reset_during_its_request_is_an_error(void **state) {
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    struct fixture *f = *state;
+    int descriptor = begin_upload(f, "/upload");
+
+    setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(descriptor);
+    assert_ended_by(f, "read_error");
+}
+
+static void a_request_that_is_not_complete_in_time_is_an_error(void **state) {
+    struct fixture *f = *state;
+    int descriptor = begin_upload(f, "/impatient");
+
+    assert_ended_by(f, "timeout");
+    close(descriptor);
+}
+
+static void a_request_that_the_end_of_the_server_interrupts_is_an_error(void **state) {
+    struct fixture *f = *state;
+    int descriptor = begin_upload(f, "/upload");
+
+    MHD_stop_daemon(f->daemon);
+    f->daemon = NULL;
+    assert_ended_by(f, "shutdown");
+    close(descriptor);
+}
+
 /* A handler that uses any value as its state: odd, even and NULL. */
 static enum MHD_Result handle_with_any_state(void *cls, struct MHD_Connection *connection,
                                              const char *url, const char *method,
@@ -513,6 +574,10 @@ int main(int argc, char **argv) {
         SERVER_TEST(all_calls_for_one_request_have_the_same_scope),
         SERVER_TEST(a_suspended_request_continues_in_its_scope),
         SERVER_TEST(a_request_without_a_response_is_an_error),
+        SERVER_TEST(a_client_that_leaves_during_its_request_is_an_error),
+        SERVER_TEST(a_connection_that_is_reset_during_its_request_is_an_error),
+        SERVER_TEST(a_request_that_is_not_complete_in_time_is_an_error),
+        SERVER_TEST(a_request_that_the_end_of_the_server_interrupts_is_an_error),
         SERVER_TEST(a_request_is_served_if_any_allocation_fails),
         SERVER_TEST(the_handler_can_set_the_route),
         SERVER_TEST(requests_of_one_connection_have_separate_scopes),
