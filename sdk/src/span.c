@@ -263,6 +263,9 @@ tote__apart static void visit_store(struct span *span, const struct core_config 
             "more, the first is '%s', are dropped and counted",
             name_of(span), TOTE__MOST_ENTRIES, TOTE__MOST_ENTRY_BYTES, TOTE__MOST_REMOTE_ENTRIES,
             TOTE__MOST_REMOTE_BYTES, export.left_out, export.first_key);
+    } else if (span->loss_causes && !span->drop_reported) {
+        tote__span_lock_take(&span->lock, tote__generation());
+        report_drops_and_unlock(span);
     }
 }
 

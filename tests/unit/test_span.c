@@ -477,6 +477,50 @@ static void a_scoped_run_exports_its_store_and_the_attributes_of_the_span_win(vo
     assert_string_equal(attribute_of(data, "error.type")->as.string, "7");
 }
 
+static int add_entries(void *arg) {
+    (void)arg;
+    tote_span_set_attribute(tote_span_current(), "own", tote_string("ab"));
+    tote_store_add(tote_store_current(), "own", tote_string("hidden by the attribute"));
+    tote_store_add(tote_store_current(), "first", tote_string("h\xC3\xA9llo"));
+    tote_store_add(tote_store_current(), "second", tote_string("h\xC3\xA9llo"));
+    tote_store_add(tote_store_current(), "third", tote_string("h\xC3\xA9llo"));
+    return 0;
+}
+
+/* Entries are attributes of the span. Spec: trace/sdk.md#span-limits */
+static void entries_of_the_store_count_for_the_limit_of_the_span(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_count = 2;
+    sdk_fixture_start(state);
+    size_t count;
+
+    assert_int_equal(tote_run_scoped(f->tracer, "run", NULL, add_entries, NULL), 0);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    tote_span_data_get_attributes(data, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(attribute_of(data, "own")->as.string, "ab");
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 2);
+    assert_int_equal(f->diagnostics, 1);
+    assert_non_null(strstr(f->last_diagnostic, "over its limits"));
+}
+
+/* Spec: common/README.md#attribute-limits */
+static void entries_of_the_store_are_truncated_like_attributes(void **state) {
+    struct sdk_fixture *f = *state;
+    f->settings.limits.attribute_value_length = 2;
+    sdk_fixture_start(state);
+
+    assert_int_equal(tote_run_scoped(f->tracer, "run", NULL, add_entries, NULL), 0);
+
+    const tote_span_data *data = sdk_fixture_only_span(f);
+    assert_string_equal(attribute_of(data, "first")->as.string, "h\xC3\xA9");
+    assert_string_equal(attribute_of(data, "second")->as.string, "h\xC3\xA9");
+    assert_string_equal(attribute_of(data, "third")->as.string, "h\xC3\xA9");
+    assert_int_equal(tote_span_data_get_dropped_attribute_count(data), 0);
+    assert_int_equal(f->diagnostics, 0);
+}
+
 static void add_on_ending(void *self, tote_span *span) {
     (void)self;
     assert_true(tote_span_is_recording(span));
@@ -626,6 +670,8 @@ int main(int argc, char **argv) {
         SDK_TEST(names_are_repaired_to_valid_utf8),
         SDK_TEST(a_span_that_grows_loses_nothing),
         SDK_TEST(a_scoped_run_exports_its_store_and_the_attributes_of_the_span_win),
+        SDK_TEST(entries_of_the_store_count_for_the_limit_of_the_span),
+        SDK_TEST(entries_of_the_store_are_truncated_like_attributes),
         SDK_TEST(on_ending_may_write_and_wins_over_the_store),
         SDK_TEST(in_a_forked_child_a_span_of_the_parent_process_is_only_a_parent),
         SDK_TEST(a_name_that_grows_many_times_leaves_space_for_other_data),
