@@ -503,6 +503,29 @@ static void the_cure_of_an_expired_certificate_is_to_renew_it(void **state) {
                "OTEL_EXPORTER_OTLP_CERTIFICATE"));
 }
 
+/* A diagnostic names what the operator can check: docs/troubleshooting.md */
+static void a_connection_that_fails_names_what_to_check(void **state) {
+    static const struct {
+        CURLcode result;
+        const char *what;
+    } failures[] = {
+        {CURLE_COULDNT_RESOLVE_PROXY, "http_proxy"},
+        {CURLE_COULDNT_RESOLVE_HOST, "the host name in the endpoint"},
+        {CURLE_SSL_CONNECT_ERROR, "uses TLS at that port"},
+        {CURLE_PEER_FAILED_VERIFICATION, "must be for the endpoint's host name"},
+        {CURLE_SSL_CACERT_BADFILE, "file that OTEL_EXPORTER_OTLP_CERTIFICATE"},
+        {CURLE_SSL_CERTPROBLEM, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        const char *advice = tote__response_reader_advice(failures[i].result, "");
+        if (!strstr(advice, failures[i].what)) {
+            fail_msg("%s: %s", curl_easy_strerror(failures[i].result), advice);
+        }
+    }
+}
+
 /* The receiver runs: the diagnostic does not suggest to start it. */
 static void a_tls_handshake_that_does_not_end_has_its_own_cure(void **state) {
     (void)state;
@@ -686,6 +709,7 @@ int main(int argc, char **argv) {
         TEST_WITH_RECEIVER(a_process_without_free_descriptors_is_reported),
         cmocka_unit_test(a_receiver_that_requires_a_client_certificate_names_its_variable),
         cmocka_unit_test(the_cure_of_an_expired_certificate_is_to_renew_it),
+        cmocka_unit_test(a_connection_that_fails_names_what_to_check),
         cmocka_unit_test(a_tls_handshake_that_does_not_end_has_its_own_cure),
         TEST_WITH_RECEIVER(a_forked_child_and_its_parent_can_both_send),
         TEST_WITH_RECEIVER(tls_needs_a_certificate_that_is_trusted),

@@ -6,10 +6,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tote/internal/os.h"
 #include "tote/internal/random.h"
 #include "tote/sdk/id_generator.h"
 
 enum { DRAWS = 20000 };
+
+static bool system_has_random = true;
+
+bool __real_tote__os_random(void *buffer, size_t size);
+bool __wrap_tote__os_random(void *buffer, size_t size);
+
+/* Linked in the place of tote__os_random(). */
+bool __wrap_tote__os_random(void *buffer, size_t size) {
+    return system_has_random && __real_tote__os_random(buffer, size);
+}
 
 static int compare(const void *a, const void *b) {
     return memcmp(a, b, sizeof(tote_span_id));
@@ -88,6 +99,16 @@ static void a_forked_child_does_not_repeat_its_parents_ids(void **state) {
     assert_memory_not_equal(&own, &of_child, sizeof own);
 }
 
+/* A sandbox may refuse the system call and /dev/urandom. Spec: trace/sdk.md#id-generators */
+static void without_random_numbers_of_the_system_ids_still_differ(void **state) {
+    system_has_random = false;
+    ids_do_not_repeat_and_are_never_zero(state);
+    every_bit_of_a_trace_id_takes_both_values(state);
+    two_generators_generate_different_ids(state);
+    a_forked_child_does_not_repeat_its_parents_ids(state);
+    system_has_random = true;
+}
+
 static int destroyed;
 
 static void draw_trace_id(void *self, tote_trace_id *id) {
@@ -128,6 +149,7 @@ int main(int argc, char **argv) {
         TEST(every_bit_of_a_trace_id_takes_both_values),
         TEST(two_generators_generate_different_ids),
         TEST(a_forked_child_does_not_repeat_its_parents_ids),
+        TEST(without_random_numbers_of_the_system_ids_still_differ),
         TEST(a_generator_that_cannot_be_created_releases_its_self),
     };
     return RUN_TESTS(tests, argc, argv);
