@@ -122,9 +122,12 @@ static bool needs_lookup(const struct tote__otlp_settings *settings) {
 /* Without a thread the lookup has no deadline. */
 static tote_result look_up_host(const struct tote__otlp_settings *settings, uint64_t deadline,
                                 bool may_make_thread, struct tote__prepared *prepared) {
-    struct lookup *lookup = tote__allocate_zeroed(sizeof *lookup);
     tote_result result = TOTE_RESULT_FAILURE;
 
+    if (may_make_thread && tote__clock_monotonic() >= deadline) {
+        return TOTE_RESULT_TIMEOUT;
+    }
+    struct lookup *lookup = tote__allocate_zeroed(sizeof *lookup);
     if (!lookup) {
         tote_diagnostics_report(TOTE_LEVEL_ERROR, component, "not prepared: out of memory");
         return result;
