@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "otlp/request.pb-c.h"
 #include "request_from_json.h"
@@ -87,6 +88,7 @@ static void a_malformed_request_is_not_split(void **state) {
 
 /* A receiver with a limit, over the test's own transport. */
 static struct {
+    bool is_down;
     size_t limit;
     size_t requests;
     size_t refused;
@@ -96,6 +98,10 @@ static struct {
 static void response(void *self, const tote_otlp_request *request, tote_otlp_response *out) {
     (void)self;
     receiver.requests++;
+    if (receiver.is_down) {
+        out->status = 503;
+        return;
+    }
     if (request->body_size > receiver.limit) {
         receiver.refused++;
         out->status = 413;
@@ -109,7 +115,7 @@ static void ignore(tote_level level, const char *component, const char *message,
     (void)level, (void)component, (void)message, (void)user_data;
 }
 
-static tote_span_exporter *new_exporter(tote_otlp_protocol protocol, size_t limit) {
+static tote_otlp_options options_for(tote_otlp_protocol protocol, size_t limit) {
     static const tote_otlp_transport transport = {.struct_size = sizeof transport,
                                                   .send = response};
     tote_otlp_options options = TOTE_OTLP_OPTIONS_INIT;
@@ -120,11 +126,17 @@ static tote_span_exporter *new_exporter(tote_otlp_protocol protocol, size_t limi
     options.ignore_environment = true;
     options.protocol = protocol;
     options.transport = &transport;
+    return options;
+}
+
+static tote_span_exporter *new_exporter(tote_otlp_protocol protocol, size_t limit) {
+    const tote_otlp_options options = options_for(protocol, limit);
+
     return tote_span_exporter_otlp_new(&options);
 }
 
-static tote_stats send_batch(tote_otlp_protocol protocol, size_t limit, size_t large) {
-    tote_span_exporter *exporter = new_exporter(protocol, limit);
+/* Takes ownership of the exporter. While the receiver is down, spans are saved on disk. */
+static tote_stats send_spans(tote_span_exporter *exporter, size_t large) {
     tote_sdk_options options = TOTE_SDK_OPTIONS_INIT;
     tote_stats stats = TOTE_STATS_INIT;
     static char text[TEXT_BYTES];
@@ -142,10 +154,14 @@ static tote_stats send_batch(tote_otlp_protocol protocol, size_t limit, size_t l
         }
         tote_span_close(&span);
     }
-    tote_sdk_force_flush(sdk, 10000);
+    tote_sdk_force_flush(sdk, receiver.is_down ? 0 : 10000);
     assert_true(tote_sdk_get_stats(sdk, &stats));
-    tote_sdk_close(&sdk, 0);
+    tote_sdk_close(&sdk, 10000);
     return stats;
+}
+
+static tote_stats send_batch(tote_otlp_protocol protocol, size_t limit, size_t large) {
+    return send_spans(new_exporter(protocol, limit), large);
 }
 
 /* 413 means that smaller requests may be accepted. Spec: RFC 9110 section 15.5.14 */
@@ -175,6 +191,33 @@ static void a_span_that_is_refused_for_its_size_is_rejected_alone(void **state) 
     }
 }
 
+/* The parts replace the file of the batch: no span is lost, or sent twice. See docs/delivery.md */
+static void a_batch_on_disk_that_is_refused_for_its_size_arrives_in_parts(void **state) {
+    (void)state;
+    for (size_t large = 0; large <= SPANS; large++) {
+        tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+        tote_disk_queue_report report = TOTE_DISK_QUEUE_REPORT_INIT;
+        tote_otlp_options options = options_for(TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF, 4 * TEXT_BYTES);
+        char folder[] = "/tmp/tote-cut-XXXXXX";
+        char lock[64];
+        bool has_large = large < SPANS;
+
+        delivery.disk_queue_directory = mkdtemp(folder);
+        options.delivery = &delivery;
+        receiver.is_down = true;
+        send_spans(tote_span_exporter_otlp_new(&options), large);
+        receiver.is_down = false;
+        assert_int_equal(tote_otlp_disk_queue_send(&options, 10000, &report), TOTE_RESULT_SUCCESS);
+        assert_int_equal(report.delivered, SPANS - has_large);
+        assert_int_equal(report.rejected, has_large);
+        assert_int_equal(receiver.spans, SPANS - has_large);
+        assert_true(receiver.refused > 0);
+        snprintf(lock, sizeof lock, "%s/tote.lock", folder);
+        assert_int_equal(unlink(lock), 0);
+        assert_int_equal(rmdir(folder), 0);
+    }
+}
+
 static void an_export_without_a_queue_is_split_too(void **state) {
     struct sdk_fixture *f = sdk_fixture_start(state);
 
@@ -196,6 +239,7 @@ int main(int argc, char **argv) {
         SDK_TEST(a_malformed_request_is_not_split),
         TEST(a_request_that_is_refused_for_its_size_arrives_in_parts),
         TEST(a_span_that_is_refused_for_its_size_is_rejected_alone),
+        TEST(a_batch_on_disk_that_is_refused_for_its_size_arrives_in_parts),
         SDK_TEST(an_export_without_a_queue_is_split_too),
     };
     return RUN_TESTS(tests, argc, argv);
