@@ -50,7 +50,7 @@ deb_check_paths() {
     work=$(mktemp -d)
     for package in "$folder"/*.deb; do
         dpkg-deb --extract "$package" "$work/root"
-        find "$work/root" -name '*.gz' -exec gunzip --force {} +
+        find "$work/root" -type f -name '*.gz' -exec gunzip {} +
         find "$work/root" -type f \( -name '*.debug' -o -name '*.so*' \) \
             -exec objcopy --decompress-debug-sections {} \;
         if (cd "$work/root" && grep --recursive --text --files-with-matches --fixed-strings "$folder/" .); then
