@@ -32,7 +32,7 @@ def load(file):
 
 def steps_of_run():
     text = (SOURCE / ".ci/run").read_text()
-    return set(re.findall(r"^(?:step )?\./dev ([a-z0-9 -]+?)(?: <.*)?$", text, re.M))
+    return set(re.findall(r"^(?:step|run) \./dev ([a-z0-9 -]+)$", text, re.M))
 
 
 def platforms_of_tests():
@@ -43,7 +43,7 @@ def platforms_of_tests():
 
 def commands_of_dev():
     text = (SOURCE / "dev").read_text()
-    return set(re.search(r"^ *(build \| .*)\)$", text, re.M)[1].split(" | "))
+    return set(re.findall(r"^  ([a-z-]+)(?= |$)", text, re.M))  # of its help
 
 
 def expand(job, command):
