@@ -10,13 +10,13 @@ if(NOT TOTE_OS MATCHES "^(linux|posix)$")
     message(FATAL_ERROR "TOTE_OS is linux or posix, not ${TOTE_OS}")
 endif()
 
-# The date of manual pages: of the last change of the changelog, or the one of a reproducible build.
+# The date of manual pages: that of a reproducible build, else of the file of the changelog.
 if(DEFINED ENV{SOURCE_DATE_EPOCH})
     string(TIMESTAMP TOTE_MANUAL_DATE "%B %d, %Y" UTC)
 else()
     file(TIMESTAMP ${PROJECT_SOURCE_DIR}/CHANGELOG.md TOTE_MANUAL_DATE "%B %d, %Y" UTC)
 endif()
-string(REPLACE " 0" " " TOTE_MANUAL_DATE ${TOTE_MANUAL_DATE})
+string(REPLACE " 0" " " TOTE_MANUAL_DATE "${TOTE_MANUAL_DATE}")
 
 # Flags of Tote itself. Users of the libraries do not get them.
 add_library(tote_flags INTERFACE)
@@ -67,7 +67,7 @@ foreach(flag ${hardening})
         target_compile_options(tote_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:${flag}>)
     endif()
 endforeach()
-if(TOTE_HARDENING AND NOT TOTE_SANITIZE)
+if(TOTE_HARDENING AND NOT TOTE_SANITIZE AND NOT CMAKE_C_FLAGS MATCHES "_FORTIFY_SOURCE") # a distribution sets it
     target_compile_options(tote_flags INTERFACE
         "$<$<NOT:$<CONFIG:Debug>>:SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>")
 endif()
@@ -303,8 +303,12 @@ function(tote_install_package)
     install(EXPORT tote-targets NAMESPACE tote:: DESTINATION ${folder} COMPONENT development)
     configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/tote-config.cmake.in
         ${PROJECT_BINARY_DIR}/cmake/tote-config.cmake INSTALL_DESTINATION ${folder})
+    set(compatibility SameMajorVersion) # docs/versioning.md
+    if(PROJECT_VERSION_MAJOR EQUAL 0)
+        set(compatibility SameMinorVersion)
+    endif()
     write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/tote-config-version.cmake
-        COMPATIBILITY SameMinorVersion)
+        COMPATIBILITY ${compatibility})
     install(FILES ${PROJECT_BINARY_DIR}/cmake/tote-config.cmake
         ${PROJECT_BINARY_DIR}/cmake/tote-config-version.cmake
         DESTINATION ${folder} COMPONENT development)

@@ -6,7 +6,7 @@ import re
 from conan import ConanFile
 from conan.errors import ConanInvalidConfiguration
 from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
-from conan.tools.files import copy, load, rmdir
+from conan.tools.files import copy, load, rm, rmdir
 from conan.tools.gnu import PkgConfigDeps
 
 # The libraries of each optional part: the option, the requirement, and what links it.
@@ -39,8 +39,9 @@ class ToteConan(ConanFile):
         self.version = re.search(r"^project\(tote VERSION (\S+)", text, re.MULTILINE).group(1)
 
     def export_sources(self):
-        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "api/*", "propagators/*", "sdk/*",
-                        "delivery/*", "exporters/*", "configuration/*", "instrumentation/*"):
+        for pattern in ("CMakeLists.txt", "LICENSE", "CHANGELOG.md", "cmake/*", "api/*",
+                        "propagators/*", "sdk/*", "delivery/*", "exporters/*", "configuration/*",
+                        "instrumentation/*", "docs/reference/*"):
             copy(self, pattern, self._top, self.export_sources_folder)
 
     def configure(self):
@@ -90,8 +91,10 @@ class ToteConan(ConanFile):
     def package(self):
         CMake(self).install()
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
+        libraries = os.path.join(self.package_folder, "lib")  # both kinds were built
+        rm(self, "libtote*.a" if self.options.shared else "libtote*.so*", libraries)
         for folder in ("cmake", "pkgconfig"):
-            rmdir(self, os.path.join(self.package_folder, "lib", folder))
+            rmdir(self, os.path.join(libraries, folder))
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "tote")

@@ -22,15 +22,14 @@ is "the version of tote.spec" "$(sed -n 's/^Version: *//p' "$packaging/rpm/tote.
 is "the ABI of tote.spec" "$(sed -n 's/^%global abi //p' "$packaging/rpm/tote.spec")" "$abi"
 is "the version of vcpkg.json" "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["version"])' \
     "$packaging/vcpkg/ports/tote/vcpkg.json")" "$version"
+is "the version of meson.build" "$(sed -n "s/^project('tote', .*version: '\([0-9.]*\)', .*/\1/p" \
+    "$packaging/meson/subprojects/packagefiles/tote/meson.build")" "$version"
 is "the revision of tote.wrap" "$(sed -n 's/^revision = //p' "$packaging/meson/subprojects/tote.wrap")" "v$version"
 
 # Each shared library has a Debian package with the number of its ABI.
 libraries=$(sed -n 's/^Package: \(libtote.*[0-9]\)$/\1/p' "$source/debian/control")
 for library in $libraries; do
-    case $library in
-    *"$abi") ;;
-    *) is "the ABI of the package" "$library" "${library%%[0-9]*}$abi" ;;
-    esac
+    is "the ABI of $library" "${library#"${library%%[0-9]*}"}" "$abi"
     [ -f "$source/debian/$library.symbols" ] || { echo "debian/$library.symbols is missing"; failed=1; }
 done
 
