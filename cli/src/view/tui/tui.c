@@ -293,7 +293,7 @@ static void copy(const char *text) {
 }
 
 /* Stop the process as Ctrl+Z does, and continue later. */
-/* A terminal without a second screen keeps the picture: the prompt of the shell has an empty row. */
+/* A terminal without a second screen keeps the picture: the prompt gets an empty row. */
 static void leave_screen(void) {
     move(LINES - 1, 0);
     clrtoeol();
