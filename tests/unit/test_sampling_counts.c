@@ -35,7 +35,10 @@ struct estimate {
 };
 
 static void seed(struct tote__random *random) {
-    *random = (struct tote__random){{1, 2, 3, 4}, tote__generation()};
+    /* Bits that look random. The first numbers after small ones do not. */
+    *random = (struct tote__random){
+        {0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x2545F4914F6CDD1D},
+        tote__generation()};
 }
 
 static void new_trace_id(const struct chain *chain, struct tote__random *random, uint64_t number,
