@@ -26,14 +26,18 @@ target_include_directories(tote_flags INTERFACE ${PROJECT_BINARY_DIR}/generated)
 target_compile_definitions(tote_flags INTERFACE _FILE_OFFSET_BITS=64 TOTE_VERSION="${PROJECT_VERSION}"
     $<$<NOT:$<BOOL:$<TARGET_PROPERTY:TOTE_NEEDS_POSIX_ALONE>>>:_GNU_SOURCE>)
 # Times after 2038, also where time_t has 32 bits by default. glibc before 2.34 ignores it.
-if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+include(CheckTypeSize)
+check_type_size(time_t TOTE_SIZE_OF_TIME)
+if(TOTE_SIZE_OF_TIME EQUAL 4)
     target_compile_definitions(tote_flags INTERFACE _TIME_BITS=64)
 endif()
 
 # tote_default_time(FILE ...): the files pass times to other libraries, or return them to programs, so their
 # time_t has to be the default one.
 function(tote_default_time)
-    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -U_TIME_BITS)
+    if(TOTE_SIZE_OF_TIME EQUAL 4)
+        set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -U_TIME_BITS)
+    endif()
 endfunction()
 
 # tote_posix_alone(TARGET): in a build for any POSIX system, the headers of libc declare only what POSIX has. Other
