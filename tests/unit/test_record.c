@@ -344,11 +344,11 @@ static void read_bytes(struct tote__read_span *read, const char *bytes, size_t s
 static void malformed_bytes_are_read_up_to_the_first_error(void **state) {
     const tote_span_id span_id = {{'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'}};
     struct tote__read_span read;
-    const tote_span_data *span = data_of(&read);
     size_t count = 1;
     (void)state;
 
     READ(&read, "");
+    const tote_span_data *span = data_of(&read);
     assert_string_equal(tote_span_data_get_name(span), "");
     assert_false(tote_span_context_is_valid(tote_span_data_get_context(span)));
     assert_non_null(tote_span_data_get_resource(span));

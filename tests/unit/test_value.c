@@ -233,7 +233,7 @@ static void the_length_of_a_text_is_returned_without_a_buffer(void **state) {
 /* Spec: error-handling.md */
 static void an_array_that_contains_itself_is_cut_at_the_depth_limit(void **state) {
     (void)state;
-    tote_value endless;
+    tote_value endless = tote_bool(false);
     char text[512];
 
     endless = tote_array(&endless, 1);
