@@ -83,9 +83,9 @@ static)
     fi
     ;;
 descriptor)
-    readelf --relocs --wide "$library" | grep -E '_TLSDESC .*otel_thread_ctx_v1' || {
+    readelf --relocs --wide "$library" | grep -E '_TLS_?DESC .*otel_thread_ctx_v1' || {
         echo "no TLS descriptor of otel_thread_ctx_v1; the relocations for thread-local variables are:"
-        readelf --relocs --wide "$library" | grep -E 'TPOFF|DTPMOD|DTPOFF|TLSDESC|TPREL'
+        readelf --relocs --wide "$library" | grep -E 'TPOFF|DTPMOD|DTPOFF|TLS_?DESC|TPREL'
         exit 1
     }
     ;;
