@@ -62,7 +62,7 @@ parent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 # The program loads libc alone.
 if command -v ldd >/dev/null && [[ $(ldd "$tote") != *san* ]]; then
     expect "the program loads libc alone" \
-        "$(ldd "$tote" | grep -v -e linux-vdso -e ld-linux -e 'libc\.so' -e libc.musl)" ""
+        "$(ldd "$tote" | grep -v -e linux-vdso -e linux-gate -e ld-linux -e 'libc\.so' -e libc.musl)" ""
 fi
 
 start_receiver
