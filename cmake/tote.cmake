@@ -64,9 +64,19 @@ if(TOTE_HAS_MEMSET_STRATEGY)
 endif()
 # Hardening of optimised builds, if the compiler supports it. Sanitizers replace it.
 set(hardening -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+include(CheckCSourceCompiles)
 foreach(flag ${hardening})
     string(MAKE_C_IDENTIFIER "TOTE_HAS${flag}" has_flag)
     check_c_compiler_flag(${flag} ${has_flag})
+    # On i386, the stack protector of shared libraries needs a function that musl lacks.
+    set(CMAKE_REQUIRED_FLAGS "${flag} -fPIC")
+    check_c_source_compiles("void fill(char *text);
+        void fill(char *text) { *text = 0; }
+        int main(void) { char text[64]; fill(text); return text[0]; }" ${has_flag}_linked)
+    unset(CMAKE_REQUIRED_FLAGS)
+    if(NOT ${has_flag}_linked)
+        continue()
+    endif()
     if(${has_flag} AND TOTE_HARDENING AND NOT TOTE_SANITIZE)
         target_compile_options(tote_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:${flag}>)
     endif()
