@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "format.h"
 #include "terminal.h"
 #include "test_model.h"
 #include "waterfall.h"
@@ -278,6 +279,17 @@ static void times_at_the_ends_of_the_range_are_drawn(void **state) {
     last->end_unix_nano = 0;
 
     assert_int_equal(count_of(draw_ascii(f, 80), "#"), 2);
+}
+
+static void positions_are_exact(void **state) {
+    (void)state;
+    assert_int_equal(format_position(50000000, 100000000, 58), 29); /* doubles result in 28 */
+    assert_int_equal(format_position(999, 1000, 10), 9);
+    assert_int_equal(format_position(1000, 1000, 10), 10);
+    assert_int_equal(format_position(1001, 1000, 10), 10);
+    assert_int_equal(format_position(0, 0, 10), 0);
+    assert_int_equal(format_position(5, 10, 0), 0);
+    assert_int_equal(format_position(UINT64_MAX / 2, UINT64_MAX, 1000), 499);
 }
 
 static void the_heading_shows_as_much_of_the_start_time_as_fits(void **state) {
@@ -668,6 +680,7 @@ int main(int argc, char **argv) {
         DRAWING(an_unfinished_span_is_marked),
         DRAWING(a_trace_that_is_drawn_again_has_the_number_of_late_spans_in_its_heading),
         DRAWING(a_large_drawing_is_complete),
+        TEST(positions_are_exact),
         TEST(terminal_features_are_those_of_the_environment),
     };
 

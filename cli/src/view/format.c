@@ -64,3 +64,15 @@ const char *format_block(unsigned eighths, bool is_utf8) {
 
     return is_utf8 ? blocks[eighths] : "#";
 }
+
+/* Exact, so that a picture is the same on every machine. Only years lose their last bits. */
+size_t format_position(uint64_t part, uint64_t whole, size_t steps) {
+    if (part >= whole) {
+        return part ? steps : 0;
+    }
+    while (steps && whole > UINT64_MAX / steps) {
+        part /= 2;
+        whole /= 2;
+    }
+    return (size_t)(part * steps / whole);
+}

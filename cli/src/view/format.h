@@ -28,4 +28,8 @@ const char *format_kind(tote_span_kind kind, bool is_utf8);
 /* Return a block that fills this many eighths of a column from the left; "#" without UTF-8. */
 const char *format_block(unsigned eighths, bool is_utf8);
 
+/* Return the position of a time in a longer one, in steps: part * steps / whole, at most `steps`.
+ */
+size_t format_position(uint64_t part, uint64_t whole, size_t steps);
+
 #endif

@@ -299,10 +299,10 @@ static size_t put_depth(const struct drawing *drawing, const struct tree_node *n
 
 /* Draw the bar in eighths of a column: at least one, and never outside its cell. */
 static void draw_bar(const struct drawing *drawing, const struct trace_span *span) {
-    double total = (double)(drawing->end - drawing->start);
-    double scale = total > 0 ? (double)drawing->bar_columns * 8 / total : 0;
-    size_t from = (size_t)((double)(span->start_unix_nano - drawing->start) * scale) / 8;
-    size_t eighths = (size_t)((double)span_duration(span) * scale + 0.5);
+    uint64_t total = drawing->end - drawing->start;
+    size_t columns = drawing->bar_columns;
+    size_t from = format_position(span->start_unix_nano - drawing->start, total, columns);
+    size_t eighths = (format_position(span_duration(span), total, columns * 16) + 1) / 2;
 
     if (from >= drawing->bar_columns) {
         from = drawing->bar_columns - 1;

@@ -178,10 +178,10 @@ static void put_bar_cell(struct pen *pen, unsigned style, const struct bar *bar,
 
 /* Return a time in eighths of a column; it is between 0 and the width. */
 static uint64_t eighths_of(const struct bar *bar, uint64_t time, size_t columns) {
-    double position = time > bar->view->from ? (double)(time - bar->view->from) * bar->scale : 0;
-    double most = (double)columns * 8;
+    const struct trace_view *view = bar->view;
+    uint64_t part = time > view->from ? time - view->from : 0;
 
-    return (uint64_t)(position < most ? position : most);
+    return format_position(part, view->to - view->from, columns * 8);
 }
 
 static void put_bar(struct ui *ui, struct pen *pen, size_t index, size_t columns) {
@@ -287,11 +287,10 @@ static void draw_axis(struct ui *ui, struct area area, const struct layout *layo
     }
     size_t bars = area.column + 1 + layout->name + 1 + layout->kind + layout->service + 1;
     uint64_t step = tick_of(view->to - view->from, layout->bars);
-    double scale = (double)layout->bars / (double)(view->to - view->from);
     uint64_t time = (view->from + step - 1) / step * step;
     for (; time <= view->to && time + step > time; time += step) {
         char text[32];
-        size_t column = (size_t)((double)(time - view->from) * scale);
+        size_t column = format_position(time - view->from, view->to - view->from, layout->bars);
         format_duration(text, sizeof text, time, ui->surface.is_utf8);
         shorten(text);
         size_t width = terminal_columns(text) + 1;
