@@ -36,13 +36,13 @@ tests() {
     }' "$source/debian/tests/control"
 }
 
-# What is in the file system, except what is mounted, the state of dpkg, apt and debconf, logs, and the cache of
-# the dynamic linker.
+# What is in the file system, except what is mounted, the state of dpkg, apt and debconf, logs, and the caches of
+# the dynamic linker and of man.
 listing() {
     local folder left_out=()
 
     for folder in $(awk '$2 != "/" { print $2 }' /proc/self/mounts) /tmp /var/lib/dpkg /var/lib/apt /var/cache/apt \
-        /var/cache/debconf /var/cache/ldconfig /var/log; do
+        /var/cache/debconf /var/cache/ldconfig /var/cache/man /var/log; do
         left_out+=(-path "$folder" -prune -o)
     done
     find / "${left_out[@]}" -printf '%p %y %m %u %l\n' | sort
