@@ -4,19 +4,27 @@
 
 It prints its port, and responds with the headers that it got.
 
-/abort closes the connection, /sleep/N responds after N ms, /status/N with the status N, and /hang
-never.
+/abort closes the connection, /status/N responds with the status N, and /hang never. /hold/NAME
+responds after a request for /release/NAME, and /await/NAME when a request for /hold/NAME is here.
 """
-import asyncio, json
+import asyncio, collections, json
+
+held = collections.defaultdict(asyncio.Event)
+released = collections.defaultdict(asyncio.Event)
 
 
 async def respond(path, headers, writer):
-    kind, _, number = path[1:].partition("?")[0].partition("/")
+    kind, _, name = path[1:].partition("?")[0].partition("/")
     if kind == "hang":
         await asyncio.sleep(600)
-    if kind == "sleep":
-        await asyncio.sleep(int(number) / 1000)
-    status = int(number) if kind == "status" else 200
+    if kind == "hold":
+        held[name].set()
+        await released[name].wait()
+    if kind == "await":
+        await held[name].wait()
+    if kind == "release":
+        released[name].set()
+    status = int(name) if kind == "status" else 200
     body = json.dumps(headers).encode()
     writer.write(b"HTTP/1.1 %d Status\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
     await writer.drain()

@@ -41,19 +41,25 @@ def finish():
     sys.exit(1 if failures else 0)
 
 
-def start(arguments, pattern=None, **options):
-    """Start a process, and wait for its first line. Returns it, and the match of the pattern."""
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE if pattern else None, text=True,
-                               **options)
-    processes.append(process)
-    if not pattern:
-        return process, None
-    line = process.stdout.readline()
-    match = re.search(pattern, line)
-    if not match:
-        print("not ok - %s starts: %r" % (arguments[0], line))
+def start(arguments, pattern=None, seconds=0, **options):
+    """Start a process, and wait for its first line. Returns it, and the match of the pattern.
+
+    A process that ends instead is started again for these seconds.
+    """
+    def attempt():
+        process = subprocess.Popen(arguments, text=True,
+                                   stdout=subprocess.PIPE if pattern else None, **options)
+        processes.append(process)
+        if not pattern:
+            return process, None
+        match = re.search(pattern, process.stdout.readline())
+        return match and (process, match.group(1))
+
+    started = until(attempt, seconds)
+    if not started:
+        print("not ok - %s starts" % arguments[0])
         sys.exit(1)
-    return process, match.group(1)
+    return started
 
 
 class Spans:
@@ -91,10 +97,13 @@ class Spans:
 
 
 class Agent:
+    """tote-spoa. A given port may have another user for a moment: then it is started again."""
+
     def __init__(self, program, spans, listen="127.0.0.1:0", arguments=(), wrapper=(), **variables):
         variables = {**spans.variables, "OTEL_BSP_SCHEDULE_DELAY": "50", **variables}
         self.process, self.address = start([*wrapper, program, "--listen", listen, *arguments],
-                                           r"^listening on (\S+)", env=environment(**variables))
+                                           r"^listening on (\S+)", env=environment(**variables),
+                                           seconds=30 if re.search(":[1-9][0-9]*$", listen) else 0)
         self.port = self.address.rpartition(":")[2]
 
     def signal(self, number):
@@ -104,7 +113,7 @@ class Agent:
         """End it in order. Returns its exit status."""
         self.signal(signal.SIGTERM)
         try:
-            return self.process.wait(30)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             return "still running"
 
@@ -142,7 +151,7 @@ class HAProxy:
         with open(file, "w") as out:
             out.write("global\n    maxconn 4000\n"
                       "defaults\n    mode http\n    option httplog\n    option dontlognull\n"
-                      "    retries 1\n    timeout connect 1s\n    timeout client %ds\n"
+                      "    retries 1\n    timeout connect 30s\n    timeout client %ds\n"
                       "    timeout server %ds\n" % timeouts + text + sections)
         checked = subprocess.run(["haproxy", "-c", "-f", file], capture_output=True, text=True,
                                  pass_fds=[self.listener.fileno()])
@@ -162,7 +171,7 @@ class HAProxy:
             return False
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def get(self, path, headers={}, connection=None):
         """Returns the status, and the headers that the server received."""
@@ -180,6 +189,14 @@ class HAProxy:
 
 def start_backend():
     return start([sys.executable, os.path.join(here, "backend.py")], r"^(\d+)$")[1]
+
+
+def tell(backend, path):
+    """Send a request to the server itself, and wait for the response."""
+    peer = http.client.HTTPConnection("127.0.0.1", int(backend), timeout=60)
+    peer.request("GET", path)
+    peer.getresponse().read()
+    peer.close()
 
 
 def trace_of(headers):

@@ -37,7 +37,7 @@ def is_closed(peer):
 
 
 def send_raw(proxy, data, number=None):
-    with socket.create_connection(("127.0.0.1", number or proxy.port), 20) as peer:
+    with socket.create_connection(("127.0.0.1", number or proxy.port), 60) as peer:
         peer.sendall(data)
         peer.shutdown(socket.SHUT_WR)
         return peer.recv(4096)
@@ -114,14 +114,13 @@ check("a request that began and ended meanwhile leaves nothing open",
 # Peers that are not HAProxy.
 agent = Agent(program, spans, "127.0.0.1:" + port, ["--max-connections", "8"])
 until(is_traced)
-idle = [socket.create_connection(("127.0.0.1", int(port)), 10) for _ in range(40)]
+idle = [socket.create_connection(("127.0.0.1", int(port)), 60) for _ in range(40)]
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for data in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 20000, b"\0" * 4, os.urandom(5000),
              b"\0\0\0\x0a\x03\0\0\0\x01\x01\x01\x05abc"):
-    with socket.create_connection(("127.0.0.1", int(port)), 10) as peer:
+    with socket.create_connection(("127.0.0.1", int(port)), 60) as peer:
         try:
             peer.sendall(data)
-            peer.settimeout(10)
             while peer.recv(4096):
                 pass
         except ConnectionError:
@@ -136,37 +135,63 @@ for peer in idle:
 check("the agent is still the same process", agent.process.poll() is None)
 agent.stop()
 
+
 # Signals.
-agent = Agent(program, spans, "127.0.0.1:" + port, OTEL_BSP_SCHEDULE_DELAY="60000")
+def export():
+    """The end of the request reaches the agent after the response: a signal can be too early."""
+    agent.signal(signal.SIGHUP)
+    return paths_of("/queued")
+
+
+def hold(path):
+    """Begin a request, and wait until the server has it."""
+    thread = threading.Thread(target=proxy.get, args=("/hold/" + path,), daemon=True)
+    thread.start()
+    tell(backend, "/await/" + path)
+    return thread
+
+
+def release(path, thread):
+    tell(backend, "/release/" + path)
+    thread.join()
+
+
+def is_draining():
+    try:
+        socket.create_connection(("127.0.0.1", int(port)), 60).close()
+        return False
+    except ConnectionError:
+        return True
+
+agent = Agent(program, spans, "127.0.0.1:" + port, ["--drain", "50s"],
+              OTEL_BSP_SCHEDULE_DELAY="600000")
 until(is_traced)
 spans.clear()
 proxy.get("/queued")
-time.sleep(0.3)
+time.sleep(0.3)  # a span that is exported too early has time to arrive
 before = len(spans.all())
-agent.signal(signal.SIGHUP)
 check("SIGHUP exports what is queued, and the agent goes on",
-      before == 0 and until(lambda: paths_of("/queued")) and is_traced(), spans.all())
+      before == 0 and until(export) and is_traced(), spans.all())
 spans.clear()
-late = threading.Thread(target=proxy.get, args=("/sleep/700",))
-late.start()
-time.sleep(0.3)
-check("SIGTERM ends the agent with the status 0", agent.stop() == 0)
-late.join()
-found = paths_of("/sleep/700")
+late = hold("drained")
+agent.signal(signal.SIGTERM)
+check("SIGTERM closes the port", until(is_draining))
+release("drained", late)
+check("SIGTERM ends the agent with the status 0", agent.process.wait(60) == 0)
+found = paths_of("/hold/drained")
 check("SIGTERM waits for the end of requests",
       len(found) == 1 and found[0]["attributes"].get("http.response.status_code") == 200, found)
 
-agent = Agent(program, spans, "127.0.0.1:" + port, ["--drain", "200ms"])
+# The export has the time of the drain again.
+agent = Agent(program, spans, "127.0.0.1:" + port, ["--drain", "5s"])
 until(is_traced)
 spans.clear()
-late = threading.Thread(target=proxy.get, args=("/sleep/900",))
-late.start()
-time.sleep(0.2)
+late = hold("longer")
 agent.stop()
 check("a request that is longer than the drain ends with the error shutdown",
-      [span["attributes"].get("url.path") for span in errors("shutdown") if span["kind"] == 2]
-      == ["/sleep/900"], spans.all())
-late.join()
+      [span["attributes"].get("error.type") for span in paths_of("/hold/longer")]
+      == ["shutdown"], spans.all())
+release("longer", late)
 
 # Options and variables.
 for trust, links in (("link", 1), ("ignore", 0)):
@@ -192,7 +217,7 @@ check("an unsampled request is passed on as such",
 agent.stop()
 check("an unsampled request has no span", not spans.all(), spans.all())
 for arguments in (["--listen", "example.org:1"], ["--trust", "all"], ["more"], ["--drain", "x"]):
-    result = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
+    result = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
     check("%s is wrong usage" % " ".join(arguments),
           result.returncode in (1, 2) and result.stderr.startswith("tote-spoa: "), result)
 

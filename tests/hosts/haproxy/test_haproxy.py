@@ -27,7 +27,10 @@ sections = """backend refusing
 backend empty
 """.format(closed.getsockname()[1])
 proxy = HAProxy(agent.port, backend, sections,
-                {"    default_backend": rules + "    default_backend"}, (8, 4))
+                {"    default_backend": rules + "    default_backend"})
+# Only requests that shall exceed a limit have a short one.
+impatient = {"client": HAProxy(agent.port, backend, timeouts=(8, 60)),
+             "server": HAProxy(agent.port, backend, timeouts=(60, 4))}
 
 with open(os.path.join(top, "docs/haproxy.md")) as page:
     page = page.read()
@@ -115,7 +118,7 @@ for path, code, error, has_client, client_error in (
         ("/empty", 503, "no_server", False, None),
         ("/abort", 502, "server_abort", True, "server_abort"),
         ("/hang", 504, "response_timeout", True, "response_timeout")):
-    status, _ = proxy.get(path)
+    status, _ = (impatient["server"] if path == "/hang" else proxy).get(path)
     server = spans.server_of_path(path)
     a = server["attributes"]
     check("%s: the server span has the status %d and the error %s" % (path, code, error),
@@ -137,13 +140,14 @@ check("retries and a redispatch are recorded",
       (a.get("http.request.resend_count"), a.get("haproxy.redispatched")) == (2, True), a)
 
 
-def send_raw(data, is_read=True):
-    with socket.create_connection(("127.0.0.1", proxy.port), 20) as peer:
+def connect(to):
+    return socket.create_connection(("127.0.0.1", to.port), 60)
+
+
+def send_raw(to, data):
+    with connect(to) as peer:
         peer.sendall(data)
-        if is_read:
-            return peer.recv(4096)
-        time.sleep(0.2)
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return peer.recv(4096)
 
 
 def bad_requests(status):
@@ -151,16 +155,20 @@ def bad_requests(status):
             span["attributes"].get("http.response.status_code") == status]
 
 
-send_raw(b"GET /left HTTP/1.1\r\nHost: a\r\n\r\n".replace(b"left", b"sleep/900"), False)
-a = spans.server_of_path("/sleep/900")["attributes"]
+with connect(proxy) as peer:
+    peer.sendall(b"GET /hold/left HTTP/1.1\r\nHost: a\r\n\r\n")
+    tell(backend, "/await/left")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+tell(backend, "/release/left")
+a = spans.server_of_path("/hold/left")["attributes"]
 check("a client that closes its connection early is an error of both spans",
       a.get("error.type") == "client_abort" and
-      spans.pair(spans.server_of_path("/sleep/900")["traceId"])[1]["attributes"].get("error.type")
+      spans.pair(spans.server_of_path("/hold/left")["traceId"])[1]["attributes"].get("error.type")
       == "client_abort", a)
-send_raw(b"NO REQUEST\r\n\r\n")
+send_raw(proxy, b"NO REQUEST\r\n\r\n")
 check("a request that HAProxy cannot parse has a server span with the status 400",
       until(lambda: bad_requests(400)), spans.all()[-1:])
-send_raw(b"GET /slow HTTP/1.1\r\n")
+send_raw(impatient["client"], b"GET /slow HTTP/1.1\r\n")
 found = until(lambda: bad_requests(408))
 check("a request that is not complete in time has a server span with the status 408",
       found and found[0]["attributes"].get("error.type") == "client_timeout", found)
@@ -170,7 +178,7 @@ path = os.path.join(work, "spoa")
 with open(path + ".log", "w") as file:
     file.write("not a socket")
 refused = subprocess.run([program, "--listen", "unix:" + path], capture_output=True, text=True,
-                         timeout=20)
+                         timeout=60)
 with open(path + ".log") as file:
     check("a file that has the name of a socket is an error, and is kept",
           refused.returncode == 1 and file.read() == "not a socket" and not os.path.exists(path),
