@@ -27,6 +27,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
+class Closed:
+    """A port that refuses connections: no other process gets it until close()."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def close(self):
+        self.socket.close()
+
+
 class Upstream:
     """A server that answers by path and keeps each request: its path and its headers."""
 
@@ -171,14 +183,17 @@ class Host:
         self.file = os.path.join(self.folder, "spans")
         self.receiver = None
         self.nginx = None
-        self.port = free_port()
-        self.receiver_port = free_port()
+        self.port = None # start() sets it
+        self.down = Closed() # the receiver before start_receiver()
+        self.receiver_port = self.down.port
 
     def start_receiver(self):
-        self.receiver = otlp.SpanReceiver(self.file, self.receiver_port)
+        self.receiver = otlp.SpanReceiver(self.file)
+        self.receiver_port = self.receiver.port
 
     def write(self, http, main="", endpoint=True):
         """Write a configuration. In `http`, LISTEN is the address of nginx."""
+        self.port = self.port or free_port()
         with open(os.path.join(self.folder, "nginx.conf"), "w") as out:
             out.write(f"load_module {self.module};\n"
                       f"pid {self.folder}/nginx.pid;\nerror_log {self.folder}/error.log notice;\n"
@@ -208,16 +223,26 @@ class Host:
         return process.returncode, text
 
     def start(self, http, main="", directives="daemon off;", endpoint=True):
-        self.write(http, main, endpoint)
-        self.nginx = self.command("-g", directives)
-        until(self.is_listening, lambda: f"nginx listens; {self.error_log()}")
+        """Start nginx on a free port. Another process can take the port: try again."""
+        for _ in range(5):
+            self.port = free_port()
+            self.write(http, main, endpoint)
+            self.nginx = self.command("-g", directives)
+            until(lambda: self.is_listening() or self.nginx.poll() is not None,
+                  lambda: f"nginx listens; {self.error_log()}")
+            if self.nginx.poll() is None:
+                return
+            self.stop()
+            if "Address already in use" not in self.printed:
+                break
+        raise AssertionError(f"nginx ended: {self.printed}")
 
     def is_listening(self):
-        assert self.nginx.poll() is None, f"nginx ended: {self.error_log()}"
+        """nginx writes its id after it has bound its port."""
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
+            with open(os.path.join(self.folder, "nginx.pid")) as file:
+                return file.read() == f"{self.nginx.pid}\n"
+        except FileNotFoundError:
             return False
 
     def error_log(self):
@@ -253,6 +278,7 @@ class Host:
             self.nginx.stderr.close()
         if self.receiver:
             self.receiver.close()
+        self.down.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def get(self, path, headers=None, method="GET", body=None):

@@ -4,9 +4,9 @@
 
 test_nginx.py MODULE [TEST...]
 """
-import http.client, os, re, socket, subprocess, sys, threading, time, unittest
+import http.client, os, re, socket, subprocess, sys, threading, unittest
 
-from servers import DEADLINE, Host, Upstream, free_port, until, values
+from servers import DEADLINE, Closed, Host, Upstream, until, values
 
 MODULE = os.path.abspath(sys.argv.pop(1))
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -101,7 +101,7 @@ def echo(request):
     """Accept a websocket, and echo all bytes."""
     connection = request["connection"]
     if "hang" in request["path"]:
-        time.sleep(1)
+        request["stream"].read() # until nginx closes the connection
         return None
     if "upgrade" in dict(request["headers"]):
         connection.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
@@ -128,7 +128,7 @@ class Tested(unittest.TestCase):
         cls.busy = Upstream(lambda request: b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
         cls.scgi, cls.fastcgi, cls.uwsgi = Scgi(), Fastcgi(), Uwsgi()
         cls.alone = Upstream() # only a variable has its address
-        cls.closed = free_port()
+        cls.closed = Closed()
         cls.host = Host(MODULE)
         cls.host.start_receiver()
         text = cls.HTTP.replace("UPSTREAM", f"127.0.0.1:{cls.upstream.port}")
@@ -136,9 +136,9 @@ class Tested(unittest.TestCase):
         for name in ("scgi", "fastcgi", "uwsgi"):
             text = text.replace(f" {name.upper()}", f" 127.0.0.1:{getattr(cls, name).port}")
         text = text.replace("ALONE", f"127.0.0.1:{cls.alone.port}")
-        text = text.replace("CLOSED", f"127.0.0.1:{cls.closed}")
+        text = text.replace("CLOSED", f"127.0.0.1:{cls.closed.port}")
         for server in (cls.upstream, cls.busy, cls.scgi, cls.fastcgi, cls.uwsgi, cls.alone,
-                       cls.host):
+                       cls.closed, cls.host):
             cls.addClassCleanup(server.close)
         cls.host.start(text, cls.MAIN)
 
@@ -267,9 +267,9 @@ class Requests(Tested):
                          by_port[self.upstream.port]["spanId"])
         self.assertEqual(traceparent(self.busy.requests[before])[1],
                          by_port[self.busy.port]["spanId"])
-        self.assertEqual(by_port[self.closed]["attributes"]["error.type"], "connection_failed")
+        self.assertEqual(by_port[self.closed.port]["attributes"]["error.type"], "connection_failed")
         self.assertEqual(by_port[self.busy.port]["attributes"]["error.type"], "503")
-        self.assertEqual(by_port[self.closed]["status"], ERROR)
+        self.assertEqual(by_port[self.closed.port]["status"], ERROR)
         self.assertEqual({span["parentSpanId"] for span in tries}, {server["spanId"]})
         self.assertEqual([span["attributes"].get("http.request.resend_count") for span in tries],
                          [None, 1, 2])

@@ -7,7 +7,7 @@ test_valgrind.py MODULE [TEST...]
 import os, signal, socket, sys, unittest
 
 import servers
-from servers import Host, Receiver, Upstream, free_port, until
+from servers import Closed, Host, Receiver, Upstream, until
 
 MODULE = os.path.abspath(sys.argv.pop(1))
 servers.DEADLINE = 100
@@ -35,20 +35,20 @@ OF_NGINX = "{\n nginx\n Memcheck:Leak\n fun:malloc\n fun:ngx_alloc\n fun:ngx_set
 
 class Memory(unittest.TestCase):
     def test_requests_of_all_kinds_leave_no_error_and_no_leak(self):
-        upstream, alone, receiver = Upstream(), Upstream(), Receiver()
+        upstream, alone, closed, receiver = Upstream(), Upstream(), Closed(), Receiver()
         host = Host(MODULE, ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
                              "--errors-for-leak-kinds=definite"])
         suppressions = f"{host.folder}/suppressions"
         with open(suppressions, "w") as out:
             out.write(OF_NGINX)
         host.prefix.append(f"--suppressions={suppressions}")
-        for server in (upstream, alone, receiver, host):
+        for server in (upstream, alone, closed, receiver, host):
             self.addCleanup(server.close)
         text = HTTP.replace("UPSTREAM", f"127.0.0.1:{upstream.port}")
         text = text.replace("ALONE", f"127.0.0.1:{alone.port}")
         host.start(f"tote_endpoint http://127.0.0.1:{receiver.port}; tote_batch delay=100ms;"
                    "tote_disk_queue FOLDER/queue crash_safe;"
-                   + text.replace("CLOSED", f"127.0.0.1:{free_port()}"),
+                   + text.replace("CLOSED", f"127.0.0.1:{closed.port}"),
                    "user root;" if os.geteuid() == 0 else "",
                    directives="daemon off; master_process off;", endpoint=False)
         sent = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
