@@ -90,7 +90,7 @@ grpc() {
     local to=$1 body=$2
     shift 2
     # On a slow machine libcurl 7.88 may hang: a lost attempt is retried.
-    "$curl" -s --noproxy '*' --max-time 20 --retry 2 --http2-prior-knowledge -o /dev/null -D - -H 'te: trailers' \
+    "$curl" -s --noproxy '*' --max-time 40 --retry 2 --http2-prior-knowledge -o /dev/null -D - -H 'te: trailers' \
         -H 'content-type: application/grpc' --data-binary @"$body" "$@" \
         "http://127.0.0.1:$grpc_port/$to" | tr -d '\r' | sed -n 's/^grpc-status: //p'
 }
@@ -238,9 +238,9 @@ open_connections() {
 start_viewer --late 1h
 connections=()
 open_connections "$port"
-expect "idle connections do not block others" "$(post /dev/null --max-time 20)" 200
+expect "idle connections do not block others" "$(post /dev/null --max-time 60)" 200
 open_connections "$grpc_port"
-expect "nor with gRPC" "$(grpc $service/Export "$work/shop.grpc" --max-time 20)" 0
+expect "nor with gRPC" "$(grpc $service/Export "$work/shop.grpc")" 0
 for fd in "${connections[@]}"; do
     exec {fd}>&-
 done
