@@ -33,6 +33,7 @@ waiting() {
     [ "$(sql "set tote.enabled = off; select recorded - saved from tote_stats(); reset tote.enabled;")" = "$1" ]
 }
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
+has_no_sender() { ! pgrep -f "^tote-send .*$postgresql/data/tote\$" >/dev/null; }
 
 # reconnect PROCESS: connect again, after the server has noticed that this process was killed. Until
 # then it accepts connections that it ends soon.
@@ -186,6 +187,7 @@ expect "the Makefile builds the module" \
 restart_postgresql "tote.sender = ''" "dynamic_library_path = '\$libdir'" \
     "shared_preload_libraries = '$source/instrumentation/postgresql/tote_postgresql'"
 connect
+until_true has_no_sender # that of the stopped server remains until the queue was empty for 5 s
 sql "set tote.traceparent = '${traceparent/ab01/ab08}'; select 9; set tote.traceparent = '';" >/dev/null
 expect "a module that is loaded by its path has its worker" "$(until_true has_batch && echo yes)" yes
 expect "without a sender, tote send delivers the disk queue" \
