@@ -28,6 +28,8 @@ enum {
     MEMORY_BYTES = 1 << 20
 };
 
+enum result { NO_FAULT, FAULT, EXCEEDED };
+
 enum thread_state { READY, PAUSES, OVER };
 
 struct thread {
@@ -157,7 +159,12 @@ void weak_fail(const char *what, const char *file, int line) {
                 (unsigned long long)run.executions, me, what, base ? base + 1 : file, line);
         print_notes();
     }
-    _exit(1);
+    _exit(FAULT);
+}
+
+void weak_exceed(const char *what) {
+    fprintf(stderr, "%s: %s\n", run.explored->name, what);
+    _exit(EXCEEDED);
 }
 
 void weak_note(const void *pc, const char *what, const void *object, uint64_t value) {
@@ -175,7 +182,7 @@ uint32_t weak_choose(uint32_t options) {
     }
     if (run.depth == run.length) {
         if (run.length == MOST_CHOICES) {
-            weak_fail("too many choices", __FILE__, __LINE__);
+            weak_exceed("too many choices");
         }
         run.choices[run.length].options = options;
         run.choices[run.length++].taken = 0;
@@ -315,7 +322,7 @@ int weak_order(const void *pc, int order) {
     struct site *site = &run.sites->sites[i];
     if (i == run.sites->count) {
         if (i == MOST_SITES) {
-            weak_fail("too many places", __FILE__, __LINE__);
+            weak_exceed("too many places");
         }
         site->pc = pc;
         find_source(pc, site->function, site->line);
@@ -388,7 +395,7 @@ static void start_threads(void) {
         struct thread *thread = &run.threads[run.count];
         sem_init(&thread->turn, 0, 0);
         if (pthread_create(&thread->thread, NULL, run_thread, thread) != 0) {
-            weak_fail("no thread can be made", __FILE__, __LINE__);
+            weak_exceed("no thread can be made");
         }
     }
 }
@@ -434,16 +441,17 @@ static void explore(const struct weak_case *cases, size_t index) {
     }
 }
 
-/* In a process of its own. Returns whether no fault was found. */
-static bool explores_well(const struct weak_case *cases, size_t index) {
+/* In a process of its own. */
+static enum result explore_apart(const struct weak_case *cases, size_t index) {
     int status = -1;
     pid_t child = fork();
 
     if (child == 0) {
         explore(cases, index);
-        _exit(0);
+        _exit(NO_FAULT);
     }
-    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+    bool has_ended = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status);
+    return has_ended ? (enum result)WEXITSTATUS(status) : EXCEEDED;
 }
 
 static bool is_found(const struct weak_case *cases, size_t count, const struct site *site) {
@@ -451,7 +459,7 @@ static bool is_found(const struct weak_case *cases, size_t count, const struct s
 
     run.weakened = site;
     for (size_t i = 0; i < count && !is_found; i++) {
-        is_found = site->cases >> i & 1 && !explores_well(cases, i);
+        is_found = site->cases >> i & 1 && explore_apart(cases, i) == FAULT;
     }
     run.weakened = NULL;
     return is_found;
@@ -517,7 +525,7 @@ int weak_main(const struct weak_case *cases, size_t count, const struct weak_exc
     }
     for (size_t i = 0; i < count; i++) {
         bool is_wanted = argc < 2 || strstr(cases[i].name, argv[1]);
-        failed |= is_wanted && !explores_well(cases, i);
+        failed |= is_wanted && explore_apart(cases, i) != NO_FAULT;
     }
     return failed || argc > 1 ? failed : weaken(cases, count, exceptions);
 }

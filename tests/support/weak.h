@@ -66,6 +66,9 @@ int weak_thread(void);
 
 _Noreturn void weak_fail(const char *what, const char *file, int line);
 
+/* A limit of the checker is too low, which is no fault that was found. */
+_Noreturn void weak_exceed(const char *what);
+
 /* The thread cannot continue before another one has written. Returns 0. */
 int weak_yield(void);
 

@@ -50,6 +50,7 @@ struct byte {
     uint8_t writer;
     bool is_freed;
     uint32_t plain_reads[THREADS];
+    uint32_t atomic_reads[THREADS];
     uint32_t atomic_writes[THREADS];
 };
 
@@ -120,7 +121,7 @@ static struct granule *granule_of(uintptr_t address) {
             return granule;
         }
     }
-    weak_fail("too many granules", __FILE__, __LINE__);
+    weak_exceed("too many granules");
 }
 
 static struct object *object_of(const void *address) {
@@ -137,7 +138,7 @@ static struct object *object_of(const void *address) {
             return object;
         }
     }
-    weak_fail("too many atomic objects", __FILE__, __LINE__);
+    weak_exceed("too many atomic objects");
 }
 
 /* Whether the thread is ordered after each of these accesses of others. */
@@ -161,6 +162,7 @@ static void access_byte(struct byte *byte, int me, bool is_write, bool is_atomic
     }
     is_race |= is_write && !is_after(happens, byte->plain_reads);
     is_race |= !is_atomic && !is_after(happens, byte->atomic_writes);
+    is_race |= !is_atomic && is_write && !is_after(happens, byte->atomic_reads);
     if (is_race) {
         weak_fail("a data race", __FILE__, __LINE__);
     }
@@ -169,7 +171,9 @@ static void access_byte(struct byte *byte, int me, bool is_write, bool is_atomic
     } else if (is_write) {
         byte->plain_write = now;
         byte->writer = (uint8_t)me;
-    } else if (!is_atomic) {
+    } else if (is_atomic) {
+        byte->atomic_reads[me] = now;
+    } else {
         byte->plain_reads[me] = now;
     }
 }
@@ -236,7 +240,7 @@ void weak_allocated(void *block, size_t size, bool is_freed) {
 
 static struct store *new_store(struct object *object, uint64_t value) {
     if (model.store_count == STORES) {
-        weak_fail("too many stores", __FILE__, __LINE__);
+        weak_exceed("too many stores");
     }
     struct store *store = &model.stores[model.store_count++];
     *store = (struct store){.older = object->newest, .value = value};

@@ -168,6 +168,33 @@ static void check_scarce(void) {
     check();
 }
 
+/* A writer that sees the reader awake does not wake it: then the reader sees the record. */
+static _Atomic(uint32_t) sleeping;
+static bool saw_awake;
+static bool saw_nothing;
+
+static void set_up_sleep(void) {
+    set_up();
+    atomic_store(&sleeping, 0);
+    saw_awake = saw_nothing = false;
+}
+
+static void push_and_announce(void) {
+    push(0, 1);
+    tote__thread_queue_announce(queue_of[weak_thread()]);
+    saw_awake = atomic_load(&sleeping) == 0;
+}
+
+static void sleep_unless_filled(void) {
+    atomic_store(&sleeping, 1);
+    saw_nothing = tote__thread_queues_sweep(&queues) == 0;
+}
+
+static void check_sleep(void) {
+    WEAK_CHECK(!(saw_awake && saw_nothing));
+    check();
+}
+
 int main(int argc, char **argv) {
     static const tote_allocator allocator = {sizeof allocator, allocate, reallocate, release, NULL};
     static const struct weak_case cases[] = {
@@ -192,6 +219,13 @@ int main(int argc, char **argv) {
          .tear_down = tear_down,
          .preemptions = 1,
          .old_loads = 1},
+        {.name = "a first span wakes the reader",
+         .set_up = set_up_sleep,
+         .threads = {push_and_announce, sleep_unless_filled},
+         .check = check_sleep,
+         .tear_down = tear_down,
+         .preemptions = 3,
+         .old_loads = 2},
         {.name = "two writers share a limit",
          .set_up = set_up_scarce,
          .threads = {push_one, push_last},

@@ -55,8 +55,9 @@ struct thread_queue *tote__thread_queue_new(struct thread_queues *thread_queues,
     thread_queue->thread_queues = thread_queues;
     thread_queue->home = home;
     thread_queue->next = atomic_load_explicit(&thread_queues->first, memory_order_relaxed);
+    /* SC: the worker that a first span does not wake has seen its queue before it slept. */
     while (!atomic_compare_exchange_weak_explicit(&thread_queues->first, &thread_queue->next,
-                                                  thread_queue, memory_order_release,
+                                                  thread_queue, memory_order_seq_cst,
                                                   memory_order_relaxed)) {
     }
     atomic_fetch_add_explicit(&thread_queues->count, 1, memory_order_relaxed);
