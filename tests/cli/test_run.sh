@@ -178,13 +178,18 @@ rm -f "$work/queue"
 run=$!
 started+=("$run")
 until_true test -s "$work/queue"
-viewer=
-for child in $(children "$run"); do
-    case $(readlink "/proc/$child/exe") in
-    */tote-view) viewer=$child ;;
-    *) started+=("$child") ;;
-    esac
-done
+# find_viewer: sets viewer, and notes the other children
+find_viewer() {
+    local child
+    viewer=
+    for child in $(children "$run"); do
+        case $(readlink "/proc/$child/exe") in
+        */tote-view) viewer=$child ;;
+        *) started+=("$child") ;;
+        esac
+    done
+}
+find_viewer
 kill -KILL "$run"
 wait "$run" 2>/dev/null
 gone() { ! kill -0 "$viewer" 2>/dev/null && [ ! -e "$(cat "$work/queue")" ]; }
@@ -206,4 +211,17 @@ expect "the page stays after the end of the command" \
 kill -INT "$run"
 await "$run"
 expect "Ctrl-C ends it, with the exit status of the command" $code 3
+
+rm -f "$work/queue"
+"$tote" run --web "$work/service" "$work/queue" >/dev/null 2>"$work/err" &
+run=$!
+started+=("$run")
+until_true test -s "$work/queue"
+find_viewer
+kill -KILL "$viewer"
+kill -TERM "${started[-1]}"
+await "$run"
+expect "no page is waited for whose viewer has ended before" "$code $(tail -n +2 "$work/err")" \
+    "3 tote: run: the viewer ended before the command
+tote: run: signal 9 ended the viewer"
 exit $failed

@@ -40,6 +40,14 @@ ssize_t os_send(int socket, const void *bytes, size_t size);
 /* Let no other program inherit descriptors from this number on. Ignores failures. */
 void os_close_on_exec_from(int first);
 
+/*
+ * A handler for SIGCHLD and SIGWINCH while they are blocked. Without one, a system may discard
+ * them: the default action is to ignore them.
+ */
+static inline void os_keep_signal(int number) {
+    (void)number;
+}
+
 /* Open a descriptor that is readable while one of these signals, which are blocked, is pending. */
 int os_signals_open(const sigset_t *signals);
 

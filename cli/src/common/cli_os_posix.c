@@ -131,13 +131,8 @@ static void *take_signals(void *arg) {
     return NULL;
 }
 
-static void do_nothing(int signal) {
-    (void)signal;
-}
-
-/* A system may discard a blocked signal whose action is to ignore it: SIGWINCH has a handler. */
 int os_signals_open(const sigset_t *signals) {
-    const struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+    const struct sigaction action = {.sa_handler = os_keep_signal, .sa_flags = SA_RESTART};
 
     taken.set = *signals;
     if (!os_pipe(taken.ends)) {

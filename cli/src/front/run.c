@@ -186,19 +186,30 @@ static void report_end(const struct viewer *viewer, int status) {
     }
 }
 
+static bool has_ended(pid_t process) {
+    siginfo_t info = {.si_pid = 0};
+
+    return waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid != 0;
+}
+
 /* Wait for Ctrl-C, or for the end of the viewer. */
 static void wait_for_user(const struct viewer *viewer) {
+    const struct sigaction action = {.sa_handler = os_keep_signal, .sa_flags = SA_RESTART};
     sigset_t signals;
     int signal;
 
-    program_report(viewer->command, "the command ended; the page stays until Ctrl-C");
+    sigaction(SIGCHLD, &action, NULL);
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGCHLD);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    sigwait(&signals, &signal);
+    if (!has_ended(viewer->process)) {
+        program_report(viewer->command, "the command ended; the page stays until Ctrl-C");
+        sigwait(&signals, &signal);
+    }
 }
 
 /* Start the command with the preload objects, which are not for this program's other children. */

@@ -2,8 +2,8 @@
 /*
  * supervise.c - run a command as if it had been started without tote
  *
- * All signals of interest are blocked and read one by one: there are no handlers. The
- * command gets the mask that this process inherited.
+ * All signals of interest are blocked and read one by one: no handler is called. The command gets
+ * the mask that this process inherited.
  *
  * Tests: tests/cli/test_exec.sh
  */
@@ -34,6 +34,7 @@ static const int stopping[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
 static sigset_t inherited_mask;
 static struct sigaction inherited_child_action;
+static struct sigaction inherited_size_action;
 
 static bool is_one_of(int signal, const int *signals, size_t count) {
     while (count && signals[count - 1] != signal) {
@@ -65,10 +66,11 @@ static sigset_t watched_signals(void) {
  */
 static void begin_signals(void) {
     sigset_t watched = watched_signals();
-    struct sigaction action = {.sa_handler = SIG_DFL};
+    struct sigaction action = {.sa_handler = os_keep_signal, .sa_flags = SA_RESTART};
 
     sigprocmask(SIG_BLOCK, &watched, &inherited_mask);
     sigaction(SIGCHLD, &action, &inherited_child_action);
+    sigaction(SIGWINCH, &action, &inherited_size_action);
 }
 
 /* Discard signals that came after the end of the command, and restore the mask. */
@@ -79,6 +81,7 @@ static void end_signals(void) {
     while (os_signals_wait(&watched, 0, &info) > 0) {
     }
     sigaction(SIGCHLD, &inherited_child_action, NULL);
+    sigaction(SIGWINCH, &inherited_size_action, NULL);
     sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
 }
 
