@@ -43,6 +43,7 @@ enum {
     LOOK_EVERY_MS = 20,
     FIRST_PAUSE_MS = 1000, /* after a failed delivery */
     MOST_PAUSE_MS = 60000,
+    MOST_DESCRIPTORS = 65536,
     NOT_FOUND = 127 /* exit status */
 };
 
@@ -165,19 +166,29 @@ static void become_sender(pid_t worker, bool is_last) {
     for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
         dup2(nothing, i);
     }
-    close_range(STDERR_FILENO + 1, ~0U, 0);
+    if (close_range(STDERR_FILENO + 1, ~0U, 0) != 0) { /* before Linux 5.9 */
+        for (int i = STDERR_FILENO + 1; i < Min(getdtablesize(), MOST_DESCRIPTORS); i++) {
+            close(i);
+        }
+    }
     set_variables();
     execv(tote_sender, arguments);
     _exit(NOT_FOUND);
 }
 
+/* A signal to the sender waits until the handlers of the server are gone. */
 static void start_sender(bool is_last) {
     pid_t worker = getpid();
-    pid_t process = fork();
+    sigset_t all;
+    sigset_t before;
 
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    pid_t process = fork();
     if (process == 0) {
         become_sender(worker, is_last);
     }
+    sigprocmask(SIG_SETMASK, &before, NULL);
     if (process > 0) {
         sender.process = process;
         sender.is_wanted = false;
