@@ -165,6 +165,7 @@ END
 
 # crowd PATH COUNT: hold that many connections; sets refused
 crowd() {
+    : >"$work/crowd" # the shell that starts it may be later than the first look
     "$python" "$work/crowd.py" "$port" "$@" >"$work/crowd" &
     crowd=$!
     started+=("$crowd")
@@ -218,6 +219,7 @@ expect "a path of 20 KB is refused" "$(status "/api/traces/$(head -c 20000 /dev/
     tr '\0' a)" | grep -cE '404|414|431|000')" 1
 expect "and survived" "$(status /api/traces)" 200
 
+: >"$work/events"
 get /api/events -N --max-time 60 >"$work/events" &
 stream=$!
 started+=("$stream")
