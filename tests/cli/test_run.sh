@@ -219,6 +219,8 @@ started+=("$run")
 until_true test -s "$work/queue"
 find_viewer
 kill -KILL "$viewer"
+is_dead() { [[ $(ps -o state= -p "$viewer") != [!Z] ]]; }
+until_true is_dead
 kill -TERM "${started[-1]}"
 await "$run"
 expect "no page is waited for whose viewer has ended before" "$code $(tail -n +2 "$work/err")" \
