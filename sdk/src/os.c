@@ -300,6 +300,10 @@ void tote__os_event_init(struct tote__os_event *event) {
     }
 }
 
+#ifndef MAP_NORESERVE /* FreeBSD never reserves */
+#define MAP_NORESERVE 0
+#endif
+
 void *tote__os_map(size_t size) {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
