@@ -7,6 +7,7 @@
  *
  * Tests: tests/unit/test_fork.c, tests/host/test_dead_readers.c
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -28,9 +29,19 @@ _Atomic(uint32_t) *tote__map_wiped_word(void) {
     return NULL;
 }
 
+#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
+void tote__discard_signals(const sigset_t *signals) {
+    static const struct timespec at_once;
+
+    do {
+        errno = 0;
+    } while (sigtimedwait(signals, NULL, &at_once) > 0 || errno == EINTR);
+}
+#else
 /*
- * A pending signal may be one that was sent to the process, which another thread can take first.
- * So that sigwait() does not block, the signal is sent to this thread, too.
+ * macOS has no sigtimedwait(). A pending signal may be one that was sent to the process, which
+ * another thread can take first. So that sigwait() does not block, the signal is sent to this
+ * thread, too.
  */
 void tote__discard_signals(const sigset_t *signals) {
     static const int numbers[] = {SIGPIPE, SIGXFSZ};
@@ -49,6 +60,7 @@ void tote__discard_signals(const sigset_t *signals) {
         }
     }
 }
+#endif
 
 void tote__stay_mapped(void) {}
 
