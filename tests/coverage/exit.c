@@ -8,12 +8,12 @@
 #include <stdnoreturn.h>
 #include <sys/prctl.h>
 
-__attribute__((weak)) void __gcov_dump(void); /* NULL in a program without counts */
+void __gcov_dump(void);
 noreturn void __real__exit(int status);
 noreturn void __wrap__exit(int status);
 
 noreturn void __wrap__exit(int status) {
-    if (__gcov_dump && prctl(PR_GET_SECCOMP) == 0) {
+    if (prctl(PR_GET_SECCOMP) == 0) {
         __gcov_dump();
     }
     __real__exit(status);
