@@ -187,8 +187,8 @@ struct waits {
 static _Atomic(struct waits *) waits;
 
 /*
- * macOS has no clock of conditions except the real time, which may be set. FreeBSD has one, although
- * its _POSIX_CLOCK_SELECTION is -1.
+ * macOS has no clock of conditions except the real time, which may be set. FreeBSD has one,
+ * although its _POSIX_CLOCK_SELECTION is -1.
  */
 #if (defined(_POSIX_CLOCK_SELECTION) && _POSIX_CLOCK_SELECTION > 0) || defined(__FreeBSD__)
 enum { WAIT_CLOCK = CLOCK_MONOTONIC, LONGEST_WAIT_MS = 3600 * 1000 };
