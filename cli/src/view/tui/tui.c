@@ -292,7 +292,6 @@ static void copy(const char *text) {
     fflush(stdout);
 }
 
-/* Stop the process as Ctrl+Z does, and continue later. */
 /* A terminal without a second screen keeps the picture: the prompt gets an empty row. */
 static void leave_screen(void) {
     move(LINES - 1, 0);
@@ -301,6 +300,7 @@ static void leave_screen(void) {
     endwin();
 }
 
+/* Stop the process as Ctrl+Z does, and continue later. */
 static void suspend(struct tui *tui) {
     struct sigaction action = {.sa_handler = SIG_DFL};
     struct sigaction old;
