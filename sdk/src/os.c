@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "tote/internal/cancel.h"
+#include "tote/internal/lock.h"
 #include "tote/internal/shared.h"
 #include "tote/internal/write_signals.h"
 
@@ -35,39 +36,61 @@ int tote__os_above_stdio(int descriptor) {
     return moved;
 }
 
-/* A new descriptor takes the lowest free number. */
-unsigned tote__os_hold_stdio(void) {
-    unsigned held = 0;
-    int error = errno;
+static struct {
+    struct tote__lock lock;
+    uint32_t generation; /* a forked child has no holders */
+    unsigned holders;
+    unsigned held; /* bit set of the placeholders */
+} stdio;
 
-    for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
-        int made = fcntl(descriptor, F_GETFD) < 0 ? tote__os_placeholder() : -1;
-        if (made > STDERR_FILENO) { /* another thread has opened this one meanwhile */
-            close(made);
-        } else if (made >= 0) {
-            held |= 1U << made;
-        }
+static void take_stdio(void) {
+    uint32_t generation = tote__generation();
+
+    tote__lock_take_in(&stdio.lock, generation);
+    if (stdio.generation != generation) {
+        stdio.generation = generation;
+        stdio.holders = 0;
     }
-    errno = error;
-    return held;
 }
 
-void tote__os_release_stdio(unsigned held) {
+/* A new descriptor takes the lowest free number. */
+void tote__os_hold_stdio(void) {
     int error = errno;
 
+    take_stdio();
+    stdio.holders++;
     for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
-        if (held & 1U << descriptor && tote__os_is_placeholder(descriptor)) {
-            close(descriptor);
+        int made = fcntl(descriptor, F_GETFD) < 0 ? tote__os_placeholder() : -1;
+        if (made > STDERR_FILENO) { /* the host has opened this one meanwhile */
+            close(made);
+        } else if (made >= 0) {
+            stdio.held |= 1U << made;
         }
     }
+    tote__lock_drop(&stdio.lock);
+    errno = error;
+}
+
+void tote__os_release_stdio(void) {
+    int error = errno;
+
+    take_stdio();
+    stdio.holders -= stdio.holders > 0;
+    for (int descriptor = 0; descriptor <= STDERR_FILENO && !stdio.holders; descriptor++) {
+        if (stdio.held & 1U << descriptor && tote__os_is_placeholder(descriptor)) {
+            close(descriptor);
+        }
+        stdio.held &= ~(1U << descriptor);
+    }
+    tote__lock_drop(&stdio.lock);
     errno = error;
 }
 
 int tote__os_open(int directory, const char *path, int flags, mode_t mode) {
-    unsigned held = tote__os_hold_stdio();
+    tote__os_hold_stdio();
     int descriptor = openat(directory, path, flags | O_CLOEXEC, mode);
 
-    tote__os_release_stdio(held);
+    tote__os_release_stdio();
     return tote__os_above_stdio(descriptor);
 }
 

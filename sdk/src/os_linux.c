@@ -62,18 +62,18 @@ ssize_t tote__os_read_link(int parent, const char *name, struct stat *status, ch
 }
 
 int tote__os_socket(int family, int type, int protocol) {
-    unsigned held = tote__os_hold_stdio();
+    tote__os_hold_stdio();
     int descriptor = socket(family, type | SOCK_CLOEXEC, protocol);
 
-    tote__os_release_stdio(held);
+    tote__os_release_stdio();
     return tote__os_above_stdio(descriptor);
 }
 
 bool tote__os_socketpair(int sockets[2]) {
-    unsigned held = tote__os_hold_stdio();
+    tote__os_hold_stdio();
     bool is_made = socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets) == 0;
 
-    tote__os_release_stdio(held);
+    tote__os_release_stdio();
     return is_made;
 }
 
@@ -263,7 +263,11 @@ static bool open_end(struct tote__os_event *event, int descriptor) {
 }
 
 bool tote__os_event_open(struct tote__os_event *event) {
-    return open_end(event, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    tote__os_hold_stdio();
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    tote__os_release_stdio();
+    return open_end(event, descriptor);
 }
 
 /* All eventfds share one inode: the comparison detects files and sockets. */
@@ -413,11 +417,11 @@ void *tote__os_map_file(const char *name, size_t size) {
     const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
     void *memory = MAP_FAILED;
     int error = errno;
-    unsigned held = tote__os_hold_stdio();
+    tote__os_hold_stdio();
     int file = memfd_create(name, flags | MFD_NOEXEC_SEAL);
 
     file = file < 0 ? memfd_create(name, flags) : file; /* before Linux 6.3 */
-    tote__os_release_stdio(held);
+    tote__os_release_stdio();
     if (file >= 0 && tote__os_truncate(file, size)) {
         memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
     }

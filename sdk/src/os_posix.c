@@ -73,21 +73,21 @@ ssize_t tote__os_read_link(int parent, const char *name, struct stat *status, ch
 }
 
 int tote__os_socket(int family, int type, int protocol) {
-    unsigned held = tote__os_hold_stdio();
+    tote__os_hold_stdio();
     int descriptor = socket(family, type, protocol);
 
     if (descriptor >= 0) {
         set_flags(descriptor, false);
     }
-    tote__os_release_stdio(held);
+    tote__os_release_stdio();
     return tote__os_above_stdio(descriptor);
 }
 
 bool tote__os_socketpair(int sockets[2]) {
-    unsigned held = tote__os_hold_stdio();
+    tote__os_hold_stdio();
     bool is_made = socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets) == 0;
 
-    tote__os_release_stdio(held);
+    tote__os_release_stdio();
     return is_made &&
            ((set_flags(sockets[0], true) && set_flags(sockets[1], true)) || fail(sockets, errno));
 }
@@ -333,10 +333,10 @@ static bool set_end(struct tote__os_end *end, int descriptor) {
 }
 
 static bool open_pipe(int ends[2]) {
-    unsigned held = tote__os_hold_stdio();
+    tote__os_hold_stdio();
     bool is_open = pipe(ends) == 0;
 
-    tote__os_release_stdio(held);
+    tote__os_release_stdio();
     if (!is_open) {
         return false;
     }

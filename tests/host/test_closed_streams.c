@@ -14,8 +14,11 @@
 #include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,6 +27,7 @@
 
 #include "tote/exporters/otlp.h"
 #include "tote/exporters/otlp_file.h"
+#include "tote/internal/os.h"
 #include "tote/tote.h"
 
 enum {
@@ -64,13 +68,23 @@ static int made(long result) {
     return (int)result;
 }
 
+/* What this thread does before it opens a file. */
+static _Thread_local void (*before_open)(void);
+
+static int open_file(int directory, const char *path, int flags) {
+    if (before_open) {
+        before_open();
+    }
+    return made(syscall(SYS_openat, directory, path, flags, S_IRUSR | S_IWUSR));
+}
+
 /* Replace libc's functions, for Tote and libcurl. The mode is that of created files. */
 TOTE_API int open(const char *path, int flags, ...) {
-    return made(syscall(SYS_openat, AT_FDCWD, path, flags, S_IRUSR | S_IWUSR));
+    return open_file(AT_FDCWD, path, flags);
 }
 
 TOTE_API int openat(int directory, const char *path, int flags, ...) {
-    return made(syscall(SYS_openat, directory, path, flags, S_IRUSR | S_IWUSR));
+    return open_file(directory, path, flags);
 }
 
 TOTE_API int socket(int family, int type, int protocol) {
@@ -79,6 +93,10 @@ TOTE_API int socket(int family, int type, int protocol) {
 
 TOTE_API int socketpair(int family, int type, int protocol, int sockets[2]) {
     return made(syscall(SYS_socketpair, family, type, protocol, sockets));
+}
+
+TOTE_API int eventfd(unsigned count, int flags) {
+    return made(syscall(SYS_eventfd2, count, flags));
 }
 
 static tote_sdk *start(tote_span_exporter *exporter, tote_export_mode mode) {
@@ -179,6 +197,50 @@ static void run_and_open(const char *directory, int listener, const char *endpoi
     tote_span_exporter_free(exporter);
 }
 
+/* Two threads open a file: the second one begins before the first one has ended, and ends later. */
+static sem_t second_begins;
+static sem_t first_ends;
+
+static void wait_for_first(void) {
+    sem_post(&second_begins);
+    sem_wait(&first_ends);
+}
+
+static void *open_second(void *arg) {
+    before_open = wait_for_first;
+    int file = tote__os_open(AT_FDCWD, "/dev/null", O_RDWR, 0);
+    before_open = NULL;
+    print();
+    tote__os_close(file);
+    return arg;
+}
+
+static pthread_t second;
+
+static void start_second(void) {
+    before_open = NULL;
+    if (pthread_create(&second, NULL, open_second, NULL) != 0) {
+        _exit(NOT_STARTED);
+    }
+    sem_wait(&second_begins);
+}
+
+static void run_two_threads(const char *directory, int listener, const char *endpoint) {
+    (void)directory, (void)listener, (void)endpoint;
+    sem_init(&second_begins, 0, 0);
+    sem_init(&first_ends, 0, 0);
+    before_open = start_second;
+    int file = tote__os_open(AT_FDCWD, "/dev/null", O_RDWR, 0);
+    sem_post(&first_ends);
+    pthread_join(second, NULL);
+    tote__os_close(file);
+    for (int descriptor = 0; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) >= 0) {
+            _exit(STREAM_IN_USE);
+        }
+    }
+}
+
 static int listen_somewhere(char *endpoint, size_t size) {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof address;
@@ -227,6 +289,11 @@ static void a_file_is_not_opened_as_a_standard_stream(void **state) {
     assert_succeeds_with_closed_streams(run_file);
 }
 
+static void threads_that_open_files_at_once_use_no_standard_stream(void **state) {
+    (void)state;
+    assert_succeeds_with_closed_streams(run_two_threads);
+}
+
 static void the_worker_opens_nothing_as_a_standard_stream(void **state) {
     (void)state;
     assert_succeeds_with_closed_streams(run_worker);
@@ -245,6 +312,7 @@ static void a_standard_stream_that_the_host_opens_meanwhile_stays_open(void **st
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_not_opened_as_a_standard_stream),
+        cmocka_unit_test(threads_that_open_files_at_once_use_no_standard_stream),
         cmocka_unit_test(the_worker_opens_nothing_as_a_standard_stream),
         cmocka_unit_test(host_driven_export_opens_nothing_as_a_standard_stream),
         cmocka_unit_test(a_standard_stream_that_the_host_opens_meanwhile_stays_open),

@@ -108,7 +108,11 @@ static void hold_stdio(struct tote__connection *connection) {
         tote__otlp_is_grpc(connection->settings) || !connection->busy ? 1 : connection->busy;
 
     if (count_sockets(connection) < wanted) {
-        connection->held_stdio |= tote__os_hold_stdio();
+        tote__os_hold_stdio();
+        if (connection->holds_stdio) { /* the host may have closed one */
+            tote__os_release_stdio();
+        }
+        connection->holds_stdio = true;
     }
 }
 
@@ -524,8 +528,10 @@ static bool run_timer(struct tote__connection *connection, int *running) {
     connection->is_in_timer = true;
     hold_stdio(connection);
     CURLMcode code = curl_multi_socket_action(connection->multi, CURL_SOCKET_TIMEOUT, 0, running);
-    tote__os_release_stdio(connection->held_stdio);
-    connection->held_stdio = 0;
+    if (connection->holds_stdio) {
+        tote__os_release_stdio();
+    }
+    connection->holds_stdio = false;
     connection->is_in_timer = false;
     return code == CURLM_OK;
 }

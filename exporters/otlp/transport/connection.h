@@ -75,7 +75,7 @@ struct tote__connection {
     bool is_lost;        /* the host has closed its descriptors: curl is not called any more */
     bool has_unwatched;  /* curl has stopped to watch a socket */
     bool is_in_timer;    /* curl's timer was run */
-    unsigned held_stdio; /* these numbers are occupied meanwhile */
+    bool holds_stdio; /* 0, 1 and 2 are occupied meanwhile */
 };
 
 /*

@@ -45,9 +45,9 @@ static CURLM *make_uninherited_multi(int descriptor) {
 
 /* The wake-up descriptors of libcurl must be 3 or above, too. */
 CURLM *tote__make_multi(int descriptor) {
-    unsigned held = tote__os_hold_stdio();
+    tote__os_hold_stdio();
     CURLM *multi = make_uninherited_multi(descriptor);
 
-    tote__os_release_stdio(held);
+    tote__os_release_stdio();
     return multi;
 }

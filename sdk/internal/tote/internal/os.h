@@ -101,10 +101,10 @@ bool tote__os_is_placeholder(int descriptor);
 
 /*
  * Occupy closed descriptors of 0, 1 and 2 with placeholders while other descriptors are opened.
- * Returns a bit set for tote__os_release_stdio().
+ * They are closed by the last release: several threads may open descriptors at once.
  */
-unsigned tote__os_hold_stdio(void);
-void tote__os_release_stdio(unsigned held);
+void tote__os_hold_stdio(void);
+void tote__os_release_stdio(void);
 
 /*
  * Like openat() and socket(), with O_CLOEXEC. The descriptors are never 0, 1 or 2, not even for a
