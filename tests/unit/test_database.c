@@ -14,6 +14,7 @@
 #include "tote/allocator.h"
 #include "tote/exporters/in_memory.h"
 #include "tote/instrumentation/database.h"
+#include "tote/internal/pool.h"
 #include "tote/sdk/sampler.h"
 #include "tote/sdk/span_processor.h"
 #include "tote/tote.h"
@@ -503,6 +504,7 @@ int main(int argc, char **argv) {
     };
 
     tote_allocator_set(&counting);
+    tote__pools_keep = true; /* allocations are counted, also under a sanitizer */
     if (argc > 1 && strcmp(argv[1], "--settings") == 0) {
         return print_settings();
     }
