@@ -302,6 +302,10 @@ class Host:
                     return response
                 response += part
 
+    def get_until_ended(self, path):
+        """Send a request, and return when its span has ended: nginx closes the connection later."""
+        self.raw(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+
     def spans(self):
         return otlp.read_spans(self.file)
 

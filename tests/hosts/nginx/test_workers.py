@@ -228,7 +228,7 @@ class Life(Nginx):
         self.host.start(self.crash_safe(receiver), "worker_processes 2;", endpoint=False)
         names = [f"/k{i}" for i in range(100)]
         for name in names:
-            self.host.get(name)
+            self.host.get_until_ended(name)
         self.assertEqual(receiver.names, [])
         killed = self.host.workers()
         for worker in killed:
@@ -244,7 +244,7 @@ class Life(Nginx):
         self.host.start(self.crash_safe(receiver), endpoint=False)
         names = [f"/s{i}" for i in range(50)]
         for name in names:
-            self.host.get(name)
+            self.host.get_until_ended(name)
         for process in [self.host.nginx.pid] + self.host.workers():
             os.kill(process, signal.SIGKILL)
         self.host.nginx.wait()
