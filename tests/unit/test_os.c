@@ -150,7 +150,7 @@ static void a_signal_is_not_raised_by_an_event_that_nobody_can_read(void **state
 struct waiter {
     _Atomic(uint32_t) word;
     uint64_t deadline;
-    unsigned waits;
+    atomic_uint waits;
 };
 
 static void *wait_for_change(void *arg) {
