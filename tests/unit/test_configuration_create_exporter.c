@@ -154,7 +154,7 @@ static void the_certificates_are_those_of_the_file(void **state) {
         identity_remove(&identity);
         skip();
     }
-    tote_sdk *sdk = start_text(http_file("export_timeout: 300", receiver, "timeout: 300"), NULL);
+    tote_sdk *sdk = start_text(http_file("export_timeout: 1000", receiver, "timeout: 1000"), NULL);
     end_spans(sdk, 1);
     assert_int_equal(receiver_wait(receiver, 0), 0);
     snprintf(keys, sizeof keys, "tls: {ca_file: %s}", identity.certificate_path);
