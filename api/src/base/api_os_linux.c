@@ -2,14 +2,13 @@
 /*
  * api_os_linux.c - what libtote-api needs from Linux
  *
- * Tests: tests/unit/test_fork.c, tests/unit/test_env.c, tests/host/test_dead_readers.c
+ * Tests: tests/unit/test_fork.c, tests/unit/test_env.c
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tote/internal/api_os.h"
@@ -42,14 +41,6 @@ _Atomic(uint32_t) *tote__map_wiped_word(void) {
     return NULL;
 }
 #endif
-
-void tote__discard_signals(const sigset_t *signals) {
-    static const struct timespec at_once;
-
-    do {
-        errno = 0;
-    } while (sigtimedwait(signals, NULL, &at_once) > 0 || errno == EINTR);
-}
 
 #ifdef __GLIBC__
 #include <link.h>

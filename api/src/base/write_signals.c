@@ -11,12 +11,48 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "tote/internal/api_os.h"
 #include "tote/internal/context.h"
 #include "tote/internal/fork.h"
 
 static const int write_signals[] = {SIGPIPE, SIGXFSZ};
+
+/* Discard these signals if they are pending. This thread blocks them. */
+#if defined(_POSIX_REALTIME_SIGNALS) && _POSIX_REALTIME_SIGNALS > 0
+static void discard(const sigset_t *signals) {
+    static const struct timespec at_once;
+
+    do {
+        errno = 0;
+    } while (sigtimedwait(signals, NULL, &at_once) > 0 || errno == EINTR);
+}
+#else
+/*
+ * macOS has no sigtimedwait(). A pending signal may be one that was sent to the process, which
+ * another thread can take first. So that sigwait() does not block, the signal is sent to this
+ * thread, too.
+ */
+static void discard(const sigset_t *signals) {
+    sigset_t pending;
+    sigset_t one;
+    int number = 0;
+
+    sigemptyset(&pending);
+    sigpending(&pending);
+    for (size_t i = 0; i < TOTE_COUNT_OF(write_signals); i++) {
+        if (sigismember(signals, write_signals[i]) == 1 &&
+            sigismember(&pending, write_signals[i]) == 1) {
+            sigemptyset(&one);
+            sigaddset(&one, write_signals[i]);
+            pthread_kill(pthread_self(), write_signals[i]);
+            sigwait(&one, &number);
+        }
+    }
+}
+#endif
 
 void tote__hold_write_signals(struct tote__held_signals *held) {
     int error = errno;
@@ -51,7 +87,7 @@ void tote__release_write_signals(const struct tote__held_signals *held) {
             sigaddset(&raised, write_signals[i]);
         }
     }
-    tote__discard_signals(&raised);
+    discard(&raised);
     pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
     errno = error;
 }

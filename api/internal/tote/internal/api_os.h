@@ -10,7 +10,6 @@
 #ifndef TOTE_INTERNAL_API_OS_H
 #define TOTE_INTERNAL_API_OS_H
 
-#include <signal.h>
 #include <stdatomic.h>
 
 #include "tote/internal/shared.h"
@@ -30,9 +29,6 @@ TOTE_SHARED char **tote__environment(void);
  * if the system does not support it. The memory is never freed.
  */
 _Atomic(uint32_t) *tote__map_wiped_word(void);
-
-/* Discard these signals, of SIGPIPE and SIGXFSZ, if they are pending. This thread blocks them. */
-void tote__discard_signals(const sigset_t *signals);
 
 /* Keep the shared object with this code mapped until the process ends, if the system can do it. */
 void tote__stay_mapped(void);
