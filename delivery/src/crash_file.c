@@ -73,21 +73,25 @@ bool tote__crash_file_is_open(const struct tote__crash_file *crash_file) {
                                  crash_file->claim.inode);
 }
 
+/* Return the place in the file that an address has in the map. */
+static uint64_t place_of(const struct tote__crash_file *crash_file, const void *address) {
+    return (uint64_t)((const uint8_t *)address - crash_file->map);
+}
+
 /* Copy a part of the map to the file. Returns false with errno set. */
 static bool write_part_to(int file, const struct tote__crash_file *crash_file, const void *from,
                           size_t size) {
-    return tote__os_write_at(file, from, size, (uint64_t)((const uint8_t *)from - crash_file->map));
+    return tote__os_write_at(file, from, size, place_of(crash_file, from));
 }
 
 /* Write bytes to the place in the file that `to` has in the map. Preserves errno. */
 static bool keep_in_file(struct tote__crash_file *crash_file, const void *to, const void *bytes,
                          size_t size) {
-    uint64_t at = (uint64_t)((const uint8_t *)to - crash_file->map);
     int error = errno;
 
     errno = EBADF;
     bool is_kept = tote__crash_file_is_open(crash_file) &&
-                   tote__os_write_at(crash_file->file, bytes, size, at);
+                   tote__os_write_at(crash_file->file, bytes, size, place_of(crash_file, to));
 
     if (!is_kept) {
         atomic_store_explicit(&crash_file->failure, errno, memory_order_relaxed);
