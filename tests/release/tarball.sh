@@ -58,7 +58,7 @@ say "tote-api.c and tote.h compile and work"
 cp "$release"/tote-api.c "$release"/tote.h "$work/"
 bash "$tree/tests/release/amalgamation.sh" "$tree" "$work"
 
-say "unit tests, with tote-api.c in the place of the sources of libtote-api"
+say "unit tests, with tote-api.c instead of the sources of libtote-api"
 cmake -S "$tree" -B "$work/build" -DTOTE_AMALGAMATION="$work" >"$work/log" || fail "$(cat "$work/log")"
 ninja -C "$work/build" -j "$jobs" --quiet unit_tests
 run -R '^test_' -E '^test_(schedule|weak)' -LE repeat # not those of the schedulers, which take minutes

@@ -3,7 +3,7 @@
  * weak.h - a checker that enumerates the executions which C11 permits
  *
  * A program in tests/weak compiles itself and files of the product with -fsanitize=thread, but
- * links weak.c in place of the runtime of ThreadSanitizer. So weak.c sees every atomic operation
+ * links weak.c instead of the runtime of ThreadSanitizer. So weak.c sees every atomic operation
  * with its memory order, and every plain access. It runs the threads of a case one at a time, and
  * enumerates, depth first, at each atomic operation:
  *

@@ -17,7 +17,7 @@ static bool system_has_random = true;
 bool __real_tote__os_random(void *buffer, size_t size);
 bool __wrap_tote__os_random(void *buffer, size_t size);
 
-/* Linked in the place of tote__os_random(). */
+/* Linked instead of tote__os_random(). */
 bool __wrap_tote__os_random(void *buffer, size_t size) {
     return system_has_random && __real_tote__os_random(buffer, size);
 }
