@@ -185,6 +185,8 @@ class Host:
         self.nginx = None
         self.port = None # start() sets it
         self.down = Closed() # the receiver before start_receiver()
+        self.owner = None # the test that runs, if several share this nginx
+        self.owners = {} # of the paths that were asked
         self.receiver_port = self.down.port
 
     def start_receiver(self):
@@ -282,7 +284,11 @@ class Host:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def get(self, path, headers=None, method="GET", body=None):
-        """Send a request on a connection of its own. Returns the status and the body."""
+        """Send a request on a connection of its own. Returns the status and the body.
+
+        Spans are found by their path, so two tests never ask for the same one."""
+        owner = self.owners.setdefault(path.split("?")[0], self.owner)
+        assert owner == self.owner, f"{owner} has asked for {path} before"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         try:
             connection.request(method, path, body=body, headers=headers or {})
@@ -310,11 +316,13 @@ class Host:
         return otlp.read_spans(self.file)
 
     def find(self, **wanted):
-        """The spans of a kind (2: server, 3: client) with these attributes, `.` written as `__`."""
+        """The spans with these attributes, `.` written as `__`, and perhaps of a kind (2: server,
+        3: client) or with a parent."""
         kind = wanted.pop("kind", None)
+        parent = wanted.pop("parent", {}).get("spanId")
         pairs = [(name.replace("__", "."), value) for name, value in wanted.items()]
         return [span for span in self.spans()
-                if kind in (None, span["kind"]) and
+                if kind in (None, span["kind"]) and parent in (None, span.get("parentSpanId")) and
                 all(span["attributes"].get(name) == value for name, value in pairs)]
 
     def wait(self, count=1, **wanted):
