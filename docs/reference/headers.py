@@ -277,7 +277,7 @@ def parse(found):
 
 
 def read():
-    """All public headers, in the order of their names."""
+    """All public headers, in the order of their names. If one is incomplete, the program ends."""
     found = paths()
     unit = parse(found)
     cursors = {}
@@ -300,7 +300,11 @@ def read():
                               library_of(path), [name for name in includes
                                                  if name != "tote/disabled.h"],
                               groups_of(mine, source, defined)))
-    return placed(headers)
+    headers = placed(headers)
+    wrong = problems(headers)
+    if wrong:
+        sys.exit("\n".join(wrong))
+    return headers
 
 
 def placed(headers):
@@ -420,4 +424,4 @@ def problems(headers):
 
 
 if __name__ == "__main__":
-    print("\n".join(problems(read())))
+    read()

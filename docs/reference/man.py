@@ -260,9 +260,6 @@ def write(folder, name, section, lines):
 def main():
     folder, version, date = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     all_headers = headers.read()
-    wrong = headers.problems(all_headers)
-    if wrong:
-        sys.exit("\n".join(wrong))
     names = Names(all_headers)
     topics = contents()
     links = {}
