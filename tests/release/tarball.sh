@@ -48,11 +48,12 @@ cmake -S "$tree" -B "$work/build" -G Ninja -DTOTE_WERROR=ON -DTOTE_BUILD_TESTS=O
     -DCMAKE_BUILD_TYPE=Debug '-DCMAKE_C_FLAGS_DEBUG=-O1' >"$work/log" || fail "$(cat "$work/log")"
 ! grep -q protoc "$work/build/build.ninja" || fail "the build runs protoc"
 ninja -C "$work/build" -j "$jobs" --quiet unit_tests
-run() {
-    ctest --test-dir "$work/build" -j "$jobs" --output-on-failure --no-tests=error "$@" </dev/null |
+run_unit_tests() { # without those of the schedulers, which take minutes
+    ctest --test-dir "$work/build" -j "$jobs" --output-on-failure --no-tests=error \
+        -R '^test_' -E '^test_(schedule|weak)' -LE repeat </dev/null |
         grep -v '^ *[0-9]*/[0-9]* Test\|^ *Start\|^$' || [ "${PIPESTATUS[0]}" = 0 ]
 }
-run -R '^test_' -E '^test_(schedule|weak)' -LE repeat # not those of the schedulers, which take minutes
+run_unit_tests
 
 say "tote-api.c and tote.h compile and work"
 cp "$release"/tote-api.c "$release"/tote.h "$work/"
@@ -61,7 +62,7 @@ bash "$tree/tests/release/amalgamation.sh" "$tree" "$work"
 say "unit tests, with tote-api.c instead of the sources of libtote-api"
 cmake -S "$tree" -B "$work/build" -DTOTE_AMALGAMATION="$work" >"$work/log" || fail "$(cat "$work/log")"
 ninja -C "$work/build" -j "$jobs" --quiet unit_tests
-run -R '^test_' -E '^test_(schedule|weak)' -LE repeat # not those of the schedulers, which take minutes
+run_unit_tests
 
 say "building and testing changed nothing in the folder"
 tar -dzf "$tarball" -C "$work" >"$work/changed" || true
