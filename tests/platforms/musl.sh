@@ -13,6 +13,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 components=(api propagators sdk delivery exporters)
 targets=(b3 baggage headers jaeger opencensus ot_trace record text trace_state traceparent tracestate wire)
 
+rm -rf "$work"
 mkdir -p "$work/include/tote" "$work/objects"
 sed 's/^#cmakedefine01 \(.*\)/#define \1 1/' "$top/cmake/parts.h.in" >"$work/include/tote/parts.h"
 # xxhash.h is a header alone, and a tool chain has those of the kernel. Those of glibc must not be found.
@@ -26,35 +27,16 @@ for component in "${components[@]}"; do
 done
 flags+=(-I"$top/configuration/include") # tote/tote.h
 
-# compile SOURCE: the object has the name of its path.
-compile() {
-    local object=${1#"$top/"}
-
-    object=$work/objects/${object//\//_}.o
-    [ "$object" -nt "$1" ] || "$compiler" "${flags[@]}" -c "$1" -o "$object"
-}
-
-compile_all() {
-    local source failed=0 running=0
-
-    for source in "$@"; do
-        [ "$running" -lt 2 ] || { wait -n || failed=1; running=$((running - 1)); }
-        compile "$source" &
-        running=$((running + 1))
-    done
-    while [ "$running" -gt 0 ]; do
-        wait -n || failed=1
-        running=$((running - 1))
-    done
-    [ "$failed" = 0 ]
-}
+# Objects have the names of their sources with the path.
+objects() { printf '%s\n' "${@#"$top/"}" | sed "s|/|_|g; s|.*|$work/objects/&.o|"; }
 
 mapfile -t sources < <(find "$top"/{api,propagators,sdk,delivery}/src "$top"/exporters/{console,in_memory,otlp_file} \
     "$top/exporters/otlp/encode" -name '*.c' ! -name 'no_*' ! -name '*_posix.c' | sort)
 mapfile -t fuzzed < <(printf "$top/tests/fuzz/fuzz_%s.c\n" "${targets[@]}")
-compile_all "${sources[@]}" "$top/tests/fuzz/replay.c" "${fuzzed[@]}"
-rm -f "$work/libtote-core.a"
-mapfile -t objects < <(printf '%s\n' "${sources[@]#"$top/"}" | sed "s|/|_|g; s|.*|$work/objects/&.o|")
+compiled=("${sources[@]}" "$top/tests/fuzz/replay.c" "${fuzzed[@]}")
+paste <(objects "${compiled[@]}") <(printf '%s\n' "${compiled[@]}") | tr '\t\n' '\0\0' |
+    xargs -0 -n 2 -P "${TOTE_JOBS:-$(nproc)}" "$compiler" "${flags[@]}" -c -o
+mapfile -t objects < <(objects "${sources[@]}")
 ar rcs "$work/libtote-core.a" "${objects[@]}"
 for target in "${targets[@]}"; do
     "$compiler" -static "$work/objects/tests_fuzz_fuzz_$target.c.o" "$work/objects/tests_fuzz_replay.c.o" \
