@@ -59,10 +59,10 @@ mapfile -t needed < <(tests | cut -f 3 | tr ' ' '\n' | sed '/^$/d' | sort -u)
 # A test of a package that this suite does not have is left out.
 ours='^(libtote.*|tote|tote-.*|libnginx-mod-http-tote|postgresql-[0-9]+-tote)$'
 absent=$(printf '%s\n' "${needed[@]}" | grep -E "$ours" | grep -vxF "$(printf '%s\n' "${packages[@]}")" || true)
-for package in $absent; do
-    echo "left out: the tests of $package"
-    mapfile -t needed < <(tests | grep -vw "$package" | cut -f 3 | tr ' ' '\n' | sed '/^$/d' | sort -u)
-done
+if [ -n "$absent" ]; then
+    echo "left out: the tests of ${absent//$'\n'/, }"
+    mapfile -t needed < <(tests | grep -vwF "$absent" | cut -f 3 | tr ' ' '\n' | sed '/^$/d' | sort -u)
+fi
 
 # First all packages that are not ours, then ours.
 mapfile -t others < <(apt-get install -s "${packages[@]}" "${needed[@]}" | sed -n 's/^Inst \([^ ]*\).*/\1/p' |
