@@ -57,6 +57,7 @@ static struct {
 
 static struct {
     pid_t process;      /* 0: none */
+    bool is_ending;     /* it has its signal: a second one would cut its request */
     bool is_wanted;     /* the queue may have batches */
     int pause_ms;       /* after a failure, else 0 */
     TimestampTz failed; /* when the last sender failed */
@@ -191,6 +192,7 @@ static void start_sender(bool is_last) {
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (process > 0) {
         sender.process = process;
+        sender.is_ending = false;
         sender.is_wanted = false;
     }
 }
@@ -259,8 +261,9 @@ static void reload(void) {
     ConfigReloadPending = false;
     ProcessConfigFile(PGC_SIGHUP);
     sender.pause_ms = 0;
-    if (sender.process) {
+    if (sender.process && !sender.is_ending) {
         kill(sender.process, SIGTERM);
+        sender.is_ending = true;
         sender.is_wanted = true;
     }
 }
