@@ -16,8 +16,9 @@
 enum { STORE_FIRST_WORDS = 32, STORE_DEEPEST = 1024 };
 
 struct tote_store {
-    _Atomic(struct store_log *) current; /* NULL: nothing was written yet */
-    tote_store *parent;                  /* owns one reference */
+    /* NULL: nothing was written yet. Aligned for the log that follows, also on 32 bits. */
+    _Alignas(struct store_log) _Atomic(struct store_log *) current;
+    tote_store *parent;     /* owns one reference */
     bool hides_propagating; /* an overlay: hides propagating entries of its ancestors */
     bool keeps_nothing;
     bool is_sealed;               /* guarded by `lock` */
