@@ -477,8 +477,11 @@ static struct tote__os_segment segment_of(const struct shmid_ds *status) {
     };
 }
 
+/* On 32 bits, qemu-user writes only the lower half of times: the other one has to be 0. */
+static const struct shmid_ds no_segment;
+
 bool tote__os_segment_status(int id, struct tote__os_segment *segment) {
-    struct shmid_ds status;
+    struct shmid_ds status = no_segment;
     bool is_known = shmctl(id, IPC_STAT, &status) == 0;
 
     *segment = is_known ? segment_of(&status) : (struct tote__os_segment){.size = 0};
@@ -492,7 +495,7 @@ int tote__os_segment_last(void) {
 }
 
 int tote__os_segment_at(int index, struct tote__os_segment *segment) {
-    struct shmid_ds status;
+    struct shmid_ds status = no_segment;
     int id = shmctl(index, SHM_STAT, &status);
 
     if (id >= 0) {
