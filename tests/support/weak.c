@@ -43,6 +43,7 @@ struct site {
     const void *pc;
     char function[64];
     char line[64]; /* file:line */
+    bool is_sequential;
     uint64_t cases;
 };
 
@@ -85,6 +86,7 @@ static struct {
 
     struct sites *sites;
     const struct site *weakened;
+    int weaker; /* its order */
     struct note notes[NOTES];
     uint32_t note_count;
 
@@ -329,8 +331,9 @@ int weak_order(const void *pc, int order) {
         run.sites->count++;
     }
     site->cases |= UINT64_C(1) << run.case_index;
+    site->is_sequential |= order == memory_order_seq_cst;
     bool is_weakened = run.weakened && strcmp(run.weakened->line, site->line) == 0;
-    return is_weakened ? (int)memory_order_relaxed : order;
+    return is_weakened ? run.weaker : order;
 }
 
 static void *run_thread(void *arg) {
@@ -454,15 +457,28 @@ static enum result explore_apart(const struct weak_case *cases, size_t index) {
     return has_ended ? (enum result)WEXITSTATUS(status) : EXCEEDED;
 }
 
-static bool is_found(const struct weak_case *cases, size_t count, const struct site *site) {
+static bool is_found(const struct weak_case *cases, size_t count, const struct site *site,
+                     int weaker) {
     bool is_found = false;
 
     run.weakened = site;
+    run.weaker = weaker;
     for (size_t i = 0; i < count && !is_found; i++) {
         is_found = site->cases >> i & 1 && explore_apart(cases, i) == FAULT;
     }
     run.weakened = NULL;
     return is_found;
+}
+
+/* Return whether the weaker order is found, and report it. */
+static bool check(const struct weak_case *cases, size_t count, const struct site *site, int weaker,
+                  const char *name) {
+    bool found = is_found(cases, count, site, weaker);
+
+    printf("%s - %s() %s: %s is %sfound\n", found ? "ok" : "not ok", site->function, site->line,
+           name, found ? "" : "not ");
+    fflush(stdout);
+    return found;
 }
 
 static const struct weak_exception *exception_of(const struct weak_exception *exceptions,
@@ -478,6 +494,7 @@ static bool merge(struct sites *sites, size_t at) {
     for (size_t i = 0; i < at; i++) {
         if (strcmp(sites->sites[i].line, sites->sites[at].line) == 0) {
             sites->sites[i].cases |= sites->sites[at].cases;
+            sites->sites[i].is_sequential |= sites->sites[at].is_sequential;
             return true;
         }
     }
@@ -504,11 +521,9 @@ static int weaken(const struct weak_case *cases, size_t count,
             printf("ok - %s() %s: %s\n", site->function, site->line, exception->reason);
             continue;
         }
-        bool found = is_found(cases, count, site);
-        printf("%s - %s() %s: a relaxed order is %sfound\n", found ? "ok" : "not ok",
-               site->function, site->line, found ? "" : "not ");
-        fflush(stdout);
-        failed |= !found;
+        failed |= !check(cases, count, site, memory_order_relaxed, "a relaxed order");
+        failed |= site->is_sequential && !check(cases, count, site, memory_order_acq_rel,
+                                                "an order of acquire and release");
     }
     return failed;
 }

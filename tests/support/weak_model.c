@@ -387,8 +387,9 @@ static bool compare(const void *pc, const void *address, size_t size, uint64_t o
         *expected = old;
         return is_same;
     }
-    failure = order != weak_order(pc, order) ? (int)memory_order_relaxed : failure;
-    order = weak_order(pc, order);
+    int given = order;
+    order = weak_order(pc, given);
+    failure = order == given ? failure : order;
     step();
     access_bytes(address, size, true, true);
     struct object *object = object_at(address, old);
