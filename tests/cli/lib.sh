@@ -6,7 +6,7 @@
 #   $tests     the folder of the tests
 #   $work      a folder of the test, removed at the end
 #   $failed    the exit status of the test
-#   started    an array of processes, killed at the end
+#   started    an array of child processes, killed at the end
 
 # shellcheck disable=SC2034
 tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,8 +20,12 @@ for variable in $(compgen -e OTEL_; compgen -e TRACE; compgen -e BAGGAGE; compge
 done
 export XDG_STATE_HOME=$work/state # the disk queue of spans of the program
 
+# Ids of children that have ended may be those of other processes.
 finish() {
-    [ ${#started[@]} = 0 ] || { kill -KILL "${started[@]}"; wait "${started[@]}"; } 2>/dev/null || true
+    local id
+    for id in $(jobs -rp); do
+        [[ " ${started[*]} " != *" $id "* ]] || { kill -KILL "$id"; wait "$id"; } 2>/dev/null
+    done
     rm -rf "$work"
 }
 trap finish EXIT
@@ -83,9 +87,29 @@ start_server() {
     server_port=$(sed -E 's/.*port ([0-9]+).*/\1/' "$work/server")
 }
 
-# free_port: print a port that no server uses
+# start_kept_port: sets server_port, which refuses connections. No other program gets it until the
+# end, except a server that asks for it.
+start_kept_port() {
+    start_server python3 -c 'import socket, time
+kept = socket.socket()
+kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) # as servers do
+kept.bind(("127.0.0.1", 0))
+print(kept.getsockname()[1], flush=True)
+time.sleep(3600)'
+}
+
+# free_port: print a port that no server uses. Those that the system selects itself are above: it does
+# not give this one to another program.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 -c 'import random, socket
+while True:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", random.randrange(16000, 32000)))
+        except OSError:
+            continue
+        print(probe.getsockname()[1])
+        break'
 }
 
 # start_silent_server: a server that accepts connections and never responds

@@ -11,6 +11,9 @@ tote=$1
 . "$(dirname "$0")/lib.sh"
 export_py=$tests/export.py
 
+# It is today until the end, also if the test begins just before midnight.
+[ "$(date +%H)" != 23 ] || export TZ=UTC1
+
 # Five traces. The second service is in the first one; the last one is new.
 spans='
 post([span(0x0af7651916cd43dd8448eb211c80319c, 1, "GET /cart", ms=250, start=START),
@@ -109,10 +112,10 @@ expect "a value that is not valid is reported with its option" \
     "tote: traces: --since: 'soon' is not a duration such as 500ms or 5m"
 
 # No viewer.
-free=$(free_port)
-"$tote" traces --url "http://127.0.0.1:$free" 2>"$work/err"
+start_kept_port
+"$tote" traces --url "http://127.0.0.1:$server_port" 2>"$work/err"
 expect "without a viewer, the error says how to start one" "$? $(cat "$work/err")" \
-    "1 tote: traces: no viewer is running at http://127.0.0.1:$free: start one with 'tote view'"
+    "1 tote: traces: no viewer is running at http://127.0.0.1:$server_port: start one with 'tote view'"
 "$tote" trace 0af7 --url "127.0.0.1:$port" >"$work/out"
 expect "a URL needs no scheme" "$? $(grep -c 'GET /cart' "$work/out")" "0 1"
 python3 - "$url" <<'END'

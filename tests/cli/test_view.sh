@@ -201,14 +201,8 @@ expect "with the address and the cause of gRPC" "$message" \
 # Without --grpc-port, the second of two viewers uses a free port and reports that.
 others=()
 for which in first second; do
-    : >"$work/free"
-    "$tote" view --port 0 --grpc-port 0 >"$work/free" &
-    free=$!
-    started+=("$free")
-    until_true grep -q '^listening on http:' "$work/free"
-    kill "$free"
-    wait "$free"
-    "$tote" view --port "$(sed -n 's/^listening on http:.*://p' "$work/free")" >"$work/$which" 2>"$work/$which.err" &
+    start_kept_port
+    "$tote" view --port "$server_port" >"$work/$which" 2>"$work/$which.err" &
     others+=($!)
     started+=($!)
     until_true grep -qs '^listening on grpc:' "$work/$which"
@@ -285,7 +279,7 @@ for arguments in '' 'look' 'view --port' 'view --port x' 'view --port 65536' 'vi
     *) hint="$command --help" ;;
     esac
     # shellcheck disable=SC2086
-    timeout 10 "$tote" $arguments >"$work/out" 2>"$work/err"
+    timeout 60 "$tote" $arguments >"$work/out" 2>"$work/err"
     expect "bad usage is one line and a hint: tote $arguments" \
         "$? $(wc -c <"$work/out") $(wc -l <"$work/err") $(tail -n 1 "$work/err")" \
         "2 0 2 Try 'tote $hint' for more information."
