@@ -128,8 +128,8 @@ expect "spans of tote exec and tote span arrive" "$? $(grep -oE '"name":"(build|
 expect "requests of the senders of these spans are not traced" \
     "$(grep -c '"name":"POST"' "$work/traces")" 0
 # shellcheck disable=SC2016
-"$tote" run -q -o "$work/traces" bash -c '
-    (sleep 0.3; python "post([span(1, 1, \"late\")])") >/dev/null 2>&1 &
+"$tote" run -q --late 60s -o "$work/traces" bash -c '
+    (while kill -0 $$; do sleep 0.02; done; python "post([span(1, 1, \"late\")])") >/dev/null 2>&1 &
     python "post([span(1, 2, \"child\", 1)])"'
 expect "a span that arrives after the end of the command joins its trace" \
     "$(grep -o '"name":"late"' "$work/traces")" '"name":"late"'
@@ -192,7 +192,9 @@ find_viewer() {
 find_viewer
 kill -KILL "$run"
 wait "$run" 2>/dev/null
-gone() { ! kill -0 "$viewer" 2>/dev/null && [ ! -e "$(cat "$work/queue")" ]; }
+# is_dead: also if no process reads its exit status; none of its threads has a socket open
+is_dead() { [[ $(ps -L -o state= -p "$viewer") != *[!Z[:space:]]* ]]; }
+gone() { is_dead && [ ! -e "$(cat "$work/queue")" ]; }
 [ -n "$viewer" ] && until_true gone
 expect "the viewer and its disk queue end with tote run, also if that is killed" $? 0
 kill -KILL "${started[-1]}" 2>/dev/null
@@ -219,7 +221,6 @@ started+=("$run")
 until_true test -s "$work/queue"
 find_viewer
 kill -KILL "$viewer"
-is_dead() { [[ $(ps -o state= -p "$viewer") != [!Z] ]]; }
 until_true is_dead
 kill -TERM "${started[-1]}"
 await "$run"

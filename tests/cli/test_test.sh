@@ -94,8 +94,8 @@ checked '' --expect 'name~GET'
 expect "no span at all is reported" "$(head -1 "$work/err")" \
     "tote: test: no span arrived: the command exports none, or not by OTLP to OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 # shellcheck disable=SC2016
-"$tote" test --expect 'name=late' -- bash -c '
-    (sleep 0.3; python3 "$0" "post([span(1, 2, \"late\")])") >/dev/null 2>&1 &
+"$tote" test --late 60s --expect 'name=late' -- bash -c '
+    (while kill -0 $$; do sleep 0.02; done; python3 "$0" "post([span(1, 2, \"late\")])") >/dev/null 2>&1 &
     python3 "$0" "post([span(1, 1, \"early\")])"' "$export_py" 2>/dev/null
 expect "an expected span may arrive after the end of the command" $? 0
 
