@@ -32,8 +32,9 @@ received() {
     [ -e "$work/spans" ] && [ "$(wc -l <"$work/spans")" -ge "$1" ]
 }
 
+# no_sender: whether all have ended. A process that ends has no arguments before it releases its lock.
 no_sender() {
-    [ -z "$(senders)" ]
+    [ -z "$(senders)" ] && { [ ! -e "$queue/tote.sender" ] || flock -n "$queue/tote.sender" true; }
 }
 
 # end_senders: of spans that were received
@@ -65,7 +66,8 @@ if command -v ldd >/dev/null && [[ $(ldd "$tote") != *san* ]]; then
         "$(ldd "$tote" | grep -v -e linux-vdso -e linux-gate -e ld-linux -e 'libc\.so' -e libc.musl)" ""
 fi
 
-start_receiver
+start_kept_port # of the receiver, also while there is none
+start_receiver "$server_port"
 
 # One span of options.
 "$tote" span --wait --name checkout --kind server --start 2023-11-14T22:13:20.5Z --end 1700000002 \
@@ -158,7 +160,7 @@ expect "and nothing is left" "$(batches)" 0
 start_silent_server
 OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$server_port
 for _ in 1 2 3; do
-    text=$("$tote" span --name slow 2>&1)
+    text=$(OTEL_EXPORTER_OTLP_TIMEOUT=60000 "$tote" span --name slow 2>&1)
 done
 expect "\$(tote span) returns while the sender runs" "$text $(senders | wc -l)" " 1"
 expect "a sender is in a session of its own, without the caller's descriptors" \
@@ -177,7 +179,7 @@ end_senders
 # Without a collector.
 kill "$receiver"
 await "$receiver"
-export OTEL_EXPORTER_OTLP_TIMEOUT=300
+export OTEL_EXPORTER_OTLP_TIMEOUT=2000
 rm -f "$work/spans"
 "$tote" span --name kept 2>"$work/err"
 expect "a span without a collector does not fail" "$? $(cat "$work/err")" "0 "
@@ -235,7 +237,7 @@ if unshare -rm true 2>/dev/null; then
 fi
 
 # A span of several commands.
-rm -f "$work/spans"
+until_true no_batch
 cat >"$work/script" <<'END'
 set -eu
 tote() { "$TOTE" "$@"; }
@@ -446,6 +448,7 @@ until_true no_batch
 expect "a slow receiver gets all spans" "$(spans 'len(set(s["spanId"] for s in S))')" 6
 
 # A receiver that rejects.
+end_senders
 kill "$receiver"
 await "$receiver"
 start_receiver 0 400
