@@ -64,9 +64,10 @@ kill -TERM "$sender"
 release
 await "$sender"
 expect "SIGTERM ends a background sender after the response" "$code $(each_once 1) $(batches)" "143 True 1"
+echo '1 1 an earlier failure' >"$queue/tote.sender"
 send --background --linger 60s
-nothing_left() { [ "$(batches)" = 0 ]; }
-until_true nothing_left
+is_waiting() { [ "$(batches)" = 0 ] && [ ! -s "$queue/tote.sender" ]; } # the delivery is over
+until_true is_waiting
 kill -TERM "$sender"
 await "$sender"
 expect "one that waits for more spans ends at once" "$code $(each_once 2)" "0 True"
