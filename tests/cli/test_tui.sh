@@ -43,7 +43,7 @@ run_line() {
 }
 is_empty() { [ "$(screen | sed '/^$/d')" = 'ready>' ]; }
 is_ready() { [ "$(screen | sed '/^$/d' | tail -n 1)" = 'ready>' ]; }
-is_shown() { screen | grep -qF -- "$1"; }
+is_shown() { [[ $(screen) == *"$1"* ]]; }
 is_hidden() { ! is_shown "$1"; }
 until_shown() {
     until_true is_shown "$1" && return
@@ -275,7 +275,9 @@ shows "a background process prints them" '✗ no such item'
 run_line "\$TOTE view \$WORK/missing \$WORK/traces"
 shows "a file that cannot be read is reported in the last row" '✗ '
 shows "the others are shown" 'checkout'
+hides "both are read" 'reading files'
 press q
+until_true is_ready
 shows "the error is printed at the end" "$work/missing"
 shell_line 'echo "status $?"'
 shows "the exit status reports it" 'status 1'
