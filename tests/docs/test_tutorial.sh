@@ -33,13 +33,32 @@ unset CFLAGS LDFLAGS
 export PKG_CONFIG_PATH=$libraries/pkgconfig LD_LIBRARY_PATH=$libraries no_proxy='*' NO_PROXY='*'
 export OTEL_EXPORTER_OTLP_ENDPOINT
 
+# free_port FIRST: a free port of the 6000 that begin there. The system gives none of them to clients.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 -c 'import random, socket, sys
+while True:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", int(sys.argv[1]) + random.randrange(6000)))
+        except OSError:
+            continue
+        print(probe.getsockname()[1])
+        break' "$1"
+}
+
+# sleep: until the server that the page has started listens, tote view first
+sleep() {
+    until (exec 3<>"/dev/tcp/127.0.0.1/$([ -e is_viewing ] && echo "$stock_port" || echo "$view_port")") 2>/dev/null; do
+        kill -0 $!
+        command sleep 0.1
+    done
+    : >is_viewing
 }
 
 # The page's commands, and the processes that they leave in the background.
 {
     echo 'trap "jobs -p >pids" EXIT'
+    declare -f sleep
     echo 'tote() { [ "$1" = view ] || { "$tote" "$@"; return; }; exec "$tote" "$@" --port "$view_port" --grpc-port 0; }'
     cat commands.sh
 } >run.sh
@@ -47,18 +66,18 @@ export tote=$work/prefix/bin/tote compiler view_port stock_port
 
 finish() {
     [ ! -s pids ] || xargs kill <pids 2>/dev/null || true
-    rm -f pids
+    rm -f pids is_viewing
 }
 trap finish EXIT
 
 # On a busy machine the last span of a trace may be late. The viewer then draws it as a separate trace.
 for attempt in 1 2 3; do
-    view_port=$(free_port) stock_port=$(free_port)
+    view_port=$(free_port 16000) stock_port=$(free_port 22000)
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$view_port
     bash -e run.sh >output 2>&1 || { cat output; exit 1; }
     for _ in $(seq 50); do
         ! grep -q ' 2 services ' output || break 2
-        sleep 0.1
+        command sleep 0.1
     done
     finish
     echo "attempt $attempt: no trace with two services"
