@@ -21,9 +21,9 @@ fail() {
     exit 1
 }
 
-# until_true COMMAND...: wait up to 20 s until it succeeds
+# until_true COMMAND...: wait up to 60 s until it succeeds
 until_true() {
-    for _ in $(seq 400); do
+    for _ in $(seq 1200); do
         "$@" >/dev/null 2>&1 && return 0
         sleep 0.05
     done

@@ -9,8 +9,17 @@ build=$(cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../build}" && pwd)
 . "$(dirname "${BASH_SOURCE[0]}")/demo_lib.sh"
 lib=$work/installed/lib
 
+# A port that the system does not give to other programs meanwhile: it selects higher ones.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 -c 'import random, socket
+while True:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", random.randrange(16000, 32000)))
+        except OSError:
+            continue
+        print(probe.getsockname()[1])
+        break'
 }
 
 # PostgreSQL refuses to run as root.
@@ -99,12 +108,13 @@ tr -d '\r' <"$work/response" | sed -nE '/^(HTTP|trace-id)/p; $p'
 grep -q '^HTTP.* 200' "$work/response" || fail "the order was not found"
 trace=$(tr -d '\r' <"$work/response" | sed -n 's/^trace-id: //p')
 
-# Of five programs, each exports on its own.
+# Of five programs, each exports on its own, its children before their parents.
 is_complete() {
     "$build/bin/tote" trace --url "$viewer" "$trace" >"$work/trace" 2>&1
     for service in curl nginx orders postgresql; do
         grep -q " $service " "$work/trace" || return 1
     done
+    ! grep -q 'parent was not received' "$work/trace"
 }
 until_true is_complete || fail "the trace did not arrive"
 echo
