@@ -247,10 +247,11 @@ class Host:
         except FileNotFoundError:
             return False
 
-    def error_log(self):
+    def error_log(self, most=4000):
+        """The last characters of the log, at most so many. None: all of them."""
         try:
             with open(os.path.join(self.folder, "error.log")) as log:
-                return log.read()[-4000:]
+                return log.read()[-most if most else None:]
         except OSError:
             return ""
 
@@ -309,8 +310,9 @@ class Host:
                 response += part
 
     def get_until_ended(self, path):
-        """Send a request, and return when its span has ended: nginx closes the connection later."""
-        self.raw(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        """Send a request. Returns the response when its span has ended: nginx closes the connection
+        later."""
+        return self.raw(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
 
     def spans(self):
         return otlp.read_spans(self.file)
