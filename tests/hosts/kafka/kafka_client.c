@@ -261,6 +261,7 @@ static void transact(char **topic) {
     rd_kafka_conf_t *conf = new_conf();
 
     set(conf, "transactional.id", "t-1");
+    set(conf, "linger.ms", "30000"); /* the aborted message is still queued; a commit flushes */
     rd_kafka_t *producer = new_client(RD_KAFKA_PRODUCER, conf);
     check(!rd_kafka_init_transactions(producer, TIMEOUT_MS), "rd_kafka_init_transactions()");
     check(!rd_kafka_begin_transaction(producer), "rd_kafka_begin_transaction()");

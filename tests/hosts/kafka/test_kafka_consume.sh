@@ -53,15 +53,17 @@ produce_until_end() {
 rm -f "$work/spans"
 members=()
 for member in 1 2; do
-    timeout 60 "$program" "$brokers" "$plugin" group shared team $((member * 5)) >"$work/out.$member" 2>"$work/err" &
+    timeout 200 "$program" "$brokers" "$plugin" group shared team $((member * 5)) >"$work/out.$member" 2>"$work/err" &
     members+=($!)
 done
 produce_until_end "${members[@]}" &
-started+=($!)
+producer=$!
+started+=("$producer")
 for member in "${members[@]}"; do
-    await "$member"
-    expect "a member exits with status 0" "$code" 0
+    wait "$member"
+    expect "a member exits with status 0" $? 0
 done
+wait "$producer"
 expect "each message that was delivered has a process span" \
     "$(spans '";".join(sorted({"%s %d" % (s["attributes"]["messaging.destination.partition.id"],
         s["attributes"]["messaging.kafka.offset"]) for s in S if s["name"] == "process shared"}))')" \
