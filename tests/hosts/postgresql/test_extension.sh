@@ -174,37 +174,36 @@ end
 expect "a statement has a limited number of spans below it, and tells how many are missing" \
     "$(spans "[len(S), N['do']['attributes']['postgresql.dropped_spans'] > 80]")" "[11, True]"
 
+# interrupt FUNCTION STATEMENT NAME: run a statement that sleeps in another connection, and call the
+# function with the process when it does. Returns when its span of this name is there.
+sleeper() {
+    process=$(sql "select pid from pg_stat_activity where query = '$1' and wait_event = 'PgSleep';")
+    [ -n "$process" ]
+}
+interrupt() {
+    psql -XAtq -c "set tote.traceparent = '$traceparent'" -c "$2" >/dev/null 2>&1 &
+    local client=$!
+    until_true sleeper "${2//\'/\'\'}"
+    sql "select $1($process);" >/dev/null
+    wait "$client"
+    until_true received "$3"
+}
+
 begin
-sql "set tote.traceparent = '$traceparent'; set statement_timeout = 50; select pg_sleep(10);" >/dev/null
+interrupt pg_cancel_backend "select pg_sleep(60)" select
 end
 expect "a statement that was cancelled is an error" \
     "$(spans "[(s['name'], s['attributes'].get('db.response.status_code')) for s in S if s['kind'] == 2 and s.get('status', {}).get('code') == 2]")" \
     "[('select', '57014')]"
 
 begin
-psql -XAtq -c "set tote.traceparent = '$traceparent'" -c "select pg_sleep(60)" >/dev/null 2>&1 &
-sleeper=$!
-sleeps() {
-    [ "$(sql "select count(*) from pg_stat_activity where query = 'select pg_sleep(60)' and wait_event = 'PgSleep';")" = 1 ]
-}
-until_true sleeps
-sql "select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(60)';" >/dev/null
-wait "$sleeper"
-until_true received select
+interrupt pg_terminate_backend "select pg_sleep(60)" select
 end
 expect "a statement whose process is terminated is an error" \
     "$(spans "[(s['name'], s['attributes'].get('db.response.status_code')) for s in S if s['kind'] == 2 and s['traceId'] == '$trace' and s['name'] == 'select']")" \
     "[('select', '57P01')]"
 begin
-psql -XAtq -c "set tote.traceparent = '$traceparent'" -c "do 'begin perform pg_sleep(60); end'" >/dev/null 2>&1 &
-sleeper=$!
-sleeps() {
-    [ "$(sql "select count(*) from pg_stat_activity where query like 'do%' and wait_event = 'PgSleep';")" = 1 ]
-}
-until_true sleeps
-sql "select pg_terminate_backend(pid) from pg_stat_activity where query like 'do%';" >/dev/null
-wait "$sleeper"
-until_true received do
+interrupt pg_terminate_backend "do 'begin perform pg_sleep(60); end'" do
 end
 expect "so is a utility statement, and the statement in it" \
     "$(spans "[(s['name'], s['attributes'].get('db.response.status_code')) for s in S if s['traceId'] == '$trace' and s['name'] != 'plan']")" \

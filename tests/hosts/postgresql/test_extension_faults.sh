@@ -87,7 +87,7 @@ if strace -qq -o /dev/null true 2>/dev/null; then
     : >"$work/spans.hold"
     until_true find_worker
     strace -qq -o /dev/null -p "$worker" -e trace=renameat,renameat2 \
-        -e inject=renameat,renameat2:delay_exit=500000 2>/dev/null &
+        -e inject=renameat,renameat2:delay_exit=2000000 2>/dev/null &
     started+=($!)
     is_traced() { ! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$worker/status"; }
     until_true is_traced
@@ -190,9 +190,11 @@ expect "the Makefile builds the module" \
 restart_postgresql "tote.sender = ''" "dynamic_library_path = '\$libdir'" \
     "shared_preload_libraries = '$source/instrumentation/postgresql/tote_postgresql'"
 connect
+sql "update pg_proc set probin = '$source/instrumentation/postgresql/tote_postgresql' where proname = 'tote_stats';"
 until_true has_no_sender # that of the stopped server remains until the queue was empty for 5 s
 sql "set tote.traceparent = '${traceparent/ab01/ab08}'; select 9; set tote.traceparent = '';" >/dev/null
 expect "a module that is loaded by its path has its worker" "$(until_true has_batch && echo yes)" yes
+expect "all spans of a statement are saved, perhaps in two files" "$(until_true waiting 0 && echo yes)" yes
 expect "without a sender, tote send delivers the disk queue" \
     "$("${as_postgresql[@]}" "$installed/bin/tote" send "$postgresql/data/tote" | sed 's/^[0-9]* spans/N spans/')" \
     "N spans delivered, 0 rejected, 0 batches left"

@@ -19,7 +19,7 @@ trace() {
     local name=$1
     shift
     rm -f "$work/spans"
-    timeout 60 "$@" >"$work/$name" 2>&1
+    timeout 200 "$@" >"$work/$name" 2>&1 # valgrind takes long
     echo "exit status $?" >>"$work/$name"
     python3 "$here/describe_spans.py" "$work/spans" >"$work/$name.spans"
 }
