@@ -131,7 +131,7 @@ static void pipelines(void) {
 }
 
 static void failures(void) {
-    const struct timeval timeout = {0, 50000};
+    const struct timeval timeout = {0, 50000}, enough = {60, 0};
     redisContext *context = redisConnectUnix(path);
 
     redisSetTimeout(context, timeout);
@@ -139,6 +139,7 @@ static void failures(void) {
     show(context, redisCommand(context, "BLPOP nothing 0"));
     show(context, redisCommand(context, "GET key"));
     printf("%d\n", redisReconnect(context));
+    redisSetTimeout(context, enough);
     errno = 0;
     show(context, redisCommand(context, "QUIT"));
     struct pollfd closed = {context->fd, POLLIN, 0};

@@ -56,7 +56,7 @@ ctypes.CDLL(None).exit(3)
 """
 
 LOCKS = """
-import sqlite3, threading
+import sqlite3, threading, time
 first = sqlite3.connect("shop.db", timeout=60, isolation_level=None)
 first.execute("CREATE TABLE t (a)")
 first.execute("BEGIN IMMEDIATE")
@@ -66,10 +66,15 @@ def insert():
     second.set_trace_callback(lambda sql: started.set())
     second.execute("INSERT INTO t VALUES (?)", (1,))
     second.close()
+def sleeps():
+    with open("/proc/self/task/%d/status" % thread.native_id) as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("voluntary"))
 thread = threading.Thread(target=insert)
 thread.start()
 started.wait(60)
-threading.Event().wait(0.2)
+before = sleeps()
+while sleeps() < before + 5: # in the busy handler, which it does not leave before the commit
+    time.sleep(0.01)
 first.execute("COMMIT")
 thread.join()
 print(first.execute("SELECT * FROM t").fetchall())
