@@ -274,7 +274,7 @@ if valgrind:
     agent = Agent(program, spans, "127.0.0.1:" + port,
                   wrapper=[valgrind, "-q", "--error-exitcode=99", "--leak-check=full",
                            "--errors-for-leak-kinds=definite", "--fair-sched=yes"])
-    until(is_traced)
+    check("an agent in valgrind traces", until(is_traced, 120))
     for number in range(20):
         proxy.get("/checked", sent)
     proxy.get("/abort")
