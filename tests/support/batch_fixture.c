@@ -195,6 +195,17 @@ tote_stats get_stats(struct batch_fixture *fixture) {
     return stats;
 }
 
+tote_stats get_settled_stats(struct batch_fixture *fixture) {
+    tote_stats stats = get_stats(fixture);
+
+    for (int i = 0; i < SAFETY_NET_MS && stats.queued + stats.in_flight; i++) {
+        const struct timespec moment = {.tv_nsec = 1000000};
+        nanosleep(&moment, NULL);
+        stats = get_stats(fixture);
+    }
+    return stats;
+}
+
 bool accounting_closes(const tote_stats *stats) {
     uint64_t dropped = stats->dropped_queue_full + stats->dropped_too_large +
                        stats->dropped_retries_exhausted + stats->dropped_shutdown +

@@ -76,6 +76,12 @@ void end_spans(struct batch_fixture *fixture, size_t count);
 
 tote_stats get_stats(struct batch_fixture *fixture);
 
+/*
+ * Wait until no span is queued or in flight: the worker settles them, also after the deadline of a
+ * shutdown.
+ */
+tote_stats get_settled_stats(struct batch_fixture *fixture);
+
 /* Whether every ended span is counted once in the statistics. */
 bool accounting_closes(const tote_stats *stats);
 

@@ -94,6 +94,7 @@ static void a_flush_returns_at_its_deadline_and_the_export_continues(void **stat
 
     end_spans(f, 3);
     assert_int_equal(tote_sdk_force_flush(f->sdk, 20), TOTE_RESULT_TIMEOUT);
+    assert_true(wait_for_post(&f->exporter.has_begun));
     assert_int_equal(get_stats(f).in_flight, 3);
     test_exporter_open_gate(&f->exporter);
     assert_true(wait_for_post(&f->exporter.has_ended));
@@ -237,7 +238,7 @@ static void shutdown_interrupts_an_export_past_the_deadline(void **state) {
     assert_true(wait_for_post(&f->exporter.has_begun));
     end_spans(f, 100);
     assert_int_equal(tote_sdk_shutdown(f->sdk, 20), TOTE_RESULT_TIMEOUT);
-    tote_stats stats = get_stats(f);
+    tote_stats stats = get_settled_stats(f);
     assert_int_equal(stats.dropped_shutdown, 612);
     assert_true(accounting_closes(&stats));
 }
@@ -267,6 +268,7 @@ static void unref_without_shutdown_drops_queued_spans(void **state) {
     end_spans(f, 3);
     tote_sdk_unref(f->sdk);
     f->sdk = NULL;
+    assert_true(wait_for_post(&f->exporter.is_destroyed)); /* by a late worker after the return */
     assert_int_equal(f->exporter.exports, 0);
     assert_int_equal(f->exporter.shutdowns, 1);
     assert_int_equal(f->exporter.destroys, 1);

@@ -174,6 +174,7 @@ static void spans_that_a_shutdown_drops_are_counted_where_they_were(void **state
     assert_true(wait_for_post(&f->exporter.has_begun));
     end_spans(f, 3);
     tote_sdk_shutdown(f->sdk, 1);
+    assert_int_equal(get_settled_stats(f).dropped_shutdown, 5);
     assert_int_equal(metric(f, "otel.sdk.processor.span.processed{" BATCH "}"), 2);
     assert_int_equal(
         metric(f, "otel.sdk.processor.span.processed{" BATCH ",error.type=shutdown_timeout}"), 3);

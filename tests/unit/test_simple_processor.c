@@ -91,7 +91,7 @@ static void a_shutdown_reports_lost_spans(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
 
     count_failure_and_rejection(f);
-    tote_sdk_shutdown(f->sdk, 1000);
+    tote_sdk_shutdown(f->sdk, SAFETY_NET_MS);
     assert_string_equal(f->last_diagnostic,
                         "simple_processor: shut down: of 3 ended spans 0 were exported and 3 were "
                         "not: 1 rejected by the receiver, 2 not delivered to the receiver");
@@ -102,8 +102,8 @@ static void a_span_that_ends_after_shutdown_is_counted(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
     tote_span *span = tote_tracer_start_span(f->tracer, "late", NULL);
 
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_RESULT_SUCCESS);
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     tote_span_close(&span);
     assert_int_equal(f->exporter.shutdowns, 1);
     assert_int_equal(f->exporter.exports, 0);
@@ -114,7 +114,7 @@ static void a_span_that_ends_after_shutdown_is_counted(void **state) {
 static void a_flush_reaches_the_exporter(void **state) {
     struct batch_fixture *f = batch_fixture_start_simple(state);
 
-    assert_int_equal(tote_sdk_force_flush(f->sdk, 1000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(f->sdk, SAFETY_NET_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->exporter.flushes, 1);
 }
 
@@ -153,7 +153,7 @@ static void a_close_does_not_wait_for_an_exporter_that_hangs_on_another_thread(v
     pthread_join(thread, NULL);
 
     batch_fixture_start_simple(state);
-    tote_sdk_close(&f->sdk, 1000);
+    tote_sdk_close(&f->sdk, SAFETY_NET_MS);
     assert_int_equal(f->exporter.destroys, 2); /* the abandoned exporter is destroyed with it */
 }
 
