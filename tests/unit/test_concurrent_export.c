@@ -23,8 +23,10 @@
 #include "tote/tote.h"
 #include "tree.h"
 
-enum { BATCH = 8, MOST_SPANS = 512, MOST_REQUESTS = 256, CONCURRENT = 4, LONG_MS = 20000 };
+enum { BATCH = 8, MOST_SPANS = 512, MOST_REQUESTS = 256, CONCURRENT = 4, LONG_MS = 60000 };
 enum { NS_PER_MS = 1000000 };
+/* A response that waits for a peak of requests comes then, or before the request times out. */
+enum { FOREVER_MS = 3600000, PEAK_WAIT_MS = 5000 };
 enum { MOST_CONNECTIONS = 64, HEAD_BYTES = 4096, BODY_BYTES = 1 << 16 };
 
 /* The response to one request. */
@@ -32,6 +34,7 @@ struct rule {
     unsigned delay_ms;
     unsigned status;    /* 0: 200 */
     const char *header; /* NULL: none */
+    size_t after_peak;  /* the delay begins when this many requests have been in flight */
 };
 
 static struct {
@@ -47,6 +50,7 @@ static struct {
     size_t rule_count;
     size_t requests;
     size_t in_flight, peak;
+    bool is_over;
     uint64_t times[MOST_REQUESTS];          /* of arrival */
     unsigned firsts[MOST_REQUESTS];         /* the number of the first span */
     _Atomic(unsigned) accepted[MOST_SPANS]; /* how often each span was accepted */
@@ -101,6 +105,26 @@ static struct rule note_request(const uint8_t *body, size_t size) {
     return rule;
 }
 
+static bool has_peak(size_t peak) {
+    pthread_mutex_lock(&receiver.lock);
+    bool has = receiver.peak >= peak || receiver.is_over;
+    pthread_mutex_unlock(&receiver.lock);
+    return has;
+}
+
+/* Wait as the rule says, or until the end of the test. */
+static void hold(struct rule rule) {
+    uint64_t end = tote__deadline_in(PEAK_WAIT_MS);
+
+    while (!has_peak(rule.after_peak) && tote__clock_monotonic() < end) {
+        poll(NULL, 0, 1);
+    }
+    end = tote__deadline_in(rule.delay_ms);
+    while (!has_peak(SIZE_MAX) && tote__clock_monotonic() < end) {
+        poll(NULL, 0, 1);
+    }
+}
+
 static void *serve(void *arg) {
     int fd = *(const int *)arg;
     uint8_t *body = malloc(BODY_BYTES);
@@ -109,7 +133,7 @@ static void *serve(void *arg) {
     while ((size = read_request(fd, body)) != 0) {
         char response[256];
         struct rule rule = note_request(body, size);
-        poll(NULL, 0, (int)rule.delay_ms);
+        hold(rule);
         pthread_mutex_lock(&receiver.lock);
         receiver.in_flight--;
         receiver.throttled_at = rule.status ? tote__clock_monotonic() : receiver.throttled_at;
@@ -158,6 +182,9 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
+    pthread_mutex_lock(&receiver.lock);
+    receiver.is_over = true;
+    pthread_mutex_unlock(&receiver.lock);
     shutdown(receiver.listener, SHUT_RDWR);
     pthread_join(receiver.acceptor, NULL);
     for (size_t i = 0; i < receiver.connections; i++) {
@@ -274,7 +301,7 @@ static size_t peak_of(uint32_t concurrent, tote_export_mode mode) {
     const tote_otlp_options otlp = otlp_options(NULL, concurrent);
     tote_sdk *sdk = start_with(&otlp, mode);
 
-    set_rules(NULL, 0, (struct rule){.delay_ms = 100});
+    set_rules(NULL, 0, (struct rule){.delay_ms = 100, .after_peak = concurrent});
     end_spans(0, COUNT);
     assert_int_equal(tote_sdk_force_flush(sdk, LONG_MS), TOTE_RESULT_SUCCESS);
     assert_int_equal(stats_of(sdk).exported, COUNT);
@@ -308,8 +335,10 @@ static void the_event_loop_of_the_host_has_several_requests_in_flight(void **sta
 /* Also while later requests are complete and the first one is not. */
 static void batches_start_in_their_order_and_complete_in_any_order(void **state) {
     enum { COUNT = 8 * BATCH };
-    static const struct rule rules[] = {
-        {.delay_ms = 400}, {.delay_ms = 300}, {.delay_ms = 200}, {.delay_ms = 100}};
+    static const struct rule rules[] = {{.delay_ms = 400, .after_peak = CONCURRENT},
+                                        {.delay_ms = 300, .after_peak = CONCURRENT},
+                                        {.delay_ms = 200, .after_peak = CONCURRENT},
+                                        {.delay_ms = 100, .after_peak = CONCURRENT}};
     (void)state;
     set_rules(rules, TOTE_COUNT_OF(rules), (struct rule){.delay_ms = 1});
     tote_sdk *sdk = start(NULL, CONCURRENT);
@@ -328,11 +357,13 @@ static void batches_start_in_their_order_and_complete_in_any_order(void **state)
 
 /* Spec: https://opentelemetry.io/docs/specs/otlp/#otlphttp-throttling */
 static void no_request_starts_while_the_receiver_asks_to_wait(void **state) {
-    enum { COUNT = 8 * BATCH, MARGIN_MS = 100, PAUSE_MS = 1000 };
-    static const struct rule rules[] = {{.delay_ms = 300},
-                                        {.delay_ms = 300},
-                                        {.delay_ms = 50, .status = 503, .header = "Retry-After: 1"},
-                                        {.delay_ms = 300}};
+    enum { COUNT = 8 * BATCH, MARGIN_MS = 100, PAUSE_MS = 3000 };
+    static const struct rule others = {.delay_ms = 2000, .after_peak = CONCURRENT};
+    const struct rule rules[] = {
+        others,
+        others,
+        {.status = 503, .header = "Retry-After: 3", .after_peak = CONCURRENT},
+        others};
 
     (void)state;
     set_rules(rules, TOTE_COUNT_OF(rules), (struct rule){.delay_ms = 1});
@@ -344,7 +375,7 @@ static void no_request_starts_while_the_receiver_asks_to_wait(void **state) {
     }
     for (size_t i = 0; i < receiver.requests; i++) {
         uint64_t since = receiver.times[i] - receiver.throttled_at;
-        assert_true(receiver.times[i] <= receiver.throttled_at + MARGIN_MS * NS_PER_MS ||
+        assert_true(receiver.times[i] <= receiver.throttled_at ||
                     since >= (uint64_t)(PAUSE_MS - MARGIN_MS) * NS_PER_MS);
     }
     assert_each_accepted_once(COUNT);
@@ -354,11 +385,11 @@ static void no_request_starts_while_the_receiver_asks_to_wait(void **state) {
 /* Each request has its own deadline. */
 static void a_request_without_a_response_does_not_end_the_others(void **state) {
     enum { COUNT = 8 * BATCH };
-    static const struct rule rules[] = {{.delay_ms = 1500}};
+    static const struct rule rules[] = {{.delay_ms = FOREVER_MS}};
     tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
 
     (void)state;
-    delivery.timeout_ms = 500;
+    delivery.timeout_ms = 3000;
     set_rules(rules, TOTE_COUNT_OF(rules), (struct rule){.delay_ms = 20});
     tote_sdk *sdk = start(&delivery, CONCURRENT);
     end_spans(0, COUNT);
@@ -377,7 +408,7 @@ static void read_durations(void *data, const tote_metric_point *point) {
 
 /* Neither from the end of the request before it, nor until that request is complete. */
 static void the_duration_of_each_request_is_measured_from_its_own_start(void **state) {
-    static const struct rule rules[] = {{.delay_ms = 800}};
+    static const struct rule rules[] = {{.delay_ms = 3000}};
     tote_metric_point durations = {.value = 0};
 
     (void)state;
@@ -387,29 +418,44 @@ static void the_duration_of_each_request_is_measured_from_its_own_start(void **s
     assert_int_equal(tote_sdk_force_flush(sdk, LONG_MS), TOTE_RESULT_SUCCESS);
     tote_sdk_read_metrics(sdk, read_durations, &durations);
     assert_int_equal(durations.value, CONCURRENT);
-    assert_true(durations.min >= 0.1 && durations.min < 0.6);
-    assert_true(durations.max >= 0.8);
-    assert_true(durations.sum >= 1.1 && durations.sum < 2.4);
+    assert_true(durations.min >= 0.1 && durations.min < 2.5);
+    assert_true(durations.max >= 3);
+    assert_true(durations.sum >= 3.3 && durations.sum < 10);
     tote_sdk_close(&sdk, LONG_MS);
+}
+
+/* Export a span. Return a time before its export began, as late as possible. */
+static uint64_t export_first_span(tote_sdk *sdk, tote_export_mode mode) {
+    uint64_t before = tote__clock_monotonic();
+
+    end_spans(0, 1);
+    do {
+        uint64_t now = tote__clock_monotonic();
+        before = stats_of(sdk).in_flight ? before : now;
+        if (mode == TOTE_EXPORT_MODE_HOST_DRIVEN) {
+            tote_sdk_poll(sdk);
+        }
+        poll(NULL, 0, 1);
+    } while (requests_so_far() == 0);
+    return before;
 }
 
 /* End one span after the other while the first request is in flight. */
 static void assert_incomplete_batches_leave(tote_export_mode mode) {
     enum { DELAY_MS = 50 };
-    static const struct rule rules[] = {{.delay_ms = 1500}};
+    static const struct rule rules[] = {{.after_peak = 2}};
     const tote_otlp_options otlp = otlp_options(NULL, 2);
 
     set_rules(rules, TOTE_COUNT_OF(rules), (struct rule){.delay_ms = 1});
     tote_sdk *sdk = start_delayed(&otlp, mode, DELAY_MS);
-    for (unsigned i = 0; i < 2; i++) {
-        end_spans(i, 1);
-        if (mode == TOTE_EXPORT_MODE_HOST_DRIVEN) {
-            drive_until_requests(sdk, i + 1);
-        }
-        wait_for_requests(i + 1);
+    uint64_t begin = export_first_span(sdk, mode);
+    end_spans(1, 1);
+    if (mode == TOTE_EXPORT_MODE_HOST_DRIVEN) {
+        drive_until_requests(sdk, 2);
     }
+    wait_for_requests(2);
     assert_int_equal(receiver.peak, 2);
-    assert_true(receiver.times[1] - receiver.times[0] >= (DELAY_MS - 10) * NS_PER_MS);
+    assert_true(receiver.times[1] - begin >= (DELAY_MS - 10) * NS_PER_MS);
     assert_int_equal(tote_sdk_force_flush(sdk, LONG_MS), TOTE_RESULT_SUCCESS);
     assert_each_accepted_once(2);
     tote_sdk_close(&sdk, LONG_MS);
@@ -459,10 +505,10 @@ static void each_request_that_fails_is_saved_once_and_delivered_once(void **stat
 
 static void a_shutdown_saves_each_request_in_flight_once(void **state) {
     enum { COUNT = 6 * BATCH };
-    static const struct rule rules[] = {{.delay_ms = 1500, .status = 503},
-                                        {.delay_ms = 1500, .status = 503},
-                                        {.delay_ms = 1500, .status = 503},
-                                        {.delay_ms = 1500, .status = 503}};
+    static const struct rule rules[] = {{.delay_ms = FOREVER_MS, .status = 503},
+                                        {.delay_ms = FOREVER_MS, .status = 503},
+                                        {.delay_ms = FOREVER_MS, .status = 503},
+                                        {.delay_ms = FOREVER_MS, .status = 503}};
     tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
     tote_disk_queue_report report = TOTE_DISK_QUEUE_REPORT_INIT;
 
@@ -487,11 +533,13 @@ static void a_shutdown_saves_each_request_in_flight_once(void **state) {
 
 static void a_shutdown_without_a_disk_queue_drops_each_request_in_flight_once(void **state) {
     enum { COUNT = 6 * BATCH };
-    static const struct rule rules[] = {
-        {.delay_ms = 1500}, {.delay_ms = 0}, {.delay_ms = 1500}, {.delay_ms = 1500}};
+    static const struct rule rules[] = {{.delay_ms = FOREVER_MS},
+                                        {.delay_ms = 0},
+                                        {.delay_ms = FOREVER_MS},
+                                        {.delay_ms = FOREVER_MS}};
 
     (void)state;
-    set_rules(rules, TOTE_COUNT_OF(rules), (struct rule){.delay_ms = 1500});
+    set_rules(rules, TOTE_COUNT_OF(rules), (struct rule){.delay_ms = FOREVER_MS});
     tote_sdk *sdk = start(NULL, CONCURRENT);
     end_spans(0, COUNT);
     wait_for_requests(CONCURRENT + 1); /* the second one is complete */
