@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "received.h"
 #include "tote/exporters/otlp.h"
 #include "tote/exporters/otlp_file.h"
@@ -205,35 +206,6 @@ static void expect_untouched_loop(void) {
         EXPECT(events[i].data.u64 == DATA_OF_HOST);
         EXPECT(eventfd_read(f.numbers[i], &value) == 0 && value == 1);
     }
-}
-
-/* A thread that runs or waits for a disk may have opened a file. */
-static bool is_asleep(const char *thread) {
-    char path[300];
-    char stat[512] = "";
-
-    snprintf(path, sizeof path, "/proc/self/task/%s/stat", thread);
-    FILE *file = fopen(path, "re");
-    size_t length = file ? fread(stat, 1, sizeof stat - 1, file) : 0;
-    if (file) {
-        fclose(file);
-    }
-    stat[length] = '\0';
-    const char *name_end = strrchr(stat, ')');
-    return !name_end || strncmp(name_end, ") S", 3) == 0;
-}
-
-static bool are_others_asleep(void) {
-    DIR *threads = opendir("/proc/self/task");
-    bool are_asleep = true;
-
-    EXPECT(threads);
-    for (struct dirent *entry; are_asleep && (entry = readdir(threads));) {
-        bool is_other = entry->d_name[0] != '.' && atoi(entry->d_name) != gettid();
-        are_asleep = !is_other || is_asleep(entry->d_name);
-    }
-    closedir(threads);
-    return are_asleep;
 }
 
 /*

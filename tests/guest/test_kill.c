@@ -64,7 +64,7 @@ static int set_up(void **state) {
     f.delivery.crash_safe = true;
     f.delivery.initial_backoff_ms = 5;
     f.delivery.max_backoff_ms = 20;
-    f.delivery.timeout_ms = 1000;
+    f.delivery.timeout_ms = 10000;
     memset(f.seen, 0, sizeof f.seen);
     tote_diagnostics_set_handler(NULL, TOTE_LEVEL_NONE, NULL);
     return f.receiver && f.progress != MAP_FAILED && mkdtemp(f.directory) ? 0 : -1;

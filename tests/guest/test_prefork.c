@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "filter.h"
 #include "received.h"
 #include "tote/exporters/otlp.h"
@@ -179,6 +180,15 @@ static void await(pid_t worker) {
     assert_int_equal(status, 0);
 }
 
+/* Wait until the other threads have slept for a while, so that they hold no lock of malloc(). */
+static void wait_for_quiet(void) {
+    enum { QUIET_LOOKS = 20, LOOK_US = 1000 };
+
+    for (int looks = 0; looks < QUIET_LOOKS; looks = are_others_asleep() ? looks + 1 : 0) {
+        usleep(LOOK_US);
+    }
+}
+
 /*
  * Make the workers in one way or another, and wait for them. Bare: without the handlers of
  * pthread_atfork(), including glibc's own. A lock of malloc() that another thread holds would stay
@@ -186,12 +196,13 @@ static void await(pid_t worker) {
  * of this process, has nothing to do.
  */
 static void run_workers(pid_t (*make)(void), bool is_bare) {
-    enum { QUIET_US = 50000 };
     pid_t workers[WORKERS];
 
     for (size_t i = 0; i < WORKERS; i++) {
-        usleep(is_bare ? QUIET_US : 0);
         tote_sdk_poll(server.sdk); /* in the middle of a request with host-driven export */
+        if (is_bare) {
+            wait_for_quiet();
+        }
         workers[i] = make();
         if (workers[i] == 0) {
             _exit(work());

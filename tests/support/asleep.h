@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* asleep.h - whether threads of this process sleep, as the kernel reports it */
+#ifndef TOTE_TESTS_ASLEEP_H
+#define TOTE_TESTS_ASLEEP_H
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Return whether a thread sleeps or has ended. A thread that waits for a CPU or a disk does not. */
+static inline bool is_asleep(long thread) {
+    char path[64];
+    char stat[512] = "";
+
+    snprintf(path, sizeof path, "/proc/self/task/%ld/stat", thread);
+    FILE *file = fopen(path, "re");
+    size_t length = file ? fread(stat, 1, sizeof stat - 1, file) : 0;
+    if (file) {
+        fclose(file);
+    }
+    stat[length] = '\0';
+    const char *name_end = strrchr(stat, ')');
+    return !name_end || strncmp(name_end, ") S", 3) == 0;
+}
+
+/* Return whether all threads except the calling one sleep. */
+static inline bool are_others_asleep(void) {
+    DIR *threads = opendir("/proc/self/task");
+    long own = syscall(SYS_gettid);
+    bool are_asleep = threads != NULL;
+
+    for (struct dirent *entry; are_asleep && (entry = readdir(threads));) {
+        long thread = strtol(entry->d_name, NULL, 10);
+        are_asleep = thread == 0 || thread == own || is_asleep(thread);
+    }
+    if (threads) {
+        closedir(threads);
+    }
+    return are_asleep;
+}
+
+#endif
