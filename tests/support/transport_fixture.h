@@ -32,7 +32,7 @@ enum tote__outcome send_text(struct fixture *f, const char *text, uint64_t deadl
 /* A deadline. */
 uint64_t in_seconds(unsigned seconds);
 
-/* A port of the loopback interface without a listener. */
+/* A port of the loopback interface without a listener. No other program gets it. */
 void name_closed_port(char *url, size_t size);
 
 #endif

@@ -21,7 +21,7 @@
 #include "tote/exporters/otlp.h"
 #include "tote/tote.h"
 
-enum { ROUNDS = 60, THREADS = 2, MOST_SPANS = 3000, LARGE = 3000, LONG_MS = 20000 };
+enum { ROUNDS = 60, THREADS = 2, MOST_SPANS = 3000, LARGE = 3000, LONG_MS = 120000 };
 
 static struct {
     unsigned seed; /* of rand_r() */

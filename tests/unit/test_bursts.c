@@ -107,7 +107,7 @@ static void a_burst_stays_queued_until_a_slow_receiver_responds(void **state) {
     (void)state;
     receiver_set_response(receiver, (struct receiver_response){.delay_ms = 10});
     make_spans(SPANS);
-    assert_int_equal(tote_sdk_force_flush(sdk, 20000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_force_flush(sdk, 60000), TOTE_RESULT_SUCCESS);
     assert_int_equal(stats_of(sdk).exported, SPANS);
     assert_int_equal(spans_received(receiver, receiver_wait(receiver, SPANS / BATCH)), SPANS);
     tote_sdk_close(&sdk, 5000);
@@ -140,11 +140,11 @@ static void spans_that_a_shutdown_could_not_deliver_are_counted(void **state) {
     tote_sdk *sdk = start_sdk(receiver_url(receiver));
 
     (void)state;
-    receiver_set_response(receiver, (struct receiver_response){.delay_ms = 200});
+    receiver_set_response(receiver, (struct receiver_response){.delay_ms = 1000});
     make_spans(SPANS);
     assert_int_not_equal(tote_sdk_shutdown(sdk, 100), TOTE_RESULT_SUCCESS);
     tote_stats stats = stats_of(sdk);
-    for (int i = 0; i < 1000 && stats.in_flight + stats.queued; i++) { /* the worker returns */
+    for (int i = 0; i < 12000 && stats.in_flight + stats.queued; i++) { /* the worker returns */
         const struct timespec moment = {.tv_nsec = 5000000};
         nanosleep(&moment, NULL);
         stats = stats_of(sdk);
@@ -282,7 +282,7 @@ static tote_stats run_burst(size_t threads, size_t spans, size_t max_bytes) {
     }
     assert_int_equal(stats_of(sdk).exported, 0);
     sem_post(&burst.gate);
-    assert_int_equal(tote_sdk_shutdown(sdk, 60000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_shutdown(sdk, 200000), TOTE_RESULT_SUCCESS);
     tote_stats stats = stats_of(sdk);
     assert_int_equal(atomic_load(&burst.received), stats.exported);
     tote_sdk_close(&sdk, 0);

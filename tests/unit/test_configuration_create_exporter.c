@@ -4,13 +4,12 @@
  */
 #include "support.h"
 
-#include <time.h>
-
 #include "file_fixture.h"
 #include "grpc_receiver.h"
 #include "identity.h"
 #include "receiver.h"
 #include "tote/exporters/otlp.h"
+#include "tote/internal/clock.h"
 
 static char text[4096];
 
@@ -85,25 +84,38 @@ static void headers_come_before_those_of_the_list(void **state) {
     receiver_stop(receiver);
 }
 
-/* Without the delay of 20 ms, the first export would be after 5 s, or by the shutdown. */
-static void the_delay_of_a_batch_is_that_of_the_file(void **state) {
+/* Return how many ms an SDK with this delay takes to export a span. */
+static uint64_t time_of_export(const char *delay) {
     struct receiver *receiver = receiver_start();
-    struct timespec before;
-    struct timespec after;
-
-    (void)state;
-    clock_gettime(CLOCK_MONOTONIC, &before);
-    tote_sdk *sdk = start_text(http_file("schedule_delay: 20", receiver, ""), NULL);
+    tote_sdk *sdk = start_text(http_file(delay, receiver, ""), NULL);
+    uint64_t begin = tote__clock_monotonic();
     tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "one", NULL);
+
     tote_span_close(&span);
     assert_int_equal(receiver_wait(receiver, 1), 1);
-    clock_gettime(CLOCK_MONOTONIC, &after);
-    assert_true(after.tv_sec - before.tv_sec < 4);
-    tote_sdk_close(&sdk, 1000);
+    uint64_t time_ms = (tote__clock_monotonic() - begin) / 1000000;
+    tote_sdk_close(&sdk, 10000);
     receiver_stop(receiver);
+    return time_ms;
 }
 
-/* 4 spans fit into the queue; the timeout of 100 ms ends the request that hangs. */
+/*
+ * Without the delay of 20 ms, an export would be after 5 s in each try. On a busy machine a single
+ * try may be as late.
+ */
+static void the_delay_of_a_batch_is_that_of_the_file(void **state) {
+    enum { TRIES = 5, LIMIT_MS = 4000 };
+    uint64_t least = UINT64_MAX;
+
+    (void)state;
+    for (int i = 0; i < TRIES && least >= LIMIT_MS; i++) {
+        uint64_t time_ms = time_of_export("schedule_delay: 20");
+        least = time_ms < least ? time_ms : least;
+    }
+    assert_in_range(least, 0, LIMIT_MS);
+}
+
+/* 4 spans fit into the queue; the timeout of a second ends the request that hangs. */
 static void sizes_and_timeouts_are_those_of_the_file(void **state) {
     struct receiver *receiver = receiver_start();
     tote_stats stats = TOTE_STATS_INIT;
@@ -112,9 +124,9 @@ static void sizes_and_timeouts_are_those_of_the_file(void **state) {
     receiver_set_response(receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     tote_sdk *sdk = start_text(http_file("max_queue_size: 4\n"
                                          "        max_export_batch_size: 4\n"
-                                         "        export_timeout: 100\n"
+                                         "        export_timeout: 1000\n"
                                          "        schedule_delay: 600000",
-                                         receiver, "timeout: 100"),
+                                         receiver, "timeout: 1000"),
                                NULL);
     for (int i = 0; i < 40; i++) {
         tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "one", NULL);
@@ -273,7 +285,7 @@ static void the_disk_queue_is_an_option_of_tote(void **state) {
     delivery.disk_queue_directory = directory;
     options.delivery = &delivery;
     options.endpoint = "http://127.0.0.1:1";
-    tote_otlp_disk_queue_send(&options, 100, &report);
+    tote_otlp_disk_queue_send(&options, 1000, &report);
     assert_int_equal(report.batches_pending, 1);
     snprintf(command, sizeof command, "rm -rf %s", directory);
     assert_int_equal(system(command), 0);

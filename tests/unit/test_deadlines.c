@@ -275,8 +275,10 @@ static void check_deadlines(enum manner manner) {
         const struct setting setting = {manner, modes[i / 2], protocols[i % 2], 0};
         uint64_t least = UINT64_MAX;
         for (int j = 0; j < TRIES && least > GRACE_MS; j++) {
+            unsigned lookups = hanging_lookups;
             uint64_t late = flush_and_shut_down(&setting);
-            least = late < least ? late : least;
+            bool has_hung = manner != NAME_HANGS || hanging_lookups != lookups; /* in time */
+            least = has_hung && late < least ? late : least;
         }
         print_message("%s, %s: at most %llu ms late\n", i / 2 ? "host's loop" : "worker",
                       i % 2 ? "gRPC" : "HTTP", (unsigned long long)least);
@@ -288,7 +290,6 @@ static void check_deadlines(enum manner manner) {
 static void during_name_resolution(void **state) {
     (void)state;
     check_deadlines(NAME_HANGS);
-    assert_true(hanging_lookups >= 4);
 }
 
 static void during_connect(void **state) {

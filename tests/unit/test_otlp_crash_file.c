@@ -495,7 +495,7 @@ static struct daemon *start_daemon(bool waits) {
 
 /* Deliver until this many have arrived; the daemon dies asynchronously. */
 static void deliver_until(size_t count) {
-    for (int i = 0; i < 500 && received_spans(f.receiver, NULL) < count; i++) {
+    for (int i = 0; i < TIMEOUT_MS && received_spans(f.receiver, NULL) < count; i++) {
         deliver();
         usleep(5000);
     }
@@ -599,7 +599,7 @@ static long page_faults(void) {
 
 /* Many crash-safe files of dead processes do not delay the delivery of recovered spans. */
 static void recovered_spans_are_sent_while_other_crash_safe_files_are_read(void **state) {
-    enum { CHILDREN = 6 };
+    enum { CHILDREN = 6, SHORT_MS = 3000 };
 
     (void)state;
     for (int i = 0; i < CHILDREN; i++) {
@@ -607,8 +607,8 @@ static void recovered_spans_are_sent_while_other_crash_safe_files_are_read(void 
     }
     receiver_set_response(f.receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     tote_disk_queue_report report = {.struct_size = sizeof report};
-    f.delivery.timeout_ms = 500;
-    assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, 500, &report), TOTE_RESULT_TIMEOUT);
+    f.delivery.timeout_ms = SHORT_MS;
+    assert_int_equal(tote_otlp_disk_queue_send(&f.otlp, SHORT_MS, &report), TOTE_RESULT_TIMEOUT);
     assert_int_equal(receiver_wait(f.receiver, 1), 1);
     assert_in_range(count_files(".crash-safe"), CHILDREN - 2, CHILDREN - 1);
     receiver_set_response(f.receiver, (struct receiver_response){.status = 200});

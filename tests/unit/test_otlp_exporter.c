@@ -438,7 +438,7 @@ static void after_shutdown_export_fails_and_counts(void **state) {
     struct fixture *f = *state;
 
     open_exporter(f, (tote_otlp_options){.endpoint = NULL});
-    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 1000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 60000), TOTE_RESULT_SUCCESS);
     assert_int_equal(f->exporter->ops.shutdown(f->exporter->self, 0), TOTE_RESULT_SUCCESS);
 
     assert_int_equal(export_spans(f, 3), TOTE_RESULT_FAILURE);

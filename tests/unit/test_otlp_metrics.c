@@ -438,14 +438,16 @@ static void spans_do_not_wait_for_a_request_of_metrics_without_a_response(void *
     assert_int_equal(stats.exported, 4);
 }
 
+/* Half of its time, so that it is not late. */
 static void a_shutdown_does_not_wait_long_for_the_final_metrics(void **state) {
+    enum { LIMIT_MS = 6000 };
     struct fixture *f = *state;
 
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     start(f);
-    uint64_t begin = tote__clock_monotonic();
-    assert_int_equal(tote_sdk_shutdown(f->sdk, 1000), TOTE_RESULT_SUCCESS); /* no span is lost */
-    assert_true(tote__clock_monotonic() - begin < 1000000000U);
+    uint64_t deadline = tote__deadline_in(LIMIT_MS); /* far below the 10 s of the request */
+    assert_int_equal(tote_sdk_shutdown(f->sdk, LIMIT_MS), TOTE_RESULT_SUCCESS); /* no span is lost */
+    assert_true(tote__clock_monotonic() < deadline);
 }
 
 /* Spec: protocol/exporter.md */
@@ -477,7 +479,7 @@ static void a_forked_child_sends_its_own_figures(void **state) {
     static struct metric_lines sent;
     int status = -1;
 
-    if (HAS_THREAD_SANITIZER) {
+    if (HAS_ADDRESS_SANITIZER || HAS_THREAD_SANITIZER) {
         skip();
     }
     start(f);

@@ -23,7 +23,7 @@ static void the_diagnostic_for_an_unreachable_proxy_names_its_variable(void **st
 
     setenv("http_proxy", "http://me:secret@127.0.0.1:1", 1);
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:4318"});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__NOT_CONNECTED);
     assert_non_null(strstr(f->response.error, "127.0.0.1 port 1 "));
     assert_non_null(strstr(f->response.advice, "the proxy in http_proxy"));
     assert_null(strstr(f->response.advice, "secret"));
@@ -32,7 +32,7 @@ static void the_diagnostic_for_an_unreachable_proxy_names_its_variable(void **st
 
     setenv("no_proxy", "127.0.0.1", 1);
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__NOT_CONNECTED);
     assert_null(strstr(f->response.advice, "proxy"));
     unsetenv("no_proxy");
     unsetenv("http_proxy");
@@ -50,7 +50,7 @@ static void the_password_of_a_proxy_is_in_no_diagnostic(void **state) {
     for (size_t i = 0; i < TOTE_COUNT_OF(proxies); i++) {
         setenv("http_proxy", proxies[i], 1);
         open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
-        assert_int_not_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+        assert_int_not_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
         assert_string_not_equal(f->response.error, "");
         if (strstr(f->response.error, "sec") || strstr(f->response.error, "me:")) {
             fail_msg("%s: %s", proxies[i], f->response.error);
@@ -70,14 +70,14 @@ static void the_proxy_is_read_when_the_exporter_is_created(void **state) {
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("no_proxy", "127.0.0.1", 1);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     close_transport(f);
     unsetenv("http_proxy");
     unsetenv("no_proxy");
 
     open_transport(f, (tote_otlp_options){.endpoint = NULL});
     setenv("http_proxy", "http://127.0.0.1:1", 1);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     unsetenv("http_proxy");
 }
 
@@ -159,7 +159,7 @@ static void a_certificate_is_found_after_a_change_of_the_working_directory(void 
     assert_int_equal(chdir(identity.folder), 0);
     open_transport(f, (tote_otlp_options){.ca_file = strrchr(identity.certificate_path, '/') + 1});
     assert_int_equal(fchdir(before), 0);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     close(before);
     identity_remove(&identity);
 }

@@ -28,7 +28,7 @@ static void a_request_has_a_content_type_and_a_user_agent(void **state) {
 
     open_transport(f, (tote_otlp_options){.protocol = TOTE_OTLP_PROTOCOL_HTTP_PROTOBUF});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     assert_int_equal(f->response.status, 200);
     struct received request = receiver_request(f->receiver, 0);
     assert_string_equal(request.method, "POST");
@@ -48,7 +48,7 @@ static void a_request_in_json_has_the_content_type_of_json(void **state) {
 
     open_transport(f, (tote_otlp_options){.protocol = TOTE_OTLP_PROTOCOL_HTTP_JSON});
 
-    assert_int_equal(send_text(f, "{}", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "{}", in_seconds(60)), TOTE__RESPONDED);
     struct received request = receiver_request(f->receiver, 0);
     assert_string_equal(request.path, "/v1/traces");
     assert_int_equal(request.body_size, 2);
@@ -63,7 +63,7 @@ static void the_headers_of_the_program_are_sent(void **state) {
 
     open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 2});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     assert_string_equal(receiver_header(f->receiver, 0, "authorization"), "Basic eA==");
     assert_string_equal(receiver_header(f->receiver, 0, "x-empty"), "");
 }
@@ -75,7 +75,7 @@ static void a_user_agent_of_the_program_precedes_that_of_the_exporter(void **sta
 
     open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 1});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     assert_string_equal(receiver_header(f->receiver, 0, "user-agent"),
                         "MyDistro/1 OTel-OTLP-Exporter-C/" TOTE_VERSION);
 }
@@ -87,7 +87,7 @@ static void an_empty_user_agent_leaves_that_of_the_exporter(void **state) {
 
     open_transport(f, (tote_otlp_options){.headers = headers, .header_count = 1});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     assert_string_equal(receiver_header(f->receiver, 0, "user-agent"),
                         "OTel-OTLP-Exporter-C/" TOTE_VERSION);
 }
@@ -99,7 +99,7 @@ static void twenty_requests_use_one_connection(void **state) {
     open_transport(f, (tote_otlp_options){.endpoint = NULL});
 
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+        assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     }
     assert_int_equal(receiver_wait(f->receiver, 20), 20);
     assert_int_equal(receiver_connection_count(f->receiver), 1);
@@ -112,8 +112,8 @@ static void a_compressed_body_is_the_same_after_inflating(void **state) {
     z_stream stream = {.next_out = text, .avail_out = sizeof text};
 
     open_transport(f, (tote_otlp_options){.compression = TOTE_OTLP_COMPRESSION_GZIP});
-    send_text(f, "the first request", in_seconds(10));
-    assert_int_equal(send_text(f, "spans and spans and spans", in_seconds(10)), TOTE__RESPONDED);
+    send_text(f, "the first request", in_seconds(60));
+    assert_int_equal(send_text(f, "spans and spans and spans", in_seconds(60)), TOTE__RESPONDED);
 
     struct received request = receiver_request(f->receiver, 1);
     assert_string_equal(receiver_header(f->receiver, 1, "content-encoding"), "gzip");
@@ -138,7 +138,7 @@ static void a_response_has_status_body_and_headers(void **state) {
                                    .body = "busy",
                                    .body_size = 4});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     assert_int_equal(f->response.status, 503);
     assert_int_equal(f->response.body.size, 4);
     assert_memory_equal(f->response.body.at, "busy", 4);
@@ -154,7 +154,7 @@ static void a_redirect_is_a_response_and_not_followed(void **state) {
     receiver_set_response(
         f->receiver, (struct receiver_response){.status = 307, .headers = {"Location: /other"}});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     assert_int_equal(f->response.status, 307);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
 }
@@ -167,7 +167,7 @@ static void a_refused_connection_is_distinct_from_a_lost_one(void **state) {
     name_closed_port(url, sizeof url);
     open_transport(f, (tote_otlp_options){.endpoint = url});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__NOT_CONNECTED);
     assert_int_equal(f->response.status, 0);
     assert_true(strlen(f->response.error) > 0);
 }
@@ -179,7 +179,7 @@ static void a_connection_closed_without_a_response_is_reported(void **state) {
     open_transport(f, (tote_otlp_options){.endpoint = NULL});
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_CLOSES});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NO_RESPONSE);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__NO_RESPONSE);
 }
 
 /* The receiver has the spans once it has sent a 200. Spec: protocol/otlp.md#full-success-1 */
@@ -190,7 +190,7 @@ static void a_status_counts_even_if_its_body_is_cut_off(void **state) {
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_CLOSES_MIDWAY,
                                                                   .body_size = 1000});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     assert_int_equal(f->response.status, 200);
     assert_int_equal(f->response.body.size, 500);
 }
@@ -398,7 +398,7 @@ static void a_unix_socket_can_be_the_endpoint(void **state) {
     assert_non_null(receiver);
     open_transport(f, (tote_otlp_options){.endpoint = endpoint});
 
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     assert_string_equal(receiver_request(receiver, 0).path, "/v1/traces");
 
     receiver_stop(receiver);
@@ -411,7 +411,7 @@ static void the_diagnostic_for_a_missing_unix_socket_names_it(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.endpoint = "unix:/tmp/no/such/socket"});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__NOT_CONNECTED);
     assert_non_null(strstr(f->response.error, "socket /tmp/no/such/socket: No such file"));
     assert_non_null(strstr(f->response.advice, "check the path"));
 }
@@ -434,7 +434,7 @@ static void a_program_that_the_host_executes_inherits_no_descriptor(void **state
         was_open[fd] = fcntl(fd, F_GETFD) >= 0;
     }
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__NOT_CONNECTED);
 
     for (int fd = 0; fd < MOST_DESCRIPTORS; fd++) {
         int flags = was_open[fd] ? -1 : fcntl(fd, F_GETFD);
@@ -457,7 +457,7 @@ static void send_without_descriptors(struct fixture *f) {
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
     const struct rlimit low = {.rlim_cur = (rlim_t)free_number, .rlim_max = old.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-    enum tote__outcome outcome = send_text(f, "spans", in_seconds(10));
+    enum tote__outcome outcome = send_text(f, "spans", in_seconds(60));
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 
     assert_true(outcome == TOTE__NOT_SENT || outcome == TOTE__NOT_CONNECTED);
@@ -471,7 +471,7 @@ static void a_process_without_free_descriptors_is_reported(void **state) {
 
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:1"});
     send_without_descriptors(f);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__NOT_CONNECTED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__NOT_CONNECTED);
     assert_null(strstr(f->response.error, "Too many open files"));
     send_without_descriptors(f);
 }
@@ -544,7 +544,7 @@ static int send_in_child(struct fixture *f, int times) {
     if (child == 0) {
         bool is_well = true;
         for (int i = 0; i < times; i++) {
-            is_well &= send_text(f, "child", in_seconds(10)) == TOTE__RESPONDED;
+            is_well &= send_text(f, "child", in_seconds(60)) == TOTE__RESPONDED;
         }
         tote__transport_free(f->transport);
         _exit(is_well ? 0 : 1);
@@ -557,12 +557,12 @@ static void a_forked_child_and_its_parent_can_both_send(void **state) {
     struct fixture *f = *state;
 
     open_transport(f, (tote_otlp_options){.endpoint = NULL});
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "parent", in_seconds(60)), TOTE__RESPONDED);
 
     assert_int_equal(send_in_child(f, 2), 0);
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "parent", in_seconds(60)), TOTE__RESPONDED);
     assert_int_equal(send_in_child(f, 0), 0);
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "parent", in_seconds(60)), TOTE__RESPONDED);
 
     assert_int_equal(receiver_wait(f->receiver, 5), 5);
     assert_int_equal(receiver_connection_count(f->receiver), 2);
@@ -579,13 +579,13 @@ static void tls_needs_a_certificate_that_is_trusted(void **state) {
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
     open_transport(f, (tote_otlp_options){.endpoint = NULL});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__TLS_FAILED);
     assert_int_equal(receiver_wait(f->receiver, 0), 0);
 
     tote__transport_free(f->transport);
     tote__otlp_settings_clear(&f->settings);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     identity_remove(&identity);
 }
 
@@ -614,13 +614,13 @@ static void a_renewed_certificate_is_loaded(void **state) {
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
     replace_file(identity.certificate_path, other.certificate);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__TLS_FAILED);
     replace_file(identity.certificate_path, identity.certificate);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     unlink(identity.certificate_path); /* between two versions of it */
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     replace_file(identity.certificate_path, other.certificate);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__TLS_FAILED);
     identity_remove(&identity);
     identity_remove(&other);
 }
@@ -637,23 +637,23 @@ static void a_prepared_transport_reads_a_certificate_when_it_is_prepared_again(v
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(60), true),
                      TOTE_RESULT_SUCCESS);
     replace_file(identity.certificate_path, other.certificate);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(60), true),
                      TOTE_RESULT_SUCCESS);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__TLS_FAILED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__TLS_FAILED);
     replace_file(identity.certificate_path, identity.certificate);
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(60), true),
                      TOTE_RESULT_SUCCESS);
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(60), true),
                      TOTE_RESULT_SUCCESS);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     unlink(identity.certificate_path);
-    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(10), true),
+    assert_int_equal(tote__transport_prepare(f->transport, in_seconds(60), true),
                      TOTE_RESULT_FAILURE);
-    assert_int_equal(send_text(f, "spans", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__RESPONDED);
     identity_remove(&identity);
     identity_remove(&other);
 }
@@ -669,13 +669,13 @@ static void a_forked_child_leaves_the_tls_session_of_its_parent_alone(void **sta
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "parent", in_seconds(60)), TOTE__RESPONDED);
 
     assert_int_equal(send_in_child(f, 2), 0);
     assert_int_equal(receiver_connection_count(f->receiver), 2);
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "parent", in_seconds(60)), TOTE__RESPONDED);
     assert_int_equal(send_in_child(f, 0), 0);
-    assert_int_equal(send_text(f, "parent", in_seconds(10)), TOTE__RESPONDED);
+    assert_int_equal(send_text(f, "parent", in_seconds(60)), TOTE__RESPONDED);
 
     assert_int_equal(receiver_connection_count(f->receiver), 2);
     identity_remove(&identity);

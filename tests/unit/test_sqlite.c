@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,13 +252,25 @@ static void spans_end_when_the_connection_is_closed(void **state) {
     assert_count(3);
 }
 
+static int (*original_sleep)(sqlite3_vfs *vfs, int microseconds);
+static sem_t has_slept;
+
+static int count_sleep(sqlite3_vfs *vfs, int microseconds) {
+    int slept = original_sleep(vfs, microseconds);
+
+    sem_post(&has_slept);
+    return slept;
+}
+
+/* Hold a lock until another connection has slept for it. */
 static void *hold(void *arg) {
     sqlite3 *other = NULL;
 
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
     pthread_barrier_wait(arg);
-    sqlite3_sleep(100);
+    while (sem_wait(&has_slept) != 0) {
+    }
     assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
     return NULL;
@@ -334,6 +347,7 @@ static void null_is_accepted(void **state) {
 #define SQLITE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv) {
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     const struct CMUnitTest tests[] = {
         SQLITE_TEST(a_statement_is_a_client_span_with_the_attributes_of_the_conventions),
         SQLITE_TEST(a_statement_with_parameters_is_recorded_as_it_is),
@@ -356,5 +370,8 @@ int main(int argc, char **argv) {
         SQLITE_TEST(null_is_accepted),
     };
 
+    original_sleep = vfs->xSleep;
+    vfs->xSleep = count_sleep;
+    sem_init(&has_slept, 0, 0);
     return RUN_TESTS(tests, argc, argv);
 }

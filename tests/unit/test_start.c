@@ -176,7 +176,7 @@ static void a_start_uses_its_options_and_releases_them_at_the_end(void **state) 
     assert_int_equal(seen.exported, 1);
     assert_string_equal(seen.service_name, "shop");
     assert_int_equal(seen.destroyed, 0);
-    assert_int_equal(tote_sdk_close(&sdk, 1000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_close(&sdk, 60000), TOTE_RESULT_SUCCESS);
     assert_int_equal(seen.destroyed, TAKEN);
     assert_int_equal(seen.reports, 0);
 }
@@ -194,7 +194,7 @@ static void a_second_start_returns_a_reference_and_releases_its_options(void **s
     assert_int_equal(seen.destroyed, TAKEN);
     assert_int_equal(seen.reports, 1);
     assert_string_equal(first_field(), "traceparent");
-    assert_int_equal(tote_sdk_close(&second, 1000), TOTE_RESULT_SUCCESS);
+    assert_int_equal(tote_sdk_close(&second, 60000), TOTE_RESULT_SUCCESS);
     end_a_span();
     assert_int_equal(seen.exported, 1);
     tote_sdk_close(&first, 1000);
@@ -346,12 +346,12 @@ static void if_no_exporter_can_be_created_spans_count_as_dropped(void **state) {
     tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
     assert_true(tote_span_context_is_sampled(tote_span_get_context(span)));
     tote_span_close(&span);
-    assert_int_equal(tote_sdk_force_flush(sdk, 5000), TOTE_RESULT_FAILURE);
+    assert_int_equal(tote_sdk_force_flush(sdk, 60000), TOTE_RESULT_FAILURE);
     assert_true(tote_sdk_get_stats(sdk, &stats));
     assert_int_equal(stats.ended, 1);
     assert_int_equal(stats.dropped_retries_exhausted, 1);
     assert_int_equal(seen.reports, 1);
-    tote_sdk_close(&sdk, 5000);
+    tote_sdk_close(&sdk, 60000);
 }
 
 static char debug_reports[4096];
@@ -379,7 +379,7 @@ static void at_debug_level_the_start_and_each_batch_are_reported(void **state) {
     tote_sdk *sdk = tote_sdk_start(NULL);
     tote_span *span = tote_tracer_start_span(tote_get_tracer("test", NULL), "work", NULL);
     tote_span_close(&span);
-    tote_sdk_close(&sdk, 5000);
+    tote_sdk_close(&sdk, 60000);
     unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
     unsetenv("OTEL_TRACES_SAMPLER");
 

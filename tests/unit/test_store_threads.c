@@ -275,7 +275,7 @@ static void a_child_forked_while_another_thread_writes_has_a_valid_store(void **
         wait_for_round(&writer, i * 10);
         pid_t child = fork();
         if (child == 0) {
-            alarm(20); /* instead of a hang */
+            alarm(120); /* instead of a hang */
             _exit(use_in_child(store));
         }
         assert_int_equal(waitpid(child, &status, 0), child);
