@@ -446,7 +446,7 @@ static void a_shutdown_does_not_wait_long_for_the_final_metrics(void **state) {
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
     start(f);
     uint64_t deadline = tote__deadline_in(LIMIT_MS); /* far below the 10 s of the request */
-    assert_int_equal(tote_sdk_shutdown(f->sdk, LIMIT_MS), TOTE_RESULT_SUCCESS); /* no span is lost */
+    assert_int_equal(tote_sdk_shutdown(f->sdk, LIMIT_MS), TOTE_RESULT_SUCCESS); /* no loss */
     assert_true(tote__clock_monotonic() < deadline);
 }
 
