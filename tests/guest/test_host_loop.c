@@ -5,7 +5,6 @@
  */
 #include "support.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "received.h"
 #include "tote/exporters/otlp.h"
 #include "tote/internal/clock.h"
@@ -121,26 +121,15 @@ static void loop_until_settled(size_t count) {
     }
 }
 
-static size_t threads(void) {
-    DIR *tasks = opendir("/proc/self/task");
-    size_t count = 0;
-
-    while (readdir(tasks)) {
-        count++;
-    }
-    closedir(tasks);
-    return count - 2; /* without . and .. */
-}
-
 static void spans_are_exported_by_the_hosts_loop_without_a_thread(void **state) {
     (void)state;
-    size_t before = threads();
+    size_t before = count_threads();
     start();
     assert_false(is_readable());
     end_spans(10 * BATCH);
     assert_true(is_readable());
     loop_until_settled(10 * BATCH);
-    assert_int_equal(threads(), before);
+    assert_int_equal(count_threads(), before);
     assert_int_equal(stats().exported, 10 * BATCH);
     assert_int_equal(received_spans(host.receiver, NULL), 10 * BATCH);
 }

@@ -31,7 +31,7 @@
 #include "tote/tote.h"
 
 enum {
-    SAFETY_NET_MS = 20000,
+    SAFETY_NET_MS = 60000,
     NOT_STARTED = 40,
     STREAM_IN_USE = 41,
     NOT_SENT = 42,

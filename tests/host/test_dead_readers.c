@@ -24,7 +24,7 @@
 #include "tote/internal/write_signals.h"
 #include "tote/tote.h"
 
-enum { MUCH = 3000, FEW = 3, BROKEN = 41 };
+enum { MUCH = 3000, FEW = 3, BROKEN = 41, TIMEOUT_MS = 60000 };
 
 /* A pipe, or a connection: both raise SIGPIPE. */
 static void lose_reader(int descriptor, bool is_socket) {
@@ -96,8 +96,8 @@ static int run_sdk(const char *exporter, tote_export_mode mode, int spans) {
     tote_sdk *sdk = tote_sdk_start(&options);
     end_spans(spans);
     tote_sdk_poll(sdk);
-    tote_sdk_force_flush(sdk, 1000);
-    tote_sdk_close(&sdk, 1000);
+    tote_sdk_force_flush(sdk, TIMEOUT_MS);
+    tote_sdk_close(&sdk, TIMEOUT_MS);
     return 0;
 }
 
@@ -161,8 +161,8 @@ static int console_by_a_thread_of_the_host(void) {
     options.exporter_count = 1;
     tote_sdk *sdk = tote_sdk_start(&options);
     end_spans(FEW);
-    tote_sdk_force_flush(sdk, 1000);
-    tote_sdk_close(&sdk, 1000);
+    tote_sdk_force_flush(sdk, TIMEOUT_MS);
+    tote_sdk_close(&sdk, TIMEOUT_MS);
     return host_thread.is_clean ? 0 : 1;
 }
 
@@ -206,7 +206,7 @@ static int run_environment(const char *exporter) {
     setenv("OTEL_TRACES_SAMPLER", "nonsense", 1);
     tote_sdk *sdk = tote_sdk_start(NULL);
     end_spans(FEW);
-    tote_sdk_close(&sdk, 1000);
+    tote_sdk_close(&sdk, TIMEOUT_MS);
     return 0;
 }
 
@@ -241,7 +241,7 @@ static int fill_a_file(void) {
     }
     tote_sdk *sdk = tote_sdk_start(&sdk_options);
     end_spans(MUCH);
-    tote_sdk_close(&sdk, 1000);
+    tote_sdk_close(&sdk, TIMEOUT_MS);
     close(file);
     unlink(path);
     return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* asleep.h - whether threads of this process sleep, as the kernel reports it */
+/* asleep.h - the threads of this process, and whether they sleep, as the kernel reports it */
 #ifndef TOTE_TESTS_ASLEEP_H
 #define TOTE_TESTS_ASLEEP_H
 
@@ -25,6 +25,19 @@ static inline bool is_asleep(long thread) {
     stat[length] = '\0';
     const char *name_end = strrchr(stat, ')');
     return !name_end || strncmp(name_end, ") S", 3) == 0;
+}
+
+static inline size_t count_threads(void) {
+    DIR *threads = opendir("/proc/self/task");
+    size_t count = 0;
+
+    for (struct dirent *entry; threads && (entry = readdir(threads));) {
+        count += strtol(entry->d_name, NULL, 10) != 0;
+    }
+    if (threads) {
+        closedir(threads);
+    }
+    return count;
 }
 
 /* Return whether all threads except the calling one sleep. */

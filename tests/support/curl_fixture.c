@@ -32,7 +32,7 @@ int curl_fixture_set_up_without_sdk(void **state) {
     curl_easy_setopt(fixture->easy, CURLOPT_WRITEFUNCTION, ignore_body);
     curl_easy_setopt(fixture->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(fixture->easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(fixture->easy, CURLOPT_TIMEOUT_MS, 10000L);
+    curl_easy_setopt(fixture->easy, CURLOPT_TIMEOUT_MS, 60000L);
     curl_fixture_set_url(fixture, "/");
     return fixture->receiver && fixture->easy ? 0 : -1;
 }

@@ -12,7 +12,7 @@
 #include "tote/internal/clock.h"
 
 enum { RESET = 1 }; /* instead of a status: the stream was reset */
-enum { MOST_RESPONSES = 16, TIMEOUT_MS = 10000, DAY_MS = 86400 * 1000 };
+enum { MOST_RESPONSES = 16, TIMEOUT_MS = 10000, SHUTDOWN_MS = 2000, DAY_MS = 86400 * 1000 };
 
 /* An HTTP status, and Retry-After in seconds; -1: none. */
 struct response {
@@ -368,38 +368,62 @@ static void run_to_shutdown(uint32_t timeout_ms) {
     }
 }
 
+/*
+ * A last attempt has at most a second. On a busy machine it may be late: begin again. Return
+ * whether to do so.
+ */
+static bool is_late(void **state, int *tries) {
+    enum { TRIES = 5 };
+    bool is_again = receiver.attempts < 2 && ++*tries < TRIES;
+
+    if (is_again) {
+        tear_down(state);
+        set_up(state);
+    }
+    return is_again;
+}
+
 /* A pause of the schedule does not use up the time for a last attempt. */
 static void a_pause_beyond_the_end_of_a_shutdown_is_shortened(void **state) {
-    enum { SHUTDOWN_MS = 200 };
+    uint64_t end = 0;
+    int tries = 0;
 
-    (void)state;
-    open_with_long_pauses();
-    will_respond(503, NULL);
-    will_respond(200, NULL);
-    run_to_shutdown(SHUTDOWN_MS);
+    do {
+        open_with_long_pauses();
+        will_respond(503, NULL);
+        will_respond(200, NULL);
+        end = tote__deadline_in(SHUTDOWN_MS);
+        run_to_shutdown(SHUTDOWN_MS);
+    } while (is_late(state, &tries));
     assert_int_equal(sender.outcome.result, TOTE_RESULT_SUCCESS);
     assert_int_equal(receiver.attempts, 2);
-    assert_in_range(gap_ms(1), SHUTDOWN_MS / 4, UINT32_MAX);
+    assert_true(receiver.times[1] >= receiver.times[0] + (end - receiver.times[0]) / 2);
 }
 
 /* Also if the pause began before the shutdown. */
 static void a_pause_in_progress_is_shortened_at_a_shutdown(void **state) {
-    (void)state;
-    open_with_long_pauses();
-    will_respond(503, NULL);
-    will_respond(200, NULL);
-    assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
-    run_to_shutdown(200);
+    int tries = 0;
+
+    do {
+        open_with_long_pauses();
+        will_respond(503, NULL);
+        will_respond(200, NULL);
+        assert_int_equal(step(UINT32_MAX, false), TOTE_EXPORT_STATE_IDLE);
+        run_to_shutdown(SHUTDOWN_MS);
+    } while (is_late(state, &tries));
     assert_int_equal(sender.outcome.result, TOTE_RESULT_SUCCESS);
     assert_int_equal(receiver.attempts, 2);
 }
 
 /* One last attempt and no more; the loss is that of the shutdown. */
 static void no_attempt_follows_a_failed_last_attempt(void **state) {
-    (void)state;
-    open_with_long_pauses();
-    will_respond(503, NULL);
-    run_to_shutdown(100);
+    int tries = 0;
+
+    do {
+        open_with_long_pauses();
+        will_respond(503, NULL);
+        run_to_shutdown(SHUTDOWN_MS);
+    } while (is_late(state, &tries));
     assert_true(tote__is_retryable(&sender.outcome));
     assert_true(sender.attempts.is_cut_short);
     assert_int_equal(receiver.attempts, 2);
@@ -439,13 +463,13 @@ static void a_refused_request_is_not_retried(void **state) {
 /* The timeout covers all attempts together. Spec: protocol/exporter.md#configuration-options */
 static void attempts_end_with_the_timeout(void **state) {
     (void)state;
-    open_with((struct tote__delivery_settings){.initial_backoff_ms = 20, .timeout_ms = 200});
+    open_with((struct tote__delivery_settings){.initial_backoff_ms = 200, .timeout_ms = 3000});
     will_respond(502, NULL);
     uint64_t start = tote__clock_monotonic();
     run(TIMEOUT_MS);
     assert_true(tote__is_retryable(&sender.outcome));
     assert_true(receiver.attempts >= 3 && receiver.attempts <= 6);
-    assert_true(tote__clock_monotonic() - start < 5 * (uint64_t)1000000000);
+    assert_true(tote__clock_monotonic() - start < 8 * (uint64_t)1000000000);
 }
 
 #define FRESH_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
