@@ -180,15 +180,6 @@ static void await(pid_t worker) {
     assert_int_equal(status, 0);
 }
 
-/* Wait until the other threads have slept for a while, so that they hold no lock of malloc(). */
-static void wait_for_quiet(void) {
-    enum { QUIET_LOOKS = 20, LOOK_US = 1000 };
-
-    for (int looks = 0; looks < QUIET_LOOKS; looks = are_others_asleep() ? looks + 1 : 0) {
-        usleep(LOOK_US);
-    }
-}
-
 /*
  * Make the workers in one way or another, and wait for them. Bare: without the handlers of
  * pthread_atfork(), including glibc's own. A lock of malloc() that another thread holds would stay
@@ -201,7 +192,7 @@ static void run_workers(pid_t (*make)(void), bool is_bare) {
     for (size_t i = 0; i < WORKERS; i++) {
         tote_sdk_poll(server.sdk); /* in the middle of a request with host-driven export */
         if (is_bare) {
-            wait_for_quiet();
+            wait_until_others_sleep();
         }
         workers[i] = make();
         if (workers[i] == 0) {

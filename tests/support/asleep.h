@@ -56,4 +56,16 @@ static inline bool are_others_asleep(void) {
     return are_asleep;
 }
 
+/*
+ * Wait until all other threads have slept for a while. Then none holds a lock of the allocator,
+ * which would stay locked in a child that is forked.
+ */
+static inline void wait_until_others_sleep(void) {
+    enum { LOOKS = 20, LOOK_US = 1000 };
+
+    for (int looks = 0; looks < LOOKS; looks = are_others_asleep() ? looks + 1 : 0) {
+        usleep(LOOK_US);
+    }
+}
+
 #endif

@@ -124,7 +124,7 @@ static void a_receiver_that_hangs_does_not_delay_another_receiver(void **state) 
     receiver_set_response(hanging, (struct receiver_response){.manner = RECEIVER_HANGS});
     tote_sdk *sdk = start_sdk_for_two(receiver_url(hanging), receiver_url(receiver));
     make_spans(SPANS);
-    assert_int_equal(receiver_wait(hanging, 1), 1);
+    assert_true(receiver_wait(hanging, 1) >= 1);
     assert_int_equal(spans_received(receiver, receiver_wait(receiver, SPANS / BATCH)), SPANS);
     tote_stats stats = stats_of(sdk);
     assert_int_equal(stats.ended, 2 * SPANS);

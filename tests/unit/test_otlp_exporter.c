@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "otlp/encode/encode.h"
 #include "otlp/response.pb-c.h"
 #include "receiver.h"
@@ -458,6 +459,7 @@ static void a_forked_child_of_an_exporting_process_can_export_and_shut_down(void
     assert_int_equal(pthread_create(&thread, NULL, export_without_deadline, f), 0);
     assert_int_equal(receiver_wait(f->receiver, 1), 1);
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_RESPONSES});
+    wait_until_others_sleep();
     pid_t child = fork();
     if (child == 0) {
         bool is_well = export_spans(f, 2) == TOTE_RESULT_SUCCESS;
