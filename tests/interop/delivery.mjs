@@ -6,7 +6,7 @@ import grpc from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
@@ -123,7 +123,7 @@ for (const protocol of ['http/protobuf', 'grpc']) {
             OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
             OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
             OTEL_EXPORTER_OTLP_CERTIFICATE: certificates.file('ca.pem'),
-            OTEL_EXPORTER_OTLP_TIMEOUT: '300',
+            OTEL_EXPORTER_OTLP_TIMEOUT: '3000',
         });
         await sink.stop();
         rmSync(untrusted.folder, { recursive: true });
@@ -204,23 +204,27 @@ async function freePort() {
     return port;
 }
 
-async function startProxy(command, args, port) {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+// Wait until the proxy accepts connections. Returns undefined if it has ended before.
+async function startProxy(command, args, isReady, stdio = []) {
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', ...stdio] });
+    const end = once(child, 'close');
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text; });
-    for (let i = 0; ; i++) {
-        assert.ok(child.exitCode === null && i < 500, `${command} starts: ${stderr}`);
-        const socket = net.connect(port, '127.0.0.1');
-        const isOpen = await Promise.race([once(socket, 'connect').then(() => true, () => false)]);
-        socket.destroy();
-        if (isOpen) break;
+    for (let i = 0; !isReady(child); i++) {
+        assert.ok(i < 3000, `${command} starts: ${stderr}`);
+        if (child.exitCode !== null) {
+            await end;
+            assert.match(stderr, /Address already in use/);
+            return undefined;
+        }
         await pause(10);
     }
-    return { stop: async () => { child.kill('SIGKILL'); await once(child, 'close'); } };
+    return { stop: async () => { child.kill('SIGKILL'); await end; } };
 }
 
 // nginx terminates TLS and relays requests: gRPC over HTTP/2, HTTP over HTTP/1.1
-async function startNginx(grpcPort, httpPort, { maxBody = '64m', keepsRequests = 1000 } = {}) {
+async function startNginx(grpcPort, httpPort, options = {}) {
+    const { maxBody = '64m', keepsRequests = 1000 } = options;
     const [port, tlsPort] = [await freePort(), await freePort()];
     const folder = mkdtempSync(path.join(work, 'nginx-'));
     const server = (listen, tls) => `server {
@@ -239,7 +243,10 @@ async function startNginx(grpcPort, httpPort, { maxBody = '64m', keepsRequests =
             ${server(port, false)}
             ${server(tlsPort, true)}
         }`);
-    const proxy = await startProxy('/usr/sbin/nginx', ['-p', folder, '-e', `${folder}/error.log`, '-c', `${folder}/nginx.conf`], port);
+    const args = ['-p', folder, '-e', `${folder}/error.log`, '-c', `${folder}/nginx.conf`];
+    const proxy = await startProxy('/usr/sbin/nginx', args, // it writes its id after it listens
+        ({ pid }) => existsSync(`${folder}/pid`) && readFileSync(`${folder}/pid`, 'utf8') === `${pid}\n`);
+    if (!proxy) return startNginx(grpcPort, httpPort, options); // another process has taken a port
     return { ...proxy, plain: `http://127.0.0.1:${port}`, tls: `https://127.0.0.1:${tlsPort}` };
 }
 
@@ -299,7 +306,7 @@ test('grpc, a receiver with a limit of 64 KiB: the spans arrive in parts', async
 test('grpc, the disk queue: a batch that is too large does not delay the others', async () => {
     const diskQueue = path.join(work, 'disk-queue-too-large');
     const variables = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_C_DISK_QUEUE_DIRECTORY: diskQueue };
-    await exportSpans({ ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}` });
+    await exportSpans({ ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
     const sink = await startGrpcSink({ maxBytes: 64 << 10 });
     const { status, stdout, stderr } = await run('bin/tote', ['send', diskQueue], { ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint });
     await sink.stop();
@@ -352,7 +359,9 @@ test('a proxy in the environment relays requests', async () => {
 });
 
 async function startHaproxy(grpcPort) {
-    const port = await freePort();
+    const listener = net.createServer().listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address();
     const file = path.join(mkdtempSync(path.join(work, 'haproxy-')), 'haproxy.cfg');
     writeFileSync(file, `
 defaults
@@ -362,12 +371,13 @@ defaults
     timeout server 10s
     retries 0
 frontend in
-    bind 127.0.0.1:${port} proto h2
+    bind fd@3 proto h2
     default_backend out
 backend out
     server one 127.0.0.1:${grpcPort} proto h2
 `);
-    const proxy = await startProxy('/usr/sbin/haproxy', ['-db', '-f', file], port);
+    const proxy = await startProxy('/usr/sbin/haproxy', ['-db', '-f', file], () => true, [listener._handle.fd]);
+    listener.close(); // haproxy has its own descriptor
     return { ...proxy, endpoint: `http://127.0.0.1:${port}` };
 }
 
@@ -382,7 +392,7 @@ test('haproxy in between: gRPC', async () => {
 
 // A response in HTML without a grpc-status and a truncated stream are retried. Spec: protocol/otlp.md#failures
 test('haproxy without a server: the disk queue keeps the spans', async () => {
-    const proxy = await startHaproxy(await freePort());
+    const proxy = await startHaproxy(1); // nothing listens there
     const diskQueue = path.join(work, 'disk-queue');
     const { stderr } = await exportSpans({
         OTEL_EXPORTER_OTLP_ENDPOINT: proxy.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
