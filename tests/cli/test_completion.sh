@@ -34,7 +34,7 @@ in_fish() {
         "$completions/tote.fish" "$*" 2>&1 | cut -f 1
 }
 in_zsh() {
-    timeout 60 python3 "$tests/zsh_completion.py" "$completions" "$*"
+    timeout 120 python3 "$tests/zsh_completion.py" "$completions" "$*"
 }
 
 check() {

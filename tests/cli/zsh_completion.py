@@ -21,7 +21,7 @@ text = b""
 
 def read_until(wanted):
     global text
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while wanted not in text and time.monotonic() < end:
         if select.select([terminal], [], [], 0.1)[0]:
             text += os.read(terminal, 4096)
