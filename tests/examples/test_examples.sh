@@ -92,7 +92,7 @@ fastcgi)
     socket=$out.socket
     OTEL_TRACES_EXPORTER=console "$build/bin/fastcgi" "$socket" 3 >"$out" 2>&1 &
     program=$!
-    trap 'kill $program 2>/dev/null; rm -f "$out" "$socket"' EXIT
+    trap 'kill $(jobs -rp) 2>/dev/null; rm -f "$out" "$socket"' EXIT
     await_line listening
     # ask URI VARIABLE...
     ask() {
@@ -157,7 +157,7 @@ loop_epoll | loop_libuv)
 relay)
     OTEL_TRACES_EXPORTER=console "$build/bin/relay" --port 0 >"$out" 2>&1 &
     relay=$!
-    trap 'kill $relay 2>/dev/null; rm -f "$out"' EXIT
+    trap 'kill $(jobs -rp) 2>/dev/null; rm -f "$out"' EXIT
     for _ in $(seq 1200); do
         url=$(sed -n 's|^listening on \(127.0.0.1:[0-9]*\)$|http://\1|p' "$out")
         [ -z "$url" ] || break

@@ -17,7 +17,8 @@ unset COLUMNS TRACEPARENT TRACESTATE BAGGAGE
 export LC_ALL=C.UTF-8 no_proxy='*' NO_PROXY='*'
 
 finish() {
-    [ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
+    # shellcheck disable=SC2046
+    kill $(jobs -rp) 2>/dev/null # ids of those that have ended may be used again
     wait
     rm -rf "$work"
 }
