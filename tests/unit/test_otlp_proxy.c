@@ -136,9 +136,11 @@ static void a_request_over_tls_does_not_read_the_environment(void **state) {
     }
     receiver_stop(f->receiver);
     f->receiver = receiver_start_tls(identity.certificate, identity.key);
-    open_transport(f, (tote_otlp_options){.endpoint = NULL}); /* with the system's CAs */
-    assert_int_equal(send_without_environment(f), TOTE__TLS_FAILED);
-    close_transport(f);
+    if (!HAS_HELGRIND) { /* which may need longer for the system's CAs than the 30 s to connect */
+        open_transport(f, (tote_otlp_options){.endpoint = NULL});
+        assert_int_equal(send_without_environment(f), TOTE__TLS_FAILED);
+        close_transport(f);
+    }
     open_transport(f, (tote_otlp_options){.ca_file = identity.certificate_path});
     assert_int_equal(send_without_environment(f), TOTE__RESPONDED);
     identity_remove(&identity);
