@@ -50,7 +50,8 @@ class Upstream:
         self.socket.bind(("127.0.0.1", 0))
         self.socket.listen(1024)
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         while True:
@@ -88,6 +89,9 @@ class Upstream:
         return dict(headers).get("connection", "") != "close"
 
     def close(self):
+        """End the thread first: it could accept connections of the next socket with this number."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
 
 
