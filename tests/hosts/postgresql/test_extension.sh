@@ -203,7 +203,7 @@ expect "a statement whose process is terminated is an error" \
     "$(spans "[(s['name'], s['attributes'].get('db.response.status_code')) for s in S if s['kind'] == 2 and s['traceId'] == '$trace' and s['name'] == 'select']")" \
     "[('select', '57P01')]"
 begin
-interrupt pg_terminate_backend "do 'begin perform pg_sleep(60); end'" do
+interrupt pg_terminate_backend "do 'begin perform pg_sleep(60); end'" 'do'
 end
 expect "so is a utility statement, and the statement in it" \
     "$(spans "[(s['name'], s['attributes'].get('db.response.status_code')) for s in S if s['traceId'] == '$trace' and s['name'] != 'plan']")" \
