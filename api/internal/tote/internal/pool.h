@@ -13,6 +13,7 @@
 #define TOTE_INTERNAL_POOL_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "tote/internal/context.h"
 #include "tote/internal/fork.h"
@@ -41,9 +42,9 @@ struct tote__pool_kind {
     void (*clear)(void *object); /* called before the memory is freed; may be NULL */
 };
 
-/* The header before each object. */
+/* The header before each object, which is aligned for any type. */
 struct tote__pooled {
-    struct tote__pool *home; /* the pool it belongs to; NULL: none */
+    _Alignas(max_align_t) struct tote__pool *home; /* the pool it belongs to; NULL: none */
     struct tote__pooled *next;
 };
 
