@@ -17,7 +17,8 @@
  *
  * Then the program makes the orders weaker, one line of the product at a time: relaxed, and also
  * acquire and release if the order is sequentially consistent. The check has to find a fault for
- * each of them: an order whose absence is not found is not needed, or not tested. With the name of a case as its argument, it explores that case alone.
+ * each of them: an order whose absence is not found is not needed, or not tested. With the name of
+ * a case as its argument, it explores that case alone.
  *
  * Not explored: loads that read a store which is executed later (load buffering), and stores that
  * take effect before an earlier executed store to the same object. memory_order_consume is acquire.
