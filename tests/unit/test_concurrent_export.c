@@ -286,6 +286,17 @@ static void wait_for_requests(size_t count) {
     }
 }
 
+static void wait_for_responses(void) {
+    bool has_all = false;
+
+    while (!has_all) {
+        poll(NULL, 0, 1);
+        pthread_mutex_lock(&receiver.lock);
+        has_all = receiver.in_flight == 0;
+        pthread_mutex_unlock(&receiver.lock);
+    }
+}
+
 /* Wait like an event loop: until the descriptor is readable, or for the timeout. */
 static void drive_until_requests(tote_sdk *sdk, size_t count) {
     struct pollfd fd = {.fd = tote_sdk_get_poll_fd(sdk), .events = POLLIN};
@@ -330,6 +341,37 @@ static void by_default_one_request_is_in_flight(void **state) {
 static void the_event_loop_of_the_host_has_several_requests_in_flight(void **state) {
     (void)state;
     assert_int_equal(peak_of(CONCURRENT, TOTE_EXPORT_MODE_HOST_DRIVEN), CONCURRENT);
+}
+
+/* Those of later requests first, so that none of them completes the oldest batch. */
+static void a_host_waits_for_no_response_that_has_arrived(void **state) {
+    enum { COUNT = CONCURRENT * BATCH };
+    enum { DRIVEN_MS = 300 }; /* so that libcurl looks at its sockets only after their events */
+    static const struct rule last = {.delay_ms = 3 * DRIVEN_MS, .after_peak = CONCURRENT};
+    static const struct rule others = {.delay_ms = 2 * DRIVEN_MS, .after_peak = CONCURRENT};
+    tote_delivery_options delivery = TOTE_DELIVERY_OPTIONS_INIT;
+
+    (void)state;
+    delivery.timeout_ms = LONG_MS;
+    set_rules(&last, 1, others);
+    const tote_otlp_options otlp = otlp_options(&delivery, CONCURRENT);
+    tote_sdk *sdk = start_with(&otlp, TOTE_EXPORT_MODE_HOST_DRIVEN);
+    struct pollfd fd = {.fd = tote_sdk_get_poll_fd(sdk), .events = POLLIN};
+    end_spans(0, COUNT);
+    drive_until_requests(sdk, CONCURRENT);
+    uint64_t end = tote__deadline_in(DRIVEN_MS);
+    while (tote__clock_monotonic() < end) {
+        tote_sdk_poll(sdk);
+    }
+    wait_for_responses();
+    while (stats_of(sdk).exported < COUNT) {
+        int timeout = tote_sdk_get_poll_timeout_ms(sdk);
+        int ready = poll(&fd, 1, (int)tote__min((unsigned)timeout, PEAK_WAIT_MS));
+        assert_true(ready == 1 || (unsigned)timeout < PEAK_WAIT_MS);
+        tote_sdk_poll(sdk);
+    }
+    assert_each_accepted_once(COUNT);
+    tote_sdk_close(&sdk, LONG_MS);
 }
 
 /* Also while later requests are complete and the first one is not. */
@@ -603,6 +645,7 @@ int main(int argc, char **argv) {
         RECEIVER_TEST(as_many_requests_are_in_flight_as_the_option_allows),
         RECEIVER_TEST(by_default_one_request_is_in_flight),
         RECEIVER_TEST(the_event_loop_of_the_host_has_several_requests_in_flight),
+        RECEIVER_TEST(a_host_waits_for_no_response_that_has_arrived),
         RECEIVER_TEST(batches_start_in_their_order_and_complete_in_any_order),
         RECEIVER_TEST(no_request_starts_while_the_receiver_asks_to_wait),
         RECEIVER_TEST(a_request_without_a_response_does_not_end_the_others),

@@ -462,7 +462,7 @@ static uint64_t sooner(uint64_t a, uint64_t b) {
 
 uint64_t tote__connection_due(const struct tote__connection *connection) {
     const struct tote__stream *stream;
-    uint64_t due = connection->timer;
+    uint64_t due = connection->has_done ? 0 : connection->timer;
 
     for (size_t lane = 0; (stream = next_busy(connection, &lane));) {
         due = sooner(due, sooner(stream->cut_at, stream->deadline));
@@ -668,14 +668,15 @@ static void end(struct tote__stream *stream, CURLcode result, struct tote__respo
 }
 
 /* Return a stream whose transfer is complete, with its result; NULL if there is none. */
-static struct tote__stream *next_done(const struct tote__connection *connection, CURLcode *result) {
+static struct tote__stream *next_done(struct tote__connection *connection, CURLcode *result) {
     struct tote__stream *stream = NULL;
     const CURLMsg *message;
-    int left;
+    int left = 0;
 
     do {
         message = curl_multi_info_read(connection->multi, &left);
     } while (message && message->msg != CURLMSG_DONE);
+    connection->has_done = left > 0;
     if (message) {
         *result = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&stream);

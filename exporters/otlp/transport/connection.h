@@ -72,6 +72,7 @@ struct tote__connection {
     size_t busy; /* requests in flight */
     struct tote__watch *watches;
     size_t watch_count;
+    bool has_done;      /* curl has more results of complete transfers */
     bool is_lost;       /* the host has closed its descriptors: curl is not called any more */
     bool has_unwatched; /* curl has stopped to watch a socket */
     bool is_in_timer;   /* curl's timer was run */
