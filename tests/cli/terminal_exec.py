@@ -87,6 +87,24 @@ terminal.press(b"\x03")
 expect("Ctrl-C ends tote as it ends the command, so that loops of shells end",
        os.WTERMSIG(terminal.end()), signal.SIGINT)
 
+# The command ends before tote has read the signal: tote is stopped, and reads SIGHUP first.
+terminal = Terminal(tote, "exec", "-q", "--", "sh", "-c", "echo ready; exec sleep 60")
+terminal.read_until(b"ready")
+os.kill(terminal.pid, signal.SIGSTOP)
+os.waitid(os.P_PID, terminal.pid, os.WSTOPPED)
+with open(f"/proc/{terminal.pid}/task/{terminal.pid}/children") as children:
+    command = children.read().strip()
+terminal.press(b"\x03")
+while True:
+    with open(f"/proc/{command}/stat") as stat:
+        if stat.read().rpartition(")")[2].split()[0] == "Z":
+            break
+    time.sleep(0.01)
+os.kill(terminal.pid, signal.SIGHUP)
+os.kill(terminal.pid, signal.SIGCONT)
+expect("also if the command has ended before tote reads the signal",
+       os.WTERMSIG(terminal.end()), signal.SIGINT)
+
 # Job control, by a shell: Ctrl-Z stops tote and the command, fg continues both.
 terminal = Terminal("bash", "--norc", "--noprofile", "-i")
 terminal.press(f"PS1='$ '; '{tote}' exec -q -- sh -c 'echo rea''dy; read x; echo got $x'\n".encode())

@@ -73,16 +73,26 @@ static void begin_signals(void) {
     sigaction(SIGWINCH, &action, &inherited_size_action);
 }
 
-/* Discard signals that came after the end of the command, and restore the mask. */
-static void end_signals(void) {
+static bool is_from_process(const siginfo_t *info) {
+    return info->si_code <= 0;
+}
+
+/*
+ * Discard signals that were not read before the end of the command, and restore the mask. Returns
+ * whether the terminal had sent `signal`.
+ */
+static bool end_signals(int signal) {
     sigset_t watched = watched_signals();
+    bool was_sent = false;
     siginfo_t info;
 
     while (os_signals_wait(&watched, 0, &info) > 0) {
+        was_sent |= info.si_signo == signal && !is_from_process(&info);
     }
     sigaction(SIGCHLD, &inherited_child_action, NULL);
     sigaction(SIGWINCH, &inherited_size_action, NULL);
     sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
+    return was_sent;
 }
 
 static bool is_program(const char *path) {
@@ -156,7 +166,7 @@ bool supervise_start(struct supervise *supervise, const struct supervise_options
         supervise->pid = 0;
         supervise->status =
             supervise->error == ENOENT ? SUPERVISE_NOT_FOUND : SUPERVISE_NOT_EXECUTABLE;
-        end_signals();
+        end_signals(0);
         return false;
     }
     return true;
@@ -227,15 +237,13 @@ static void send_due(struct wait *wait) {
 }
 
 static void handle_signal(struct wait *wait, const siginfo_t *info) {
-    bool is_from_process = info->si_code <= 0;
-
     if (IS_ONE_OF(info->si_signo, stopping)) {
         wait->wants_stop = true;
     }
     if (info->si_signo == SIGCONT) {
         wait->wants_stop = false;
     }
-    if (!is_from_process) {
+    if (!is_from_process(info)) {
         wait->from_terminal = info->si_signo;
     } else if (info->si_pid != wait->supervise->pid) {
         send_signal(wait, info->si_signo);
@@ -291,12 +299,13 @@ void supervise_wait(struct supervise *supervise, const struct supervise_options 
         }
         send_due(&wait);
     }
-    supervise->is_from_terminal = supervise->signal && supervise->signal == wait.from_terminal;
+    bool was_sent = end_signals(supervise->signal);
+    supervise->is_from_terminal =
+        supervise->signal && (was_sent || supervise->signal == wait.from_terminal);
     supervise->status = supervise->is_timed_out && supervise->signal != SIGKILL
                             ? SUPERVISE_TIMED_OUT
                         : supervise->signal ? SUPERVISE_SIGNAL + supervise->signal
                                             : supervise->exit_code;
-    end_signals();
 }
 
 /* Store the name of a signal, such as SIGTERM. */
