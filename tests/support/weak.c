@@ -481,12 +481,19 @@ static bool check(const struct weak_case *cases, size_t count, const struct site
     return found;
 }
 
+static bool is_at(const struct site *site, const char *place) {
+    size_t length = strlen(place);
+
+    return strcmp(site->function, place) == 0 ||
+           (strncmp(site->line, place, length) == 0 && site->line[length] == ':');
+}
+
 static const struct weak_exception *exception_of(const struct weak_exception *exceptions,
                                                  const struct site *site) {
-    while (exceptions->function && strcmp(exceptions->function, site->function) != 0) {
+    while (exceptions->place && !is_at(site, exceptions->place)) {
         exceptions++;
     }
-    return exceptions->function ? exceptions : NULL;
+    return exceptions->place ? exceptions : NULL;
 }
 
 /* Places of the same line are one: functions that are inlined. */

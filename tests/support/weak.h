@@ -47,9 +47,9 @@ struct weak_case {
     uint32_t old_loads; /* that do not read the newest store */
 };
 
-/* A function whose orders are not weakened, and why they need not be found. */
+/* A place whose orders are not weakened, and why they need not be found. */
 struct weak_exception {
-    const char *function;
+    const char *place; /* a function, or the name of a file */
     const char *reason;
 };
 

@@ -537,6 +537,22 @@ PLAIN(16)
         }                                                                                          \
         return is_done;                                                                            \
     }
+/* What clang calls, for weak ones, too. Returns the value that was read. */
+#define COMPARE_VALUE(bits)                                                                        \
+    uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(                                     \
+        volatile uint##bits##_t *object, uint##bits##_t expected, uint##bits##_t value, int order, \
+        int failure);                                                                              \
+    uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(                                     \
+        volatile uint##bits##_t *object, uint##bits##_t expected, uint##bits##_t value, int order, \
+        int failure) {                                                                             \
+        POINT;                                                                                     \
+        uint64_t seen = expected;                                                                  \
+        if (compare(PC, (const void *)object, sizeof *object, *object, &seen, value, order,        \
+                    failure, false)) {                                                             \
+            *object = value;                                                                       \
+        }                                                                                          \
+        return (uint##bits##_t)seen;                                                               \
+    }
 #define ATOMIC(bits)                                                                               \
     uint##bits##_t __tsan_atomic##bits##_load(const volatile uint##bits##_t *object, int order);   \
     void __tsan_atomic##bits##_store(volatile uint##bits##_t *object, uint##bits##_t value,        \
@@ -566,7 +582,8 @@ PLAIN(16)
     FETCH(bits, or, |)                                                                             \
     FETCH(bits, and, &)                                                                            \
     COMPARE(bits, strong, false)                                                                   \
-    COMPARE(bits, weak, true)
+    COMPARE(bits, weak, true)                                                                      \
+    COMPARE_VALUE(bits)
 
 ATOMIC(8)
 ATOMIC(16)

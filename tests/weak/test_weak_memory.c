@@ -154,7 +154,7 @@ int main(int argc, char **argv) {
          .old_loads = 1},
     };
     static const struct weak_exception exceptions[] = {
-        {"tote__generation", "the page exists before the threads"},
+        {"fork.h", "the page exists before the threads"},
         {NULL, NULL},
     };
 

@@ -235,7 +235,7 @@ int main(int argc, char **argv) {
          .old_loads = 1},
     };
     static const struct weak_exception exceptions[] = {
-        {"tote__generation", "the page exists before the threads"},
+        {"fork.h", "the page exists before the threads"},
         {"tote__thread_queue_take", "others read the cursor after a fork, and the head as a count"},
         {NULL, NULL},
     };

@@ -185,7 +185,7 @@ int main(int argc, char **argv) {
          .old_loads = 1},
     };
     static const struct weak_exception exceptions[] = {
-        {"tote__generation", "the page exists before the threads"},
+        {"fork.h", "the page exists before the threads"},
         {"append_in_place", "the extent is published as well, and the log is as old as the store"},
         {"take_log", "the list of logs is read under the lock"},
         {NULL, NULL},
