@@ -24,7 +24,7 @@ enum {
     MOST_SEGMENTS = 32768 /* segments examined by one call */
 };
 
-static const char magic[8] = "TOTESHM2";
+#define MAGIC "TOTESHM2"
 
 /*
  * The place of the file that refers to the segment. A path is valid only in one root of one mount
@@ -92,7 +92,7 @@ void tote__segment_refer(const struct tote__segment *segment, uint32_t nonce,
         .process = tote__os_process_id(),
         .nonce = nonce,
     };
-    memcpy(reference->magic, magic, sizeof magic);
+    memcpy(reference->magic, MAGIC, sizeof reference->magic);
     reference->checksum = checksum(reference);
 }
 
@@ -102,8 +102,8 @@ bool tote__segment_read_reference(const uint8_t *bytes, size_t size,
         return false;
     }
     memcpy(reference, bytes, sizeof *reference);
-    return memcmp(reference->magic, magic, sizeof magic) == 0 && reference->byte_order == 1 &&
-           reference->checksum == checksum(reference);
+    return memcmp(reference->magic, MAGIC, sizeof reference->magic) == 0 &&
+           reference->byte_order == 1 && reference->checksum == checksum(reference);
 }
 
 /* Return whether both are known and differ. */

@@ -201,7 +201,7 @@ static void the_header_prefers_attributes_that_are_given_at_the_start(void **sta
 static void the_parent_of_a_span_is_given_only_by_a_context(void **state) {
     const tote_span_options options = TOTE_SPAN_OPTIONS_INIT;
     char *text = read_header("tracer.h");
-    const char *begin = strstr(text, "typedef struct tote_span_options {");
+    char *begin = strstr(text, "typedef struct tote_span_options {");
 
     (void)state;
     assert_true(_Generic(options.parent, const tote_context * : true, default : false));

@@ -283,7 +283,7 @@ static const tote_resource *resource_of_a_span(void) {
     return tote_span_data_get_resource(end_span());
 }
 
-static void stop(tote_sdk *sdk) {
+static void close_sdk(tote_sdk *sdk) {
     tote_sdk_close(&sdk, 1000);
     tote_in_memory_spans_unref(memory);
 }
@@ -306,7 +306,7 @@ static void without_the_switch_a_resource_has_no_entities(void **state) {
     assert_string_not_equal(find(resource, "service.name"), "mine");
     assert_int_equal(reports.count, 1);
     assert_string_equal(reports.component, "OTEL_ENTITIES");
-    stop(sdk);
+    close_sdk(sdk);
 }
 
 /* Spec: semantic conventions, resource/service.md, host.md, os.md, process.md */
@@ -333,7 +333,7 @@ static void the_built_in_detectors_describe_entities(void **state) {
     assert_int_equal(find(resource, "process.executable.name") != NULL, USES_LINUX);
     assert_string_equal(find(resource, "telemetry.sdk.name"), "tote");
     assert_int_equal(reports.count, 0);
-    stop(sdk);
+    close_sdk(sdk);
 }
 
 /* Spec: entities/entity-propagation.md */
@@ -357,7 +357,7 @@ static void entities_of_the_environment_override_those_of_detectors(void **state
     assert_null(find_entity(resource, "os"));
     assert_null(find(resource, "host.name"));
     assert_string_equal(resource->schema_url, ""); /* that of the environment is not known */
-    stop(sdk);
+    close_sdk(sdk);
 }
 
 /* Spec: resource/sdk.md#specifying-resource-information-via-an-environment-variable */
@@ -375,7 +375,7 @@ static void attributes_of_the_environment_override_entities(void **state) {
     assert_non_null(find_entity(resource, "site"));
     assert_string_equal(find(resource, "service.name"), "shop");
     assert_non_null(find_entity(resource, "service"));
-    stop(sdk);
+    close_sdk(sdk);
 }
 
 /* A detector's entity without an identifying attribute is none. */
@@ -415,7 +415,7 @@ static void a_child_process_has_its_own_process_entity(void **state) {
     }
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
-    stop(sdk);
+    close_sdk(sdk);
 }
 
 static const char example[] = "host{host.id=H1}[host.name=n,host.arch=x]@https://example.org/1;"
@@ -464,7 +464,7 @@ static void references_to_entities_are_exported_in_protobuf_and_json(void **stat
     tote__arena_clear(&arena);
     tote_otlp_buffer_clear(&bytes);
     tote_otlp_buffer_clear(&json);
-    stop(sdk);
+    close_sdk(sdk);
 }
 
 /* Spans of a disk queue have the resource of the request. */
@@ -491,7 +491,7 @@ static void entities_are_read_from_a_request(void **state) {
     tote_resource_unref(kept);
     tote_resource_unref(resource);
     tote_otlp_buffer_clear(&bytes);
-    stop(sdk);
+    close_sdk(sdk);
 }
 
 int main(int argc, char **argv) {

@@ -167,14 +167,14 @@ static void an_error_of_the_last_statement_is_its_own(void **state) {
     assert_text(1, "error.type", "1");
 }
 
-static int stop(void *arg, int count, char **values, char **names) {
+static int stop_rows(void *arg, int count, char **values, char **names) {
     (void)arg, (void)count, (void)values, (void)names;
     return 1;
 }
 
 static void a_statement_that_a_callback_stops_is_an_error(void **state) {
     (void)state;
-    assert_int_equal(tote_sqlite_exec(db, "SELECT 1", stop, NULL, NULL), SQLITE_ABORT);
+    assert_int_equal(tote_sqlite_exec(db, "SELECT 1", stop_rows, NULL, NULL), SQLITE_ABORT);
     assert_count(1);
     assert_text(0, "error.type", "4");
 }
