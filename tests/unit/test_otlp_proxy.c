@@ -24,7 +24,7 @@ static void the_diagnostic_for_an_unreachable_proxy_names_its_variable(void **st
     setenv("http_proxy", "http://me:secret@127.0.0.1:1", 1);
     open_transport(f, (tote_otlp_options){.endpoint = "http://127.0.0.1:4318"});
     assert_int_equal(send_text(f, "spans", in_seconds(60)), TOTE__NOT_CONNECTED);
-    assert_non_null(strstr(f->response.error, "127.0.0.1 port 1 "));
+    assert_non_null(strstr(f->response.error, "127.0.0.1"));
     assert_non_null(strstr(f->response.advice, "the proxy in http_proxy"));
     assert_null(strstr(f->response.advice, "secret"));
     tote__transport_free(f->transport);

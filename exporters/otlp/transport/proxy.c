@@ -55,10 +55,7 @@ int tote__proxy_apply(const struct tote__otlp_settings *settings, CURL *easy) {
     return failed;
 }
 
-/*
- * libcurl before 8.7 does not report whether it used a proxy, but names the host that it cannot
- * reach.
- */
+/* Before 8.7, libcurl names the host that it cannot reach: the proxy, if it used one. */
 static bool names_other_host(const char *error, const struct tote__otlp_settings *settings) {
     static const char beginning[] = "Failed to connect to ";
     const char *named = error + sizeof beginning - 1;
@@ -72,6 +69,18 @@ static bool names_other_host(const char *error, const struct tote__otlp_settings
     return !port || strstr(named, " via ") || strncmp(host, named, length) != 0 ||
            (host[length] && host[length] != ']') ||
            strtol(port + 6, NULL, 10) != strtol(settings->port, NULL, 10);
+}
+
+/* CURLINFO_USED_PROXY of libcurl 8.7 and later. Earlier versions do not know it. */
+static const CURLINFO used_proxy = (CURLINFO)(CURLINFO_LONG + 66);
+
+static bool has_used_proxy(CURL *easy, const char *error,
+                           const struct tote__otlp_settings *settings) {
+    long is_used = 0;
+
+    return curl_easy_getinfo(easy, used_proxy, &is_used) == CURLE_OK
+               ? is_used != 0
+               : names_other_host(error, settings);
 }
 
 enum { FIRST_REFUSAL = 300, NEEDS_CREDENTIALS = 407 };
@@ -89,7 +98,7 @@ const char *tote__proxy_advice(const struct tote__otlp_settings *settings, CURL 
         /* also if the proxy does not respond to the request for a tunnel */
         format = "; allow the endpoint's host and port for CONNECT at the proxy in %s, or add the "
                  "host to no_proxy";
-    } else if (result == CURLE_COULDNT_CONNECT && names_other_host(error, settings)) {
+    } else if (result == CURLE_COULDNT_CONNECT && has_used_proxy(easy, error, settings)) {
         format = "; that is the proxy in %s: correct it, or add the endpoint's host to no_proxy";
     }
     if (!format || !settings->proxy_variable) {
