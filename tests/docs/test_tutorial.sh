@@ -31,7 +31,7 @@ for variable in "${!OTEL_@}"; do
 done
 unset CFLAGS LDFLAGS
 export PKG_CONFIG_PATH=$libraries/pkgconfig LD_LIBRARY_PATH=$libraries no_proxy='*' NO_PROXY='*'
-export OTEL_EXPORTER_OTLP_ENDPOINT
+export OTEL_EXPORTER_OTLP_ENDPOINT LC_ALL=C.UTF-8
 
 # free_port FIRST: a free port of the 6000 that begin there. The system gives none of them to clients.
 free_port() {
