@@ -326,9 +326,10 @@ static void a_receiver_that_hangs_does_not_delay_beyond_the_deadline(void **stat
     receiver_set_response(f->receiver, (struct receiver_response){.manner = RECEIVER_HANGS});
 
     uint64_t begin = tote__clock_monotonic();
-    assert_int_equal(send_text(f, "spans", begin + ns_per_s), TOTE__TIMED_OUT);
+    assert_int_equal(send_text(f, "spans", begin + 2 * ns_per_s), TOTE__TIMED_OUT);
     assert_true(tote__clock_monotonic() - begin < 30 * ns_per_s);
-    assert_int_equal(send_text(f, "spans", 0), TOTE__TIMED_OUT);
+    enum tote__outcome late = send_text(f, "spans", 0); /* libcurl may be the first to see it */
+    assert_true(late == TOTE__TIMED_OUT || late == TOTE__NOT_CONNECTED);
 }
 
 /*
@@ -343,7 +344,7 @@ static void a_receiver_that_sends_slowly_does_not_delay_beyond_the_deadline(void
         f->receiver, (struct receiver_response){.manner = RECEIVER_DRIPS, .body_size = 1000000});
 
     uint64_t begin = tote__clock_monotonic();
-    assert_int_equal(send_text(f, "spans", begin + ns_per_s), TOTE__TIMED_OUT);
+    assert_int_equal(send_text(f, "spans", begin + 2 * ns_per_s), TOTE__TIMED_OUT);
     assert_true(tote__clock_monotonic() - begin < 30 * ns_per_s);
 }
 
