@@ -86,7 +86,9 @@ static bool read_line(const char *path, char *line, size_t size) {
     size_t length = tote__os_read_file(path, line, size) ? strcspn(line, "\r\n") : 0;
 
     tote__trim(&text, &length);
-    memmove(line, text, length);
+    if (text != line) {
+        memmove(line, text, length);
+    }
     line[length] = '\0';
     return length > 0;
 }

@@ -115,7 +115,7 @@ test_platform() {
         -DTOTE_BUILD_TESTS=ON "${cmake[@]}" | grep -v '^-- ' || [ "${PIPESTATUS[0]}" = 0 ] || return 1
     "${run[@]}" ninja -C "$top/build-platform/$name" -j "$jobs" --quiet -k 0 || return 1
     "${run[@]}" ctest --test-dir "$top/build-platform/$name" -j "$jobs" --output-on-failure \
-        --no-tests=error -LE 'interop|bench|hosts' "${ctest[@]}" "$@" </dev/null
+        --no-tests=error -LE 'interop|bench|hosts|abi' "${ctest[@]}" "$@" </dev/null
 }
 
 # test-platform [NAME...]
