@@ -39,7 +39,7 @@
 
 enum {
     BUFFER_BYTES = 1 << 20, /* of one batch */
-    LAST_SPANS_MS = 1000,   /* how long the worker waits for backends at its end */
+    LAST_SPANS_MS = 10000,  /* how long the worker waits for backends at its end, as the server */
     LOOK_EVERY_MS = 20,
     FIRST_PAUSE_MS = 1000, /* after a failed delivery */
     MOST_PAUSE_MS = 60000,
