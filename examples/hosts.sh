@@ -7,20 +7,8 @@ set -euo pipefail
 
 build=$(cd "${1:-$(dirname "${BASH_SOURCE[0]}")/../build}" && pwd)
 . "$(dirname "${BASH_SOURCE[0]}")/demo_lib.sh"
+examples=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lib=$work/installed/lib
-
-# A port that the system does not give to other programs meanwhile: it selects higher ones.
-free_port() {
-    python3 -c 'import random, socket
-while True:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", random.randrange(16000, 32000)))
-        except OSError:
-            continue
-        print(probe.getsockname()[1])
-        break'
-}
 
 # PostgreSQL refuses to run as root.
 as_postgres=()
@@ -59,7 +47,7 @@ END
 
 # nginx in front of the service at $1
 start_nginx() {
-    nginx_port=$(free_port)
+    nginx_port=$(python3 "$examples/free_port.py")
     mkdir "$work/nginx"
     cat >"$work/nginx.conf" <<END
 daemon off;

@@ -98,19 +98,8 @@ print(kept.getsockname()[1], flush=True)
 time.sleep(3600)'
 }
 
-# free_port: print a port that no server uses. Those that the system selects itself are above: it does
-# not give this one to another program.
-free_port() {
-    python3 -c 'import random, socket
-while True:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", random.randrange(16000, 32000)))
-        except OSError:
-            continue
-        print(probe.getsockname()[1])
-        break'
-}
+# free_port: print a port that no server uses
+free_port() { python3 "$tests/../../examples/free_port.py"; }
 
 # start_silent_server: a server that accepts connections and never responds
 start_silent_server() {

@@ -8,6 +8,7 @@
 set -euo pipefail
 
 build=$1 blocks=$2 work=$3 compiler=$4 os=$5
+examples=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../examples" && pwd)
 rm -rf "$work"
 mkdir -p "$work"
 cmake --install "$build" --prefix "$work/prefix" >"$work/install.log" || { cat "$work/install.log"; exit 1; }
@@ -32,19 +33,6 @@ done
 unset CFLAGS LDFLAGS
 export PKG_CONFIG_PATH=$libraries/pkgconfig LD_LIBRARY_PATH=$libraries no_proxy='*' NO_PROXY='*'
 export OTEL_EXPORTER_OTLP_ENDPOINT LC_ALL=C.UTF-8
-
-# free_port FIRST: a free port of the 6000 that begin there. The system gives none of them to clients.
-free_port() {
-    python3 -c 'import random, socket, sys
-while True:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", int(sys.argv[1]) + random.randrange(6000)))
-        except OSError:
-            continue
-        print(probe.getsockname()[1])
-        break' "$1"
-}
 
 # sleep: until the server that the page has started listens, tote view first
 sleep() {
@@ -72,7 +60,7 @@ trap finish EXIT
 
 # On a busy machine the last span of a trace may be late. The viewer then draws it as a separate trace.
 for attempt in 1 2 3; do
-    view_port=$(free_port 16000) stock_port=$(free_port 22000)
+    read -r view_port stock_port < <(python3 "$examples/free_port.py" 2)
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$view_port
     bash -e run.sh >output 2>&1 || { cat output; exit 1; }
     for _ in $(seq 50); do
