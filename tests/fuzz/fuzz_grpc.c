@@ -45,7 +45,10 @@ static void note(const struct receipt *receipt) {
     MUST(strlen(text) < sizeof text - 1);
 }
 
-/* Returns -1 while all ports are in TIME_WAIT of past connections, or collide with one. */
+/*
+ * Returns -1 while all ports are in TIME_WAIT of past connections, or collide with one, and if
+ * libFuzzer's timer interrupts the connect.
+ */
 static int connect_to(unsigned port) {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
@@ -54,7 +57,8 @@ static int connect_to(unsigned port) {
 
     MUST(fd >= 0);
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        bool is_usual = errno == EADDRNOTAVAIL || errno == ECONNRESET || errno == ETIMEDOUT;
+        bool is_usual =
+            errno == EADDRNOTAVAIL || errno == ECONNRESET || errno == ETIMEDOUT || errno == EINTR;
         if (!is_usual) {
             perror("connect");
         }
