@@ -112,6 +112,20 @@ static void every_field_of_otlp_is_exported(void **state) {
     tote__buffer_clear(&out);
 }
 
+/* Of a later protocol. Spec: opentelemetry-proto trace/v1/trace.proto */
+static void enumeration_values_without_a_name_are_exported(void **state) {
+    struct tote__buffer out = {.bytes = NULL};
+    static const char json[] = "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
+                               "\"00000000000000000000000000000001\",\"spanId\":"
+                               "\"0000000000000001\",\"kind\":-2147483648,\"status\":{\"code\":"
+                               "2147483647}}]}]}]}";
+
+    assert_int_equal(requests_from_json(json, sizeof json - 1, model_take_file, *state).outcome,
+                     TAKEN);
+    assert_string_equal(export_text(*state, 1, &out), json);
+    tote__buffer_clear(&out);
+}
+
 static void text_that_is_not_utf8_is_repaired(void **state) {
     struct tote__buffer out = {.bytes = NULL};
 
@@ -151,6 +165,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         MODEL_TEST(a_trace_is_one_request_grouped_by_resource_and_scope),
         MODEL_TEST(every_field_of_otlp_is_exported),
+        MODEL_TEST(enumeration_values_without_a_name_are_exported),
         MODEL_TEST(text_that_is_not_utf8_is_repaired),
         MODEL_TEST(a_resource_without_members_is_exported),
         MODEL_TEST(without_memory_nothing_is_appended),

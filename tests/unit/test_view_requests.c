@@ -110,6 +110,14 @@ static void enumeration_values_may_be_names(void **state) {
                      TOTE__OTLP__SPAN__STATUS__STATUS_CODE__STATUS_CODE_ERROR);
 }
 
+/* Of a later protocol. Spec: opentelemetry-proto trace/v1/trace.proto */
+static void enumeration_values_without_a_name_are_kept(void **state) {
+    (void)state;
+    expect_accepted(REQUEST(IDS ",\"kind\":-2147483648,\"status\":{\"code\":\"2147483647\"}"));
+    assert_int_equal((int32_t)the_span()->kind, INT32_MIN);
+    assert_int_equal((int32_t)the_span()->status->code, INT32_MAX);
+}
+
 static void values_are_read_in_each_permitted_form(void **state) {
     (void)state;
     expect_accepted(REQUEST(IDS "," ATTRIBUTE("\"intValue\":\"-9223372036854775808\"")));
@@ -135,6 +143,8 @@ static void a_value_of_the_wrong_type_or_out_of_range_is_left_out_and_counted(vo
         ATTRIBUTE("\"stringValue\":7"),
         ATTRIBUTE("\"bytesValue\":\"!\""),
         "\"kind\":\"SPAN_KIND_NONSENSE\"",
+        "\"kind\":2147483648",
+        "\"kind\":-2147483649",
         "\"startTimeUnixNano\":\"-1\"",
         "\"droppedEventsCount\":4294967296",
         "\"parentSpanId\":\"xyz\"",
@@ -371,6 +381,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         REQUEST_TEST(ids_are_hex_in_either_case_or_base64),
         REQUEST_TEST(enumeration_values_may_be_names),
+        REQUEST_TEST(enumeration_values_without_a_name_are_kept),
         REQUEST_TEST(values_are_read_in_each_permitted_form),
         REQUEST_TEST(a_value_of_the_wrong_type_or_out_of_range_is_left_out_and_counted),
         REQUEST_TEST(another_type_instead_of_an_object_or_a_list_is_malformed),

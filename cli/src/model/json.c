@@ -147,7 +147,7 @@ static bool is_in_range(ProtobufCType type, bool is_negative, uint64_t number) {
     case PROTOBUF_C_TYPE_FIXED32:
         return !is_negative && number <= UINT32_MAX;
     case PROTOBUF_C_TYPE_ENUM:
-        return !is_negative && number <= INT32_MAX;
+        return is_negative ? (int64_t)number >= INT32_MIN : number <= INT32_MAX;
     default:
         return !is_negative;
     }

@@ -23,6 +23,7 @@ enum kind {
     BASE64,
     BOOLEAN,
     COUNT,
+    ENUMERATION,
     TIME,
     INTEGER,
     REAL,
@@ -97,7 +98,7 @@ static const struct member messages[][LARGEST_NUMBER + 1] = {
               FIELD(TOTE__SPAN_TRACE_STATE, "traceState", TEXT, false),
               FIELD(TOTE__SPAN_PARENT_SPAN_ID, "parentSpanId", HEX, true),
               FIELD(TOTE__SPAN_NAME, "name", TEXT, false),
-              FIELD(TOTE__SPAN_KIND, "kind", COUNT, false),
+              FIELD(TOTE__SPAN_KIND, "kind", ENUMERATION, false),
               FIELD(TOTE__SPAN_START_TIME, "startTimeUnixNano", TIME, false),
               FIELD(TOTE__SPAN_END_TIME, "endTimeUnixNano", TIME, false),
               MANY(TOTE__SPAN_ATTRIBUTE, "attributes", KEY_VALUE),
@@ -119,7 +120,7 @@ static const struct member messages[][LARGEST_NUMBER + 1] = {
               FIELD(TOTE__LINK_DROPPED, "droppedAttributesCount", COUNT, false),
               FIELD(TOTE__LINK_FLAGS, "flags", COUNT, false)},
     [STATUS] = {FIELD(TOTE__STATUS_MESSAGE, "message", TEXT, false),
-                FIELD(TOTE__STATUS_CODE, "code", COUNT, false)},
+                FIELD(TOTE__STATUS_CODE, "code", ENUMERATION, false)},
     [KEY_VALUE] = {FIELD(TOTE__KEY_VALUE_KEY, "key", TEXT, true),
                    ONE(TOTE__KEY_VALUE_VALUE, "value", ANY_VALUE)},
     [ANY_VALUE] = {FIELD(TOTE__ANY_STRING, "stringValue", TEXT, true),
@@ -142,10 +143,10 @@ static const struct member messages[][LARGEST_NUMBER + 1] = {
                 FIELD(TOTE__METRIC_UNIT, "unit", TEXT, false), ONE(TOTE__METRIC_SUM, "sum", SUM),
                 ONE(TOTE__METRIC_HISTOGRAM, "histogram", HISTOGRAM)},
     [SUM] = {MANY(TOTE__DATA_POINT, "dataPoints", NUMBER_POINT),
-             FIELD(TOTE__DATA_TEMPORALITY, "aggregationTemporality", COUNT, false),
+             FIELD(TOTE__DATA_TEMPORALITY, "aggregationTemporality", ENUMERATION, false),
              FIELD(TOTE__SUM_IS_MONOTONIC, "isMonotonic", BOOLEAN, false)},
     [HISTOGRAM] = {MANY(TOTE__DATA_POINT, "dataPoints", HISTOGRAM_POINT),
-                   FIELD(TOTE__DATA_TEMPORALITY, "aggregationTemporality", COUNT, false)},
+                   FIELD(TOTE__DATA_TEMPORALITY, "aggregationTemporality", ENUMERATION, false)},
     [NUMBER_POINT] = {FIELD(TOTE__POINT_START_TIME, "startTimeUnixNano", TIME, false),
                       FIELD(TOTE__POINT_TIME, "timeUnixNano", TIME, false),
                       FIELD(TOTE__NUMBER_POINT_INT, "asInt", INTEGER, true),
@@ -198,6 +199,14 @@ static void put_list(struct tote__json *json, struct tote__slice numbers) {
     tote__json_end(json, ']');
 }
 
+/* A value without a name stays: enumerations of protobuf 3 are open. */
+static void put_enumeration(struct tote__json *json, int32_t value) {
+    if (value < 0) {
+        tote__json_put(json, "-");
+    }
+    tote__json_number(json, value < 0 ? 0 - (uint32_t)value : (uint32_t)value);
+}
+
 static void put_scalar(struct tote__json *json, const struct member *member,
                        const struct tote__field *field) {
     double real;
@@ -218,6 +227,9 @@ static void put_scalar(struct tote__json *json, const struct member *member,
         break;
     case COUNT:
         tote__json_number(json, (uint32_t)field->value);
+        break;
+    case ENUMERATION:
+        put_enumeration(json, (int32_t)field->value);
         break;
     case TIME:
         tote__json_unsigned(json, field->value);
