@@ -124,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct tote__disk_queue *disk_queue = tote__disk_queue_open(directory, &limits);
     struct tote__recovery *recovery = tote__recovery_new(crash_files, 1 << 20);
     MUST(disk_queue && recovery);
+    tote__disk_queue_set_sync(disk_queue, false); /* faster */
     while (tote__recovery_step(recovery, disk_queue)) {
         MUST(++steps < MOST_STEPS);
     }
