@@ -19,11 +19,8 @@ chroot_make() {
     chroot_needs_root
     [ ! -e "$root/.complete" ] || return 0
     need debootstrap
-    chroot_remove "$1"
-    mkdir -p "$chroots" "$root"
     say "creating build-chroot/$1: Debian $2 for $3"
-    debootstrap --variant=minbase --arch="$3" "$2" "$root" >"$chroots/$1.log" 2>&1 ||
-        die "no chroot: see build-chroot/$1.log"
+    retry chroot_bootstrap "$@" || die "no chroot: see build-chroot/$1.log"
     printf 'APT::Install-Recommends "false";\nAcquire::Check-Valid-Until "false";\nDpkg::Options { "--force-unsafe-io"; }\n' \
         >"$root/etc/apt/apt.conf.d/90chroot"
     printf 'path-exclude=/usr/share/man/*\npath-exclude=/usr/share/locale/*\n' \
@@ -31,6 +28,12 @@ chroot_make() {
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" # no package starts a server
     chmod +x "$root/usr/sbin/policy-rc.d"
     touch "$root/.complete"
+}
+
+chroot_bootstrap() {
+    chroot_remove "$1"
+    mkdir -p "$chroots/$1"
+    debootstrap --variant=minbase --arch="$3" "$2" "$chroots/$1" >"$chroots/$1.log" 2>&1
 }
 
 # chroot_remove NAME. Refuses if something is mounted below it, which it never is after chroot_run.
@@ -94,7 +97,7 @@ chroot_install() {
     [ "$(cat "$chroots/$name/.installed" 2>/dev/null)" != "$list" ] || return 0
     say "installing packages in build-chroot/$name"
     # shellcheck disable=SC2086
-    chroot_run "$name" sh -c 'apt-get update -q && apt-get install -q -y "$@"' sh $list \
+    retry chroot_run "$name" sh -c 'apt-get update -q && apt-get install -q -y "$@"' sh $list \
         >"$chroots/$name.log" 2>&1 || { tail -n 20 "$chroots/$name.log"; return 1; }
     printf '%s\n' "$list" >"$chroots/$name/.installed"
 }
