@@ -197,6 +197,30 @@ shows "? shows the keys" 'previous row'
 press q q q
 ends "the help is left" 0
 
+# mouse BUTTON COLUMN ROW: what a terminal sends; button 0 is the left one, 64 and 65 are the wheel
+mouse() {
+    # shellcheck disable=SC2046
+    press -H 1b 5b 4d $(printf '%x %x %x' $((32 + $1)) $((33 + $2)) $((33 + $3)))
+}
+terminal set -s set-clipboard on
+run_line "\$TOTE view \$WORK/traces"
+until_shown checkout
+press j Enter
+until_shown charge
+mouse 0 5 4
+shows "a click selects a span" '›  └── ✗ charge'
+press Enter
+until_shown '›name'
+mouse 65 5 4
+shows "the wheel scrolls down" '›status'
+mouse 64 5 4
+shows "and up" '›name'
+press y
+shows "a value is copied" 'copied'
+expect "to the clipboard of the terminal" "$(terminal show-buffer)" charge
+press q q q
+until_true is_ready
+
 # What is received is shown, also in the trace that is open.
 new_shell 100 40
 open_viewer
