@@ -6,7 +6,8 @@ All listen on 127.0.0.1, keep their files in one folder, and are ended by close(
 """
 import http.client, http.server, os, shutil, signal, socket, subprocess, sys, tempfile, threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../cli"))
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
+sys.path.insert(0, os.path.join(ROOT, "tests/cli"))
 import otlp
 
 DEADLINE = 30
@@ -22,9 +23,7 @@ def until(condition, what):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return int(subprocess.check_output([sys.executable, os.path.join(ROOT, "examples/free_port.py")]))
 
 
 class Closed:
